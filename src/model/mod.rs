@@ -1,0 +1,22 @@
+//! Words and rules: plain data and pure functions, with no clock, disk, network or async inside.
+//!
+//! Every noun of the vocabulary has its type here, and every "may they?" and "what is missing?" of the regulation is a
+//! function from data to data. Time comes in as an argument; randomness never comes in.
+//!
+//! Three kinds of "no", never mixed: [`refusal::Refusal`] (a rule, shown to a person, with its article),
+//! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
+
+pub mod access;
+pub mod entry;
+pub mod fragment;
+pub mod gap;
+pub mod ids;
+pub mod manifest;
+pub mod missing;
+pub mod people;
+pub mod refusal;
+pub mod session;
+pub mod status;
+pub mod step;
+pub mod time;
+pub mod words;

@@ -1,0 +1,168 @@
+//! Who may do what. The table [`may`] is the whole of it; `tests/golden/who-may.txt` prints it for the bureau to sign.
+
+use crate::model::ids::{AccountId, UnitId};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$vdoc])* $variant),* }
+        impl $name {
+            /// All of them, in the order in which people list them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// The word in the API, the journal and the catalog.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+            /// The value of a word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|v| v.as_str() == word)
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words!(
+    /// Roles, as in the design. A person may hold several; administrator and inspector never together.
+    Role {
+        /// 执法人员: starts and ends sessions.
+        Officer = "officer",
+        /// 保管人: keeps the unit's recordings.
+        Custodian = "custodian",
+        /// 办公室: administers rooms and devices; sees status, no footage (第三条).
+        Office = "office",
+        /// 主管负责人: decides on viewings (第二十二条).
+        LeaderInCharge = "leader_in_charge",
+        /// 局主要负责人: decides on the leader's own requests; approves initiation (第五条).
+        BureauHead = "bureau_head",
+        /// 法制监察股: supervises, and provides material to courts (第二十一条).
+        LegalUnit = "legal_unit",
+        /// 查阅人: looks at what was approved.
+        Reviewer = "reviewer",
+        /// 监督人员: reads logs, not pictures.
+        Inspector = "inspector",
+        /// 系统管理员: accounts and machine; no way round an approval.
+        Administrator = "administrator",
+        /// 值班监看: live pictures, where the bureau has authorised it; held by nobody by default.
+        LiveViewer = "live_viewer",
+    }
+);
+
+words!(
+    /// What a person can ask to do. Pictures are not here: they hang on a grant, never on a role.
+    Act {
+        /// See the rooms' status (no picture).
+        SeeStatus = "see_status",
+        /// Start, mark, interrupt and end sessions.
+        ConductSession = "conduct_session",
+        /// Link a session to a case later.
+        LinkSession = "link_session",
+        /// List and search sessions of one's own unit.
+        ListUnitSessions = "list_unit_sessions",
+        /// List and search sessions of all units.
+        ListAllSessions = "list_all_sessions",
+        /// Ask for a viewing or a copy.
+        RequestAccess = "request_access",
+        /// Decide on requests, and revoke.
+        DecideAccess = "decide_access",
+        /// Read the custody log.
+        ReadLog = "read_log",
+        /// Make and end accounts.
+        ManageAccounts = "manage_accounts",
+        /// See live pictures outside one's own session.
+        WatchLive = "watch_live",
+    }
+);
+
+/// The roles that hold an act. Looking at a recording is deliberately absent: no role holds it (第二十二条).
+pub fn may(role: Role, act: Act) -> bool {
+    use Role::{Administrator, BureauHead, Custodian, Inspector, LeaderInCharge, LegalUnit, LiveViewer, Office, Officer, Reviewer};
+    match act {
+        Act::SeeStatus => !matches!(role, Reviewer),
+        Act::ConductSession => matches!(role, Officer),
+        Act::LinkSession => matches!(role, Officer | Custodian),
+        Act::ListUnitSessions => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit | Reviewer),
+        Act::ListAllSessions => matches!(role, BureauHead | LegalUnit | LeaderInCharge),
+        Act::RequestAccess => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit | Reviewer),
+        Act::DecideAccess => matches!(role, LeaderInCharge | BureauHead),
+        Act::ReadLog => matches!(role, Inspector | LegalUnit),
+        Act::ManageAccounts => matches!(role, Administrator),
+        Act::WatchLive => matches!(role, LiveViewer),
+    }
+    // `Office` sees status and no list: the rooms are its own, the footage is not (第三条).
+    && !(matches!(role, Office) && !matches!(act, Act::SeeStatus))
+}
+
+/// A person who is signed in, as rules see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The account.
+    pub id: AccountId,
+    /// Sign-in name.
+    pub username: String,
+    /// The person's name, as printed over pictures and in the log's catalog.
+    pub name: String,
+    /// The unit they belong to.
+    pub unit: Option<UnitId>,
+    /// 执法证件编号, for officers.
+    pub certificate_no: Option<String>,
+    /// What they are.
+    pub roles: Vec<Role>,
+    /// The units that a leader in charge leads; empty: all.
+    pub leads: Vec<UnitId>,
+}
+
+impl Person {
+    /// Whether some role of theirs holds the act.
+    pub fn may(&self, act: Act) -> bool {
+        self.roles.iter().any(|role| may(*role, act))
+    }
+
+    /// Whether they hold a role.
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Need-to-know (第二十二条: case lists are records too): whether a unit's sessions are listed for them at all.
+    pub fn lists_unit(&self, unit: &UnitId) -> bool {
+        (self.may(Act::ListAllSessions) && (!self.is(Role::LeaderInCharge) || self.leads.is_empty() || self.leads.contains(unit)))
+            || self.is(Role::BureauHead)
+            || self.is(Role::LegalUnit)
+            || (self.may(Act::ListUnitSessions) && self.unit.as_ref() == Some(unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_office_sees_status_and_nothing_of_the_footage() {
+        for act in Act::ALL {
+            assert_eq!(may(Role::Office, *act), *act == Act::SeeStatus, "{act:?}");
+        }
+    }
+
+    #[test]
+    fn the_administrator_manages_accounts_and_lists_no_session() {
+        assert!(may(Role::Administrator, Act::ManageAccounts));
+        for act in [Act::ListAllSessions, Act::ListUnitSessions, Act::RequestAccess, Act::DecideAccess, Act::ReadLog, Act::WatchLive] {
+            assert!(!may(Role::Administrator, act), "{act:?}");
+        }
+    }
+
+    #[test]
+    fn an_officer_lists_their_own_unit_only() {
+        let land = UnitId::new("land").unwrap();
+        let officer = Person {
+            id: AccountId::new("a").unwrap(), username: "o".into(), name: "王".into(), unit: Some(land.clone()),
+            certificate_no: None, roles: vec![Role::Officer], leads: vec![],
+        };
+        assert!(officer.lists_unit(&land));
+        assert!(!officer.lists_unit(&UnitId::new("mines").unwrap()));
+    }
+}

@@ -1,0 +1,99 @@
+//! `Refusal`: a rule said no. Shown to a person, in both languages, with the article where there is one; logged.
+
+use crate::model::words::BadField;
+use serde::Serialize;
+
+/// Why a request of a person was refused by a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "code", content = "detail")]
+pub enum Refusal {
+    /// Nobody is signed in.
+    #[error("sign in first")]
+    NotSignedIn,
+    /// The name or the password is wrong; which of them is not told.
+    #[error("name or password is wrong")]
+    WrongCredentials,
+    /// Too many wrong passwords; the account is locked for a while.
+    #[error("locked after repeated failures; try again in {minutes} min")]
+    LockedOut {
+        /// Minutes until the next try is taken.
+        minutes: i64,
+    },
+    /// The person's roles do not hold this act.
+    #[error("none of your roles may do this")]
+    NotYourRole,
+    /// Footage without a live approval (第二十二条).
+    #[error("no live approval covers this footage (第二十二条)")]
+    NoGrant,
+    /// The grant is for looking only; a copy needs one of its own.
+    #[error("the approval is for viewing, not for a copy (第二十二条)")]
+    ViewOnly,
+    /// Nobody decides on their own request (第二十二条).
+    #[error("nobody decides on their own request (第二十二条)")]
+    OwnRequest,
+    /// The request is not in a state in which this can be done.
+    #[error("the request is {state}; this cannot be done to it now")]
+    RequestState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// A refusal of a request without a reason.
+    #[error("give a reason")]
+    ReasonNeeded,
+    /// The session is not in a state in which this can be done.
+    #[error("the session is {state}; this cannot be done to it now")]
+    SessionState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// One open session a room.
+    #[error("the room already has an open session: {session}")]
+    RoomBusy {
+        /// The open one.
+        session: String,
+    },
+    /// There is no such thing, or the person may not know that there is.
+    #[error("there is no {what} {id:?} that you may see")]
+    NoSuch {
+        /// The kind of thing: `room`, `session`, `request`, …
+        what: &'static str,
+        /// What was asked for, cut to 80 characters.
+        id: String,
+    },
+    /// Fields that are not right; all of them.
+    #[error("{}", fields.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    BadFields {
+        /// Each with its problem.
+        fields: Vec<BadField>,
+    },
+    /// The request did not come from a page of this console (CSRF).
+    #[error("this request did not come from a page of this console; reload and try again")]
+    CrossSite,
+    /// An upload that is not what it has to be.
+    #[error("the file is not usable: {problem}")]
+    BadUpload {
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+impl Refusal {
+    /// The article of the regulation that the rule comes from, where there is one.
+    pub fn article(&self) -> Option<&'static str> {
+        match self {
+            Self::NoGrant | Self::ViewOnly | Self::OwnRequest => Some("第二十二条"),
+            _ => None,
+        }
+    }
+
+    /// A thing that is not there, or not for this person's eyes.
+    pub fn no_such(what: &'static str, id: &str) -> Self {
+        Self::NoSuch { what, id: id.chars().take(80).collect() }
+    }
+}
+
+impl From<BadField> for Refusal {
+    fn from(field: BadField) -> Self {
+        Self::BadFields { fields: vec![field] }
+    }
+}
