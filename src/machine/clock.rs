@@ -1,6 +1,9 @@
 //! The two clocks, behind a trait so that tests can step them.
 
 use crate::model::time::{ClockState, Moment};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
@@ -8,7 +11,7 @@ use std::time::{Instant, SystemTime};
 pub trait Clock: Send + Sync {
     /// Now, on both clocks.
     fn now(&self) -> Moment;
-    /// How well the wall clock is known.
+    /// How well the wall clock is known. May take some milliseconds: never call it on the way of a fragment.
     fn state(&self) -> ClockState;
 }
 
@@ -24,6 +27,29 @@ impl Clock for SystemClock {
     }
 
     fn state(&self) -> ClockState {
-        crate::machine::adjtime::state()
+        chrony().unwrap_or_else(timesyncd)
     }
+}
+
+/// When the machine was started, where the kernel tells (`/proc/uptime`).
+pub fn booted_at(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let up_s: f64 = text.split(' ').next()?.parse().ok()?;
+    Some(now - TimeDelta::milliseconds((up_s * 1000.0) as i64))
+}
+
+/// chrony tells its own view in one line of comma-separated values: field 5 is the offset in seconds, the last the leap state.
+fn chrony() -> Option<ClockState> {
+    let output = Command::new("chronyc").args(["-c", "tracking"]).output().ok().filter(|o| o.status.success())?;
+    let line = String::from_utf8(output.stdout).ok()?;
+    let fields: Vec<&str> = line.trim().split(',').collect();
+    let offset_s: f64 = fields.get(4)?.parse().ok()?;
+    let synchronised = *fields.last()? != "Not synchronised";
+    Some(ClockState { synchronised, error_us: Some((offset_s * 1e6) as i64), source: "chrony".into() })
+}
+
+/// systemd-timesyncd leaves this file once it has disciplined the clock since boot.
+fn timesyncd() -> ClockState {
+    let synchronised = Path::new("/run/systemd/timesync/synchronized").exists();
+    ClockState { synchronised, error_us: None, source: if synchronised { "timesyncd" } else { "none" }.into() }
 }

@@ -1,2 +1,9 @@
-//! x
+//! Whatever can fail under us: files, volumes, clocks, randomness. Everything else goes through here, so that a test can make
+//! it fail, and so that each durable step is in one place.
+
 pub mod clock;
+pub mod durable;
+pub mod fault;
+pub mod randomness;
+#[cfg(feature = "recorder")]
+pub mod volume;

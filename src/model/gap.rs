@@ -31,7 +31,6 @@ words!(
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
 pub struct Gap {
     /// Whose picture is missing.
-    #[cfg_attr(feature = "recorder", schema(value_type = String))]
     pub camera: CameraId,
     /// First missing millisecond.
     pub from_ms: u64,

@@ -7,7 +7,9 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod digest;
 pub mod entry;
+#[cfg(feature = "recorder")]
 pub mod fragment;
 pub mod gap;
 pub mod ids;

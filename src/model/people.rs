@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$vdoc])* $variant),* }
@@ -80,8 +80,9 @@ words!(
 
 /// The roles that hold an act. Looking at a recording is deliberately absent: no role holds it (第二十二条).
 pub fn may(role: Role, act: Act) -> bool {
-    use Role::{Administrator, BureauHead, Custodian, Inspector, LeaderInCharge, LegalUnit, LiveViewer, Office, Officer, Reviewer};
+    use Role::{Administrator, BureauHead, Custodian, Inspector, LeaderInCharge, LegalUnit, LiveViewer, Officer, Reviewer};
     match act {
+        // The office stands in this line only: it sees status, and no footage (第三条).
         Act::SeeStatus => !matches!(role, Reviewer),
         Act::ConductSession => matches!(role, Officer),
         Act::LinkSession => matches!(role, Officer | Custodian),
@@ -93,8 +94,6 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::ManageAccounts => matches!(role, Administrator),
         Act::WatchLive => matches!(role, LiveViewer),
     }
-    // `Office` sees status and no list: the rooms are its own, the footage is not (第三条).
-    && !(matches!(role, Office) && !matches!(act, Act::SeeStatus))
 }
 
 /// A person who is signed in, as rules see them.

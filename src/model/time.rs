@@ -47,14 +47,14 @@ pub fn length_text(ms: u64) -> String {
     format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
-/// How well the machine's clock is known, as the operating system tells (`adjtimex(2)`).
+/// How well the machine's clock is known, as the daemon that disciplines it tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockState {
-    /// The kernel says that something disciplines the clock.
+    /// A daemon says that it disciplines the clock.
     pub synchronised: bool,
-    /// Estimated error in microseconds, where known.
+    /// Offset from its source in microseconds, where known.
     pub error_us: Option<i64>,
-    /// What disciplines it: `ntp`, or `none`.
+    /// What disciplines it: `chrony`, `timesyncd`, or `none`.
     pub source: String,
 }
 

@@ -1,0 +1,103 @@
+//! One act = custody entry + catalog rows, in the right order. Two doors only, with the promises in their names:
+//!
+//! * [`Acts::log_then_do`]: looking, handing over, disposing, accounts. The entry is durable first, or nothing happens
+//!   (promise 2).
+//! * [`Acts::do_and_log`]: recording. It has already happened and cannot fail; an entry that could not be written is spooled
+//!   (promise 1).
+
+use crate::catalog::{Catalog, Writing, entries};
+use crate::custody::log::{CustodyLog, Logged};
+use crate::machine::clock::Clock;
+use crate::machine::fault::Fault;
+use crate::model::entry::{Draft, Entry};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The two doors.
+#[derive(Clone)]
+pub struct Acts {
+    log: CustodyLog,
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+}
+
+impl Acts {
+    /// Opens the log, and indexes what it holds beyond the catalog's last entry: a crash between entry and row is finished here
+    /// by the same function that runs live.
+    pub fn open(log: PathBuf, catalog: Catalog, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let index = catalog.clone();
+        let seen = move |logged: &Logged| {
+            let logged = logged.clone();
+            index.begin_write(move |t| put(t, &logged), |r| if let Err(fault) = r { tracing::error!(%fault, "a log entry is not indexed") });
+        };
+        let (log, entries) = CustodyLog::open(log, clock.now().utc, Box::new(seen))?;
+        let acts = Self { log, catalog, clock };
+        acts.index(entries)?;
+        Ok(acts)
+    }
+
+    fn index(&self, all: Vec<Entry>) -> Result<(), Fault> {
+        let next = self.catalog.read(entries::last)?.map_or(0, |last| last + 1);
+        let missing: Vec<Entry> = all.into_iter().filter(|e| e.index >= next).collect();
+        if !missing.is_empty() {
+            tracing::info!(entries = missing.len(), "indexing entries that the catalog lacks");
+            let work = move |t: &Writing<'_>| missing.iter().try_for_each(|e| entries::add(t, e));
+            self.catalog.begin_write(work, |r| if let Err(fault) = r { tracing::error!(%fault, "entries are not indexed") });
+        }
+        Ok(())
+    }
+
+    /// Logs, then does: `work` runs in one transaction with the entry's row, after the entry is durable. If the entry cannot be
+    /// made durable, `work` does not run. A crash between the two leaves an entry without its act, which counts as not done.
+    pub async fn log_then_do<T: Send + 'static>(
+        &self,
+        draft: Draft,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (tell, told) = oneshot::channel();
+        self.log.put(self.clock.now().utc, draft, Box::new(move |r| drop(tell.send(r))));
+        let gone = |_| Fault::of("log", "an act", "the log's thread has ended");
+        let logged = told.await.map_err(gone)??;
+        let (tell, told) = oneshot::channel();
+        let both = move |t: &Writing<'_>| {
+            put(t, &logged)?;
+            work(t)
+        };
+        self.catalog.begin_write(both, move |r| drop(tell.send(r)));
+        told.await.map_err(gone)?
+    }
+
+    /// Does (writes rows), and logs; neither waits, neither can stop what has already happened.
+    pub fn do_and_log(&self, draft: Draft, work: impl FnOnce(&Writing<'_>) -> Result<(), Fault> + Send + 'static) {
+        self.log.spool(self.clock.now().utc, draft);
+        self.index_only(work);
+    }
+
+    /// Rows that are no act of anyone: the index catching up with what a journal already holds.
+    pub fn index_only(&self, work: impl FnOnce(&Writing<'_>) -> Result<(), Fault> + Send + 'static) {
+        self.catalog.begin_write(work, |r| if let Err(fault) = r { tracing::error!(%fault, "the catalog lags behind the footage") });
+    }
+
+    /// Small writes whose loss costs nothing but comfort (a login's last use, counted failures): in order, and awaited.
+    pub async fn keep<T: Send + 'static>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let (tell, told) = oneshot::channel();
+        self.catalog.begin_write(work, move |r| drop(tell.send(r)));
+        told.await.map_err(|_| Fault::of("write to", "the catalog", "its writer has ended"))?
+    }
+
+    /// The index, for reading.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Acts whose entry is not durable yet.
+    pub fn spooled(&self) -> usize {
+        self.log.spooled()
+    }
+}
+
+fn put(t: &Writing<'_>, logged: &Logged) -> Result<(), Fault> {
+    entries::add(t, &logged.entry)?;
+    logged.texts.iter().try_for_each(|b| entries::bind(t, logged.entry.index, &b.name, &b.salt, &b.text))
+}

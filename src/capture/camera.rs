@@ -1,0 +1,65 @@
+//! One camera for ever: connect, feed, and after an end or an error wait and connect again.
+
+use crate::capture::feed::Feed;
+use crate::capture::hub::Hub;
+use crate::capture::{CameraSettings, Front, retina_front, rtspsrc_front};
+use crate::machine::clock::Clock;
+use crate::machine::randomness;
+use crate::model::gap::GapCause;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// First and longest wait between two tries.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Media for this long makes the next wait short again, ms.
+const GOOD_MS: u64 = 30_000;
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) cause: GapCause,
+    /// In words; never a password or an address with one.
+    pub(super) detail: String,
+}
+
+impl Ended {
+    pub(super) fn camera(detail: impl Into<String>) -> Self {
+        Self { cause: GapCause::Camera, detail: detail.into() }
+    }
+    pub(super) fn network(detail: impl Into<String>) -> Self {
+        Self { cause: GapCause::Network, detail: detail.into() }
+    }
+}
+
+/// Runs until told to stop.
+pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    let mut wait = WAIT_MIN;
+    loop {
+        let began = clock.now();
+        let mut feed = Feed::new(hub.clone(), clock.clone());
+        let by_rtspsrc = settings.front == Front::Rtspsrc || settings.url.scheme() == "rtsps";
+        let ended = tokio::select! {
+            ended = async {
+                if by_rtspsrc { rtspsrc_front::run(&settings, &mut feed, &hub, &clock).await } else { retina_front::run(&settings, &mut feed, &hub, &clock).await }
+            } => Some(ended),
+            _ = stop.changed() => None,
+        };
+        feed.end_run().await;
+        let Some(ended) = ended else { return };
+        tracing::warn!(camera = %settings.id, cause = ended.cause.as_str(), "{}", ended.detail);
+        hub.down(ended.cause, &ended.detail);
+        if feed.last_picture().mono_ms > began.mono_ms + GOOD_MS {
+            wait = WAIT_MIN;
+        }
+        // A quarter of chance: sixteen cameras that fell together do not come back together.
+        let chance = randomness::bytes::<1>().map_or(128, |b| b[0]);
+        let pause = wait.mul_f64(0.875 + f64::from(chance) / 1024.0);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => return,
+        }
+        wait = (wait * 2).min(WAIT_MAX);
+    }
+}

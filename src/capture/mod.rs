@@ -1,0 +1,201 @@
+//! Cameras → fragments. The only part that knows GStreamer.
+//!
+//! ```text
+//! retina ──┐ access units                       ┌─ pre-roll ring
+//!          ├──► feed ──► muxer (GStreamer) ──► hub ─ live viewers
+//! rtspsrc ─┘    time, formats, restarts          └─ events ──► recorder's writer
+//! ```
+//!
+//! A capture runs from start to stop of the recorder, whether a session is open or not: recording is a valve behind it, not a
+//! pipeline that starts late. It reconnects for ever. Retina is the usual front (a quarter of `rtspsrc`'s CPU on the same
+//! streams); `rtspsrc` serves what retina does not: RTSPS, and odd servers.
+//!
+//! Every byte from a camera is untrusted: bounded, parsed by code that cannot panic, and never printed longer than a line.
+
+mod camera;
+mod codecs;
+mod feed;
+mod hub;
+mod mux;
+mod pipelines;
+mod retina_front;
+mod rtspsrc_front;
+mod timeline;
+
+use crate::machine::clock::Clock;
+use crate::model::fragment::{CaptureEvent, Fragment, Header};
+use crate::model::gap::GapCause;
+use crate::model::ids::CameraId;
+use crate::model::time::Moment;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// Which RTSP client connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// The `retina` crate.
+    Retina,
+    /// GStreamer's `rtspsrc`.
+    Rtspsrc,
+}
+
+/// How media travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Interleaved in the RTSP connection.
+    Tcp,
+    /// RTP and RTCP over UDP.
+    Udp,
+}
+
+/// One camera's settings.
+#[derive(Debug, Clone)]
+pub struct CameraSettings {
+    /// Which.
+    pub id: CameraId,
+    /// `rtsp://` or `rtsps://`, without name and password.
+    pub url: Url,
+    /// Sign-in name.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<SecretString>,
+    /// The client; `rtsps://` always goes by `rtspsrc`.
+    pub front: Front,
+    /// The transport.
+    pub transport: Transport,
+    /// No media for this long is a stall, seconds.
+    pub stall_s: u32,
+    /// Pre-roll kept in memory, seconds; 0: none.
+    pub preroll_s: u32,
+}
+
+/// Why capturing cannot work on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// GStreamer itself.
+    #[error("GStreamer does not start: {0}")]
+    GStreamer(String),
+    /// An element is not installed.
+    #[error("GStreamer lacks {element}; Debian has it in {package}")]
+    Missing {
+        /// The element.
+        element: &'static str,
+        /// The package.
+        package: &'static str,
+    },
+    /// A text in `pipelines/` is not right.
+    #[error("pipelines/{name}.gst: {problem}")]
+    Pipeline {
+        /// Which.
+        name: &'static str,
+        /// What.
+        problem: String,
+    },
+}
+
+/// Registers what GStreamer needs; once a process.
+pub fn init() -> Result<(), CaptureError> {
+    pipelines::init()?;
+    match missing_elements().first() {
+        Some((element, package)) => Err(CaptureError::Missing { element, package }),
+        None => Ok(()),
+    }
+}
+
+/// Elements that are not installed, with the Debian packages that have them.
+pub fn missing_elements() -> Vec<(&'static str, &'static str)> {
+    pipelines::missing()
+}
+
+/// What a capture says of itself.
+#[derive(Debug, Clone)]
+pub struct CaptureStatus {
+    /// Media is coming.
+    pub connected: bool,
+    /// Since when it is so.
+    pub since: Moment,
+    /// Why not.
+    pub cause: Option<GapCause>,
+    /// Why not, in words.
+    pub detail: Option<String>,
+    /// Bits a second over the last seconds.
+    pub bitrate_bps: u64,
+    /// Pictures a second.
+    pub fps: f64,
+    /// RFC 6381.
+    pub codecs: String,
+    /// `1280x720`.
+    pub resolution: String,
+    /// When the newest fragment came.
+    pub last_media: Option<Moment>,
+    /// Connections after the first.
+    pub reconnects: u64,
+    /// RTP packets lost since start.
+    pub lost_packets: u64,
+}
+
+/// What a recorder hears.
+pub type Events = Box<dyn Fn(CaptureEvent) + Send + Sync>;
+
+/// Reads a running capture.
+#[derive(Clone)]
+pub struct CaptureHandle(Arc<hub::Hub>);
+
+impl CaptureHandle {
+    /// Fragments as they come; a slow viewer lags and is told so, and is never waited for.
+    pub fn live(&self) -> broadcast::Receiver<Arc<Fragment>> {
+        self.0.live()
+    }
+    /// The newest header.
+    pub fn latest_header(&self) -> Option<Arc<Header>> {
+        self.0.latest_header()
+    }
+    /// The newest stretch that begins with a key frame and has one header; empty without pre-roll.
+    pub fn preroll(&self) -> Vec<Arc<Fragment>> {
+        self.0.preroll()
+    }
+    /// How it is.
+    pub fn status(&self) -> CaptureStatus {
+        self.0.status()
+    }
+}
+
+/// A running capture: connects and reconnects until stopped or dropped.
+pub struct Capture {
+    hub: Arc<hub::Hub>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Capture {
+    /// Starts; needs a current tokio runtime. `events` hears everything in order, and must not wait.
+    pub fn start(settings: CameraSettings, clock: Arc<dyn Clock>, events: Events) -> Result<Self, CaptureError> {
+        let hub = Arc::new(hub::Hub::new(settings.preroll_s, clock.clone(), events));
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(camera::run(settings, hub.clone(), clock, stopped));
+        Ok(Self { hub, stop, task })
+    }
+
+    /// A handle for reading.
+    pub fn handle(&self) -> CaptureHandle {
+        CaptureHandle(self.hub.clone())
+    }
+
+    /// Ends it; what was received is handed over first.
+    pub async fn stop(mut self) {
+        drop(self.stop.send(true));
+        // The task closes its pipeline in good order; a second is more than it needs, and nobody waits for a dead camera.
+        if tokio::time::timeout(std::time::Duration::from_secs(3), &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.stop.send(true));
+    }
+}

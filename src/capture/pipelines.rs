@@ -1,0 +1,90 @@
+//! The texts in `pipelines/`, whole and readable by `gst-launch-1.0` but for their comments.
+
+use crate::capture::CaptureError;
+use gstreamer as gst;
+use gst::prelude::*;
+
+/// Every text, by name.
+pub(super) const TEXTS: &[(&str, &str)] = &[
+    ("h264", include_str!("../../pipelines/h264.gst")),
+    ("h265", include_str!("../../pipelines/h265.gst")),
+    ("alaw", include_str!("../../pipelines/alaw.gst")),
+    ("mulaw", include_str!("../../pipelines/mulaw.gst")),
+    ("pcm", include_str!("../../pipelines/pcm.gst")),
+    ("aac", include_str!("../../pipelines/aac.gst")),
+    ("opus", include_str!("../../pipelines/opus.gst")),
+    ("mux", include_str!("../../pipelines/mux.gst")),
+    ("rtsp", include_str!("../../pipelines/rtsp.gst")),
+    ("rtsp-h264", include_str!("../../pipelines/rtsp-h264.gst")),
+    ("rtsp-h265", include_str!("../../pipelines/rtsp-h265.gst")),
+    ("rtsp-alaw", include_str!("../../pipelines/rtsp-alaw.gst")),
+    ("rtsp-mulaw", include_str!("../../pipelines/rtsp-mulaw.gst")),
+    ("rtsp-aac", include_str!("../../pipelines/rtsp-aac.gst")),
+    ("rtsp-opus", include_str!("../../pipelines/rtsp-opus.gst")),
+];
+
+/// Elements that the texts name, with Debian's packages.
+const ELEMENTS: &[(&str, &str)] = &[
+    ("appsrc", "gstreamer1.0-plugins-base"),
+    ("audioconvert", "gstreamer1.0-plugins-base"),
+    ("queue", "libgstreamer1.0-0"),
+    ("rtspsrc", "gstreamer1.0-plugins-good"),
+    ("rtph264depay", "gstreamer1.0-plugins-good"),
+    ("aacparse", "gstreamer1.0-plugins-good"),
+    ("flacenc", "gstreamer1.0-plugins-good"),
+    ("flacparse", "gstreamer1.0-plugins-good"),
+    ("alawdec", "gstreamer1.0-plugins-good"),
+    ("mulawdec", "gstreamer1.0-plugins-good"),
+    ("h264parse", "gstreamer1.0-plugins-bad"),
+    ("h265parse", "gstreamer1.0-plugins-bad"),
+    ("opusparse", "gstreamer1.0-plugins-bad"),
+    ("h264timestamper", "gstreamer1.0-plugins-bad"),
+    ("h265timestamper", "gstreamer1.0-plugins-bad"),
+];
+
+/// Starts GStreamer and registers the fragmented muxer, which Debian does not ship.
+pub(super) fn init() -> Result<(), CaptureError> {
+    let failed = |e: &dyn std::fmt::Display| CaptureError::GStreamer(e.to_string());
+    gst::init().map_err(|e| failed(&e))?;
+    gstfmp4::plugin_register_static().map_err(|e| failed(&e))
+}
+
+/// Elements that are not there.
+pub(super) fn missing() -> Vec<(&'static str, &'static str)> {
+    ELEMENTS.iter().copied().filter(|(element, _)| gst::ElementFactory::find(element).is_none()).collect()
+}
+
+fn text(name: &str) -> String {
+    let whole = TEXTS.iter().find(|(n, _)| *n == name).map_or("", |(_, t)| *t);
+    // GStreamer 1.22's parser rejects '#'.
+    whole.lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+/// A piece as a bin, its open ends as ghost pads.
+pub(super) fn piece(name: &'static str) -> Result<gst::Bin, CaptureError> {
+    gst::parse::bin_from_description_with_name(&text(name), true, name).map_err(|e| CaptureError::Pipeline { name, problem: e.to_string() })
+}
+
+/// An element of a piece by its name.
+pub(super) fn named<T: IsA<gst::Object> + glib::object::IsA<gst::Element>>(bin: &gst::Bin, name: &'static str) -> Result<T, CaptureError> {
+    let problem = || CaptureError::Pipeline { name, problem: "has no such element".into() };
+    bin.by_name(name).ok_or_else(problem)?.downcast::<T>().map_err(|_| problem())
+}
+
+use gst::glib;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pipeline_parses_and_every_file_is_used() {
+        init().unwrap();
+        assert_eq!(missing(), []);
+        for (name, _) in TEXTS {
+            piece(name).unwrap();
+        }
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines")).unwrap().count();
+        assert_eq!(files, TEXTS.len());
+    }
+}

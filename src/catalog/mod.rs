@@ -1,0 +1,160 @@
+//! The index (SQLite): a file an aggregate, rebuildable from the footage tree, never needed to go on recording (promise 7).
+//!
+//! One writer thread, many readers (WAL, `synchronous=FULL`). Only `acts` opens a writing transaction, through
+//! [`Catalog::begin_write`]; `tests/architecture.rs` holds that.
+
+pub mod accounts;
+pub mod documents;
+pub mod entries;
+pub mod pairs;
+pub mod requests;
+pub mod sessions;
+pub mod viewings;
+
+use crate::machine::{durable, fault::Fault};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// Schema steps, in order; a step that was released is never changed.
+const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001-spine.sql"))];
+
+/// Readers kept open when idle.
+const READERS_KEPT: usize = 4;
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::of("use", "the catalog", e)
+    }
+}
+
+/// A transaction that writes; only `acts` begins one.
+pub type Writing<'a> = Transaction<'a>;
+/// A connection that reads.
+pub type Reading = Connection;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A handle on the catalog.
+#[derive(Clone)]
+pub struct Catalog {
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    path: PathBuf,
+}
+
+impl Catalog {
+    /// Opens or makes the catalog and brings it to the newest schema.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        if let Some(folder) = path.parent() {
+            durable::make_folder(folder)?;
+        }
+        let mut connection = Connection::open(path)?;
+        prepare(&connection)?;
+        Migrations::from_slice(STEPS)
+            .to_latest(&mut connection)
+            .map_err(|e| Fault::of("bring to the newest schema", path.display().to_string(), e))?;
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let write = move || {
+            while let Ok(job) = inbox.recv() {
+                job(&mut connection);
+            }
+        };
+        thread::Builder::new().name("catalog-writer".into()).spawn(write).map_err(|e| Fault::of("start", "the catalog's writer", e))?;
+        Ok(Self { jobs, readers: Arc::default(), path: path.to_owned() })
+    }
+
+    /// Queues a writing transaction: everything in `work` becomes durable together, or nothing does. `done` hears which, on
+    /// the writer's thread. Never waits. For `acts` alone.
+    pub fn begin_write<T: 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        done: impl FnOnce(Result<T, Fault>) + Send + 'static,
+    ) {
+        let job: Job = Box::new(move |connection| {
+            let run = || {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let result = work(&transaction)?;
+                transaction.commit()?;
+                Ok(result)
+            };
+            done(run());
+        });
+        if self.jobs.send(job).is_err() {
+            tracing::error!("the catalog's writer has ended");
+        }
+    }
+
+    /// Reads, on the caller's thread.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                connection.busy_timeout(Duration::from_secs(5))?;
+                connection
+            }
+        };
+        let result = work(&connection);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_KEPT {
+            readers.push(connection);
+        }
+        result
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), Fault> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(())
+}
+
+/// A JSON column that cannot be read back.
+fn bad_doc(table: &'static str) -> impl Fn(serde_json::Error) -> Fault {
+    move |e| Fault::of("read a row of", table, e)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A catalog in memory's stead: a file in a folder that goes away.
+    pub(crate) fn connection() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", "ON").unwrap();
+        Migrations::from_slice(STEPS).to_latest(&mut connection).unwrap();
+        connection
+    }
+
+    #[test]
+    fn every_schema_step_applies_and_the_log_index_refuses_changes() {
+        let c = connection();
+        c.execute("INSERT INTO entries (number, at, kind, doc) VALUES (0, 'x', 'log_opened', '{}')", []).unwrap();
+        assert!(c.execute("UPDATE entries SET kind = 'x'", []).is_err());
+        assert!(c.execute("DELETE FROM entries", []).is_err());
+    }
+
+    #[test]
+    fn a_catalog_that_is_opened_twice_keeps_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let catalog = Catalog::open(&path).unwrap();
+        let (tx, rx) = mpsc::channel();
+        catalog.begin_write(
+            |t| Ok(t.execute("INSERT INTO entries (number, at, kind, doc) VALUES (0, 'x', 'log_opened', '{}')", [])?),
+            move |r| tx.send(r).unwrap(),
+        );
+        assert_eq!(rx.recv().unwrap().unwrap(), 1);
+        let again = Catalog::open(&path).unwrap();
+        let count: i64 = again.read(|c| Ok(c.query_row("SELECT count(*) FROM entries", [], |r| r.get(0))?)).unwrap();
+        assert_eq!(count, 1);
+    }
+}

@@ -1,0 +1,44 @@
+//! Access requests.
+
+use crate::catalog::bad_doc;
+use crate::machine::fault::Fault;
+use crate::model::access::AccessRequest;
+use crate::model::ids::{AccountId, RequestId, SessionId};
+use rusqlite::{Connection, Params, params};
+
+/// Adds or replaces a request.
+pub fn put(c: &Connection, r: &AccessRequest) -> Result<(), Fault> {
+    let doc = serde_json::to_string(r).map_err(|e| Fault::of("encode", "a request", e))?;
+    c.execute(
+        "INSERT INTO requests (id, requester, session, unit, state, submitted_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
+        params![r.id.as_str(), r.requester.as_str(), r.session.as_str(), r.unit.as_str(), r.state.as_str(), r.submitted_at.timestamp_millis(), doc],
+    )?;
+    Ok(())
+}
+
+fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<AccessRequest>, Fault> {
+    let mut statement = c.prepare_cached(&format!("SELECT doc FROM requests {tail}"))?;
+    let docs = statement.query_map(values, |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("requests"))).collect()
+}
+
+/// By number.
+pub fn by_id(c: &Connection, id: &RequestId) -> Result<Option<AccessRequest>, Fault> {
+    Ok(some(c, "WHERE id = ?1", [id.as_str()])?.pop())
+}
+
+/// A person's for one session, newest first.
+pub fn of_person_for(c: &Connection, person: &AccountId, session: &SessionId) -> Result<Vec<AccessRequest>, Fault> {
+    some(c, "WHERE requester = ?1 AND session = ?2 ORDER BY submitted_at DESC", [person.as_str(), session.as_str()])
+}
+
+/// A person's newest.
+pub fn of_person(c: &Connection, person: &AccountId, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
+    some(c, "WHERE requester = ?1 ORDER BY submitted_at DESC LIMIT ?2", params![person.as_str(), rows_max])
+}
+
+/// Of a state, oldest first.
+pub fn in_state(c: &Connection, state: &str, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
+    some(c, "WHERE state = ?1 ORDER BY submitted_at LIMIT ?2", params![state, rows_max])
+}

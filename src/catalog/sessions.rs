@@ -1,0 +1,130 @@
+//! Sessions, indexed by the six fields of 第十七条.
+
+use crate::catalog::{bad_doc, pairs};
+use crate::machine::fault::Fault;
+use crate::model::ids::SessionId;
+use crate::model::missing;
+use crate::model::session::{Facts, Session};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+/// What to look for; `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only these units; `None`: all.
+    pub units: Option<Vec<String>>,
+    /// Device number, or a part.
+    pub device_no: Option<String>,
+    /// Officer's name or certificate number, or a part.
+    pub officer: Option<String>,
+    /// From this ms since 1970.
+    pub from_ms: Option<i64>,
+    /// Before this ms since 1970.
+    pub until_ms: Option<i64>,
+    /// Party, or a part.
+    pub party: Option<String>,
+    /// Cause of action, or a part.
+    pub cause: Option<String>,
+    /// Anything of the six, or a number.
+    pub text: Option<String>,
+}
+
+/// A session with where its folder lies.
+#[derive(Debug, Clone)]
+pub struct SessionDoc {
+    /// The session.
+    pub session: Session,
+    /// Below the footage root.
+    pub folder: String,
+}
+
+/// Officers as a list shows them: `王某（A-001）、李某`.
+pub fn officers_text(facts: &Facts) -> String {
+    let one = |o: &crate::model::session::Officer| o.certificate_no.as_ref().map_or_else(|| o.name.clone(), |no| format!("{}（{no}）", o.name));
+    facts.officers.iter().map(one).collect::<Vec<_>>().join("、")
+}
+
+/// Device numbers as a list shows them.
+pub fn devices_text(session: &Session) -> String {
+    session.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>().join("、")
+}
+
+/// Writes a session as it stands now. All link versions stay findable: a link that was changed to bury a case still finds it.
+pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
+    let doc = serde_json::to_string(s).map_err(|e| Fault::of("encode", "a session", e))?;
+    let facts = s.facts();
+    let number: i64 = c.query_row(
+        "INSERT INTO sessions (id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, state = excluded.state, length_ms = excluded.length_ms,
+             case_no = excluded.case_no, party = excluded.party, cause = excluded.cause, officers = excluded.officers,
+             devices = excluded.devices, gaps = excluded.gaps, missing = excluded.missing, doc = excluded.doc
+         RETURNING number",
+        params![
+            s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(), s.started_at.timestamp_millis(),
+            s.length_ms.map(|ms| ms as i64), facts.case_no, facts.party, facts.cause, officers_text(facts), devices_text(s),
+            s.gaps.len() as i64, missing::of(s).len() as i64, doc,
+        ],
+        |r| r.get(0),
+    )?;
+    let every = |of: &dyn Fn(&Facts) -> String| pairs::index(&s.links.iter().map(|l| of(&l.facts)).collect::<Vec<_>>().join(" / "));
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    c.execute("DELETE FROM session_search WHERE rowid = ?1", [number])?;
+    c.execute(
+        "INSERT INTO session_search (rowid, party, cause, officers, devices, numbers) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            number, every(&|f| text(&f.party)), every(&|f| text(&f.cause)), every(&officers_text), pairs::index(&devices_text(s)),
+            pairs::index(&format!("{} / {}", s.id, s.links.iter().map(|l| format!("{} / {}", text(&l.facts.case_no), text(&l.facts.record_no))).collect::<String>())),
+        ],
+    )?;
+    Ok(())
+}
+
+/// One session.
+pub fn by_id(c: &Connection, id: &SessionId) -> Result<Option<SessionDoc>, Fault> {
+    let mut statement = c.prepare_cached("SELECT doc, folder FROM sessions WHERE id = ?1")?;
+    let row = statement.query_row([id.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get(1)?))).optional()?;
+    row.map(|(doc, folder)| Ok(SessionDoc { session: serde_json::from_str(&doc).map_err(bad_doc("sessions"))?, folder })).transpose()
+}
+
+/// Those that fit, newest first, and how many there are in all.
+pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Session>, u64), Fault> {
+    let Some((condition, mut values)) = condition(filter) else { return Ok((vec![], 0)) };
+    let total: i64 = c.prepare_cached(&format!("SELECT count(*) FROM sessions WHERE {condition}"))?.query_row(params_from_iter(&values), |r| r.get(0))?;
+    values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
+    let mut statement = c.prepare_cached(&format!("SELECT doc FROM sessions WHERE {condition} ORDER BY started_at DESC LIMIT ? OFFSET ?"))?;
+    let docs = statement.query_map(params_from_iter(&values), |r| r.get::<_, String>(0))?;
+    let sessions = docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect::<Result<_, Fault>>()?;
+    Ok((sessions, total as u64))
+}
+
+/// The `WHERE` text and its values; `None` when nothing can fit (a search text without a letter).
+fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
+    let mut all = vec!["1".to_owned()];
+    let mut values = Vec::new();
+    if let Some(units) = &filter.units {
+        all.push(format!("unit IN ({})", vec!["?"; units.len()].join(", ")));
+        values.extend(units.iter().cloned().map(Value::from));
+    }
+    for (bound, text) in [(filter.from_ms, "started_at >= ?"), (filter.until_ms, "started_at < ?")] {
+        if let Some(ms) = bound {
+            all.push(text.into());
+            values.push(Value::from(ms));
+        }
+    }
+    let searches = [
+        ("devices", &filter.device_no), ("officers", &filter.officer), ("party", &filter.party), ("cause", &filter.cause),
+        ("party cause officers devices numbers", &filter.text),
+    ];
+    let mut matches = Vec::new();
+    for (columns, text) in searches {
+        if let Some(text) = text {
+            matches.push(format!("({})", pairs::query(columns, text)?));
+        }
+    }
+    if !matches.is_empty() {
+        all.push("number IN (SELECT rowid FROM session_search WHERE session_search MATCH ?)".into());
+        values.push(Value::from(matches.join(" AND ")));
+    }
+    Some((all.join(" AND "), values))
+}

@@ -1,0 +1,414 @@
+//! The configuration: one TOML file, checked whole. Every error is told at once, each with its place and what would be right;
+//! none shows a password.
+
+use crate::capture::{CameraSettings, Front, Transport};
+use crate::desks;
+use crate::machine::durable;
+use crate::model::ids::{CameraId, RoomId, UnitId};
+use crate::recorder::{self, CameraPlace, RoomSettings};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// The file as it is written; [`Config::check`] makes the parts' settings of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    bureau: String,
+    #[serde(default = "rules")]
+    rules: String,
+    storage: Storage,
+    #[serde(default)]
+    recording: Recording,
+    #[serde(default)]
+    console: Console,
+    #[serde(default)]
+    retention: Retention,
+    #[serde(default)]
+    units: Vec<Unit>,
+    #[serde(default)]
+    rooms: Vec<Room>,
+}
+
+fn rules() -> String {
+    "2026-01".into()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Storage {
+    data: PathBuf,
+    #[serde(default = "reserve_gb")]
+    reserve_gb: u64,
+}
+
+fn reserve_gb() -> u64 {
+    20
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Recording {
+    segment_s: u64,
+    preroll_s: u32,
+    stall_s: u32,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { segment_s: 60, preroll_s: 10, stall_s: 5 }
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Console {
+    listen: String,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    idle_min: i64,
+    lock_after: u32,
+    lock_min: i64,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8040".into(), tls_certificate: None, tls_key: None, idle_min: 30, lock_after: 5, lock_min: 15 }
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Retention {
+    margin_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { margin_days: 14 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unit {
+    id: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Room {
+    id: String,
+    name: String,
+    unit: String,
+    #[serde(default)]
+    preroll_told: bool,
+    #[serde(default)]
+    cameras: Vec<Camera>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Camera {
+    id: String,
+    name: String,
+    device_no: String,
+    url: String,
+    user: Option<String>,
+    password: Option<SecretString>,
+    password_file: Option<PathBuf>,
+    #[serde(default = "tcp")]
+    transport: String,
+    #[serde(default = "retina")]
+    front: String,
+}
+
+fn tcp() -> String {
+    "tcp".into()
+}
+
+fn retina() -> String {
+    "retina".into()
+}
+
+/// TLS for the console.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// PEM chain.
+    pub certificate: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+}
+
+/// What the parts need, checked.
+pub struct Parts {
+    /// Root of everything that is written.
+    pub data: PathBuf,
+    /// Bytes that should stay free.
+    pub reserve_bytes: u64,
+    /// Where the console listens.
+    pub listen: SocketAddr,
+    /// Its TLS.
+    pub tls: Option<Tls>,
+    /// For the recorder.
+    pub recorder: recorder::Settings,
+    /// For the desks.
+    pub desks: desks::Settings,
+    /// Days added to the six calendar months.
+    pub margin_days: u32,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file} is not right:\n{}", wrong.iter().map(|w| format!("  - {w}")).collect::<Vec<_>>().join("\n"))]
+pub struct Wrong {
+    /// Which file.
+    pub file: String,
+    /// Each with its place and what would be right.
+    pub wrong: Vec<String>,
+}
+
+/// Reads and checks a file.
+pub fn load(path: &Path) -> Result<Parts, Wrong> {
+    let file = path.display().to_string();
+    let one = |w: String| Wrong { file: file.clone(), wrong: vec![w] };
+    let bytes = durable::read_whole(path, 1 << 20).map_err(|fault| one(fault.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| one("is not UTF-8 text".into()))?;
+    parse(&text).map_err(|wrong| Wrong { file, wrong })
+}
+
+/// Checks a text; every error at once.
+pub fn parse(text: &str) -> Result<Parts, Vec<String>> {
+    let config: Config = toml::from_str(text).map_err(|e| vec![place(text, &e)])?;
+    config.check()
+}
+
+/// Where a TOML error is, without the line itself: a line may hold a password.
+fn place(text: &str, e: &toml::de::Error) -> String {
+    let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+    // The parser's own message can quote a value; what lies in backquotes is kept only if it is a key's name.
+    format!("line {line}: {}", e.message())
+}
+
+#[derive(Default)]
+struct Checks {
+    wrong: Vec<String>,
+}
+
+impl Checks {
+    fn that(&mut self, right: bool, place: &str, wrong: impl FnOnce() -> String) {
+        if !right {
+            self.wrong.push(format!("{place}: {}", wrong()));
+        }
+    }
+    fn within(&mut self, place: &str, value: i64, from: i64, to: i64) {
+        self.that((from..=to).contains(&value), place, || format!("{value} is out of range; {from} to {to} would be right"));
+    }
+    fn ok<T, E: std::fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|e| self.wrong.push(format!("{place}: {e}"))).ok()
+    }
+}
+
+impl Config {
+    fn check(self) -> Result<Parts, Vec<String>> {
+        let mut c = Checks::default();
+        c.that(!self.bureau.trim().is_empty(), "bureau", || "is empty; write the bureau's name".into());
+        c.that(self.storage.data.is_absolute(), "storage.data", || "is relative; write a path that begins with /".into());
+        c.within("recording.segment_s", self.recording.segment_s as i64, 10, 600);
+        c.within("recording.preroll_s", i64::from(self.recording.preroll_s), 0, 60);
+        c.within("recording.stall_s", i64::from(self.recording.stall_s), 2, 60);
+        c.within("console.idle_min", self.console.idle_min, 1, 720);
+        c.within("console.lock_after", i64::from(self.console.lock_after), 3, 20);
+        c.within("console.lock_min", self.console.lock_min, 1, 1440);
+        c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
+        let tls = tls(&mut c, &self.console);
+        let listen: Option<SocketAddr> = c.ok("console.listen", self.console.listen.parse().map_err(|_| {
+            format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)
+        }));
+        if let Some(listen) = listen {
+            c.that(listen.ip().is_loopback() || tls.is_some(), "console.listen", || {
+                format!("{listen} can be reached from outside; give tls_certificate and tls_key, or listen on 127.0.0.1")
+            });
+        }
+        let units = units(&mut c, self.units);
+        let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
+        let Some(listen) = listen.filter(|_| c.wrong.is_empty()) else { return Err(c.wrong) };
+        let data = self.storage.data;
+        let reserve_bytes = self.storage.reserve_gb * 1_000_000_000;
+        Ok(Parts {
+            reserve_bytes,
+            listen,
+            tls,
+            recorder: recorder::Settings {
+                footage: data.join("footage"), segment: Duration::from_secs(self.recording.segment_s), rules: self.rules, rooms,
+            },
+            desks: desks::Settings {
+                bureau: self.bureau, units, reserve_bytes, data: data.clone(), idle_min: self.console.idle_min,
+                lock_after: self.console.lock_after, lock_min: self.console.lock_min,
+            },
+            margin_days: self.retention.margin_days,
+            data,
+        })
+    }
+}
+
+fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
+    match (&console.tls_certificate, &console.tls_key) {
+        (Some(certificate), Some(key)) => {
+            for (place, path) in [("console.tls_certificate", certificate), ("console.tls_key", key)] {
+                c.that(durable::exists(path), place, || format!("there is no file {}", path.display()));
+            }
+            Some(Tls { certificate: certificate.clone(), key: key.clone() })
+        }
+        (None, None) => None,
+        _ => {
+            c.wrong.push("console: tls_certificate and tls_key belong together; give both or none".into());
+            None
+        }
+    }
+}
+
+fn units(c: &mut Checks, units: Vec<Unit>) -> Vec<(UnitId, String)> {
+    c.that(!units.is_empty(), "units", || "there is none; write at least one [[units]]".into());
+    let mut seen = BTreeSet::new();
+    let mut checked = Vec::new();
+    for (at, unit) in units.into_iter().enumerate() {
+        let place = format!("units[{at}].id");
+        c.that(seen.insert(unit.id.clone()), &place, || format!("{:?} is there twice", unit.id));
+        if let Some(id) = c.ok(&place, UnitId::new(&unit.id)) {
+            checked.push((id, unit.name));
+        }
+    }
+    checked
+}
+
+fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording: &Recording) -> Vec<RoomSettings> {
+    c.that(!rooms.is_empty(), "rooms", || "there is none; write at least one [[rooms]]".into());
+    let (mut room_ids, mut camera_ids, mut device_nos) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut checked = Vec::new();
+    for (at, room) in rooms.into_iter().enumerate() {
+        let place = format!("rooms[{at}]");
+        c.that(room_ids.insert(room.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", room.id));
+        c.that(room.id.len() <= 40, &format!("{place}.id"), || "is longer than 40 characters".into());
+        c.that(!room.cameras.is_empty(), &place, || "has no camera; write at least one [[rooms.cameras]]".into());
+        c.that(units.iter().any(|(id, _)| id.as_str() == room.unit), &format!("{place}.unit"), || format!("there is no unit {:?}", room.unit));
+        let preroll_s = if room.preroll_told { recording.preroll_s } else { 0 };
+        let mut cameras = Vec::new();
+        for (n, camera) in room.cameras.into_iter().enumerate() {
+            let place = format!("{place}.cameras[{n}]");
+            c.that(camera_ids.insert(camera.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", camera.id));
+            c.that(device_nos.insert(camera.device_no.clone()), &format!("{place}.device_no"), || format!("{:?} is there twice", camera.device_no));
+            cameras.extend(check_camera(c, &place, camera, preroll_s, recording.stall_s));
+        }
+        let (id, unit) = (c.ok(&format!("{place}.id"), RoomId::new(&room.id)), UnitId::new(&room.unit).ok());
+        if let (Some(id), Some(unit)) = (id, unit) {
+            checked.push(RoomSettings { id, name: room.name, unit, cameras });
+        }
+    }
+    checked
+}
+
+fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, stall_s: u32) -> Option<CameraPlace> {
+    let id = c.ok(&format!("{place}.id"), CameraId::new(&camera.id));
+    let url = check_url(c, &format!("{place}.url"), &camera.url);
+    let transport = match camera.transport.as_str() {
+        "tcp" => Some(Transport::Tcp),
+        "udp" => Some(Transport::Udp),
+        other => c.ok(&format!("{place}.transport"), Err(format!("{other:?} is unknown; \"tcp\" or \"udp\" would be right"))),
+    };
+    let front = match camera.front.as_str() {
+        "retina" => Some(Front::Retina),
+        "rtspsrc" => Some(Front::Rtspsrc),
+        other => c.ok(&format!("{place}.front"), Err(format!("{other:?} is unknown; \"retina\" or \"rtspsrc\" would be right"))),
+    };
+    let password = match (camera.password, camera.password_file) {
+        (Some(_), Some(_)) => c.ok(place, Err("password and password_file: give one of them")),
+        (Some(password), None) => Some(password),
+        (None, Some(file)) => c.ok(&format!("{place}.password_file"), read_password(&file)),
+        (None, None) => None,
+    };
+    c.that(camera.user.is_some() || password.is_none(), place, || "there is a password and no user; give both or none".into());
+    c.that(!camera.device_no.trim().is_empty(), &format!("{place}.device_no"), || "is empty; the register's number belongs here (第十七条)".into());
+    Some(CameraPlace {
+        capture: CameraSettings { id: id?, url: url?, user: camera.user, password, front: front?, transport: transport?, stall_s, preroll_s },
+        name: camera.name,
+        device_no: camera.device_no,
+    })
+}
+
+fn read_password(file: &Path) -> Result<SecretString, String> {
+    let bytes = durable::read_whole(file, 4096).map_err(|fault| fault.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
+}
+
+fn check_url(c: &mut Checks, place: &str, text: &str) -> Option<Url> {
+    let right = "rtsp://192.168.10.11:554/stream1 would be right";
+    // Never show the text itself: people write passwords into addresses.
+    let Ok(url) = Url::parse(text) else { return c.ok(place, Err(format!("is no address; {right}"))) };
+    c.that(matches!(url.scheme(), "rtsp" | "rtsps"), place, || format!("begins with {}://; {right}", url.scheme()));
+    c.that(url.host_str().is_some_and(|h| !h.is_empty()), place, || format!("names no host; {right}"));
+    c.that(url.username().is_empty() && url.password().is_none(), place, || {
+        "holds a name or password; write them as user and password_file, so that they are never printed".into()
+    });
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../config/shilu.toml");
+
+    #[test]
+    fn the_commented_file_is_right_and_equals_the_defaults() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.recording, Recording::default());
+        assert_eq!(config.console, Console::default());
+        assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.storage.reserve_gb, reserve_gb());
+        assert_eq!(config.rules, rules());
+        assert!(parse(EXAMPLE).is_ok());
+    }
+
+    #[test]
+    fn every_option_of_the_code_stands_in_the_commented_file() {
+        let source = include_str!("config.rs");
+        let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
+            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))
+        });
+        for (name, _) in options.filter(|(name, _)| !["file", "wrong", "reserve_bytes", "certificate", "key"].contains(name)) {
+            assert!(EXAMPLE.contains(&format!("{name} = ")), "{name} is not in config/shilu.toml");
+        }
+    }
+
+    #[test]
+    fn every_error_is_told_at_once_with_its_place() {
+        let text = EXAMPLE
+            .replace("segment_s = 60", "segment_s = 5")
+            .replace("unit = \"land-use\"", "unit = \"nobody\"")
+            .replace("rtsp://192.168.10.11:554/stream1", "rtsp:///stream1")
+            .replace("rtsp://192.168.10.12:554/stream1", "rtsp://admin:geheim@192.168.10.12/")
+            .replace("\"XW-102\"", "\"XW-101\"")
+            .replace("127.0.0.1:8040", "0.0.0.0:8040");
+        let wrong = parse(&text).err().unwrap();
+        for place in ["recording.segment_s", "rooms[0].unit", "rooms[0].cameras[0].url", "rooms[0].cameras[1].url", "rooms[0].cameras[1].device_no", "console.listen"] {
+            assert!(wrong.iter().any(|w| w.starts_with(place)), "{place} in {wrong:#?}");
+        }
+        assert!(!wrong.join("\n").contains("geheim"), "{wrong:#?}");
+    }
+
+    #[test]
+    fn a_password_is_in_no_error_of_any_kind() {
+        for broken in ["password = \"geheim\n", "password = \"geheim\"\nbogus = 1", "password = [\"geheim\"]", "password = \"geheim\"\npassword_file = \"/x\""] {
+            let text = EXAMPLE.replacen("transport = \"tcp\"", broken, 1);
+            let wrong = parse(&text).err().unwrap().join("\n");
+            assert!(!wrong.contains("geheim"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What proves: keys, seals, the custody log, and the check that an outsider runs.
+//!
+//! `custody` works without the catalog. [`verify`] and what it uses need files alone; `shilu-verify` is built from them
+//! without GStreamer and without a database.
+
+pub mod keys;
+#[cfg(feature = "recorder")]
+pub mod log;
+#[cfg(feature = "recorder")]
+pub mod seal;
+pub mod verify;

@@ -1,0 +1,150 @@
+//! What people do, a file a desk: may they, is it right, log, do.
+//!
+//! A desk takes *who* asks as its first argument. It answers with what was asked for, with a [`Refusal`] (a rule; logged) or
+//! with a fault (the machine; told without its inside). Recording acts go through `recorder`, everything else through one of
+//! the two doors of `acts`.
+
+pub mod access;
+pub mod accounts;
+pub mod documents;
+pub mod interviews;
+pub mod live;
+pub mod passwords;
+pub mod reports;
+pub mod sessions;
+pub mod status;
+pub mod viewing;
+
+use crate::acts::Acts;
+use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
+use crate::machine::clock::Clock;
+use crate::machine::fault::Fault;
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::ids::{SessionId, UnitId};
+use crate::model::people::{Act, Person};
+use crate::model::refusal::Refusal;
+use crate::model::time::Moment;
+use crate::recorder::Recorder;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A no.
+#[derive(Debug, thiserror::Error)]
+pub enum No {
+    /// A rule.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The machine. The text names act and object for the log; people are shown a general sentence and a reference.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<Fault> for No {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault.to_string())
+    }
+}
+
+/// What a desk answers.
+pub type Answer<T> = Result<T, No>;
+
+/// What the desks need to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The bureau's name.
+    pub bureau: String,
+    /// Units and their names.
+    pub units: Vec<(UnitId, String)>,
+    /// Bytes that should stay free.
+    pub reserve_bytes: u64,
+    /// Root of everything that is written.
+    pub data: PathBuf,
+    /// Minutes until an idle login ends.
+    pub idle_min: i64,
+    /// Wrong passwords until an account is locked.
+    pub lock_after: u32,
+    /// For how many minutes.
+    pub lock_min: i64,
+}
+
+/// All desks.
+pub struct Desks {
+    settings: Settings,
+    recorder: Arc<Recorder>,
+    acts: Acts,
+    clock: Arc<dyn Clock>,
+    viewings: viewing::Open,
+    machine: status::Watch,
+}
+
+impl Desks {
+    /// Opens the desks.
+    pub fn new(settings: Settings, recorder: Arc<Recorder>) -> Self {
+        let shared = recorder.shared();
+        let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
+        let machine = status::Watch::start(shared.footage.clone(), settings.reserve_bytes, clock.clone());
+        Self { settings, recorder, acts, clock, viewings: viewing::Open::default(), machine }
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().utc.timestamp_millis()
+    }
+
+    /// Reads the catalog off the async threads.
+    async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Reading) -> Result<T, Fault> + Send + 'static) -> Answer<T> {
+        let catalog: Catalog = self.acts.catalog().clone();
+        Ok(blocking("reading the catalog", move || catalog.read(work)).await??)
+    }
+
+    /// Whether the person's roles hold the act; a no is logged.
+    fn need(&self, who: &Person, act: Act) -> Answer<()> {
+        if who.may(act) { Ok(()) } else { Err(self.refused(who, Refusal::NotYourRole, act.as_str())) }
+    }
+
+    /// Logs a refusal (第二十三条: what was tried is seen), and gives it back to be told.
+    fn refused(&self, who: &Person, refusal: Refusal, tried: &str) -> No {
+        let code = match &refusal {
+            Refusal::NoGrant => "no_grant",
+            Refusal::ViewOnly => "view_only",
+            Refusal::OwnRequest => "own_request",
+            Refusal::NotYourRole => "not_your_role",
+            _ => "other",
+        };
+        self.acts.do_and_log(Draft::new(EntryKind::Refused).by(&who.id).about("code", code).about("tried", tried), |_| Ok(()));
+        refusal.into()
+    }
+
+    /// A session as the journal of its room or the catalog has it, if this person may know of it.
+    async fn known(&self, who: &Person, id: &SessionId) -> Answer<SessionDoc> {
+        let wanted = id.clone();
+        let indexed = self.read(move |c| crate::catalog::sessions::by_id(c, &wanted)).await?;
+        let running = self.recorder.open_session(id).map(|(_, s)| s);
+        let doc = match (indexed, running) {
+            (Some(doc), Some(session)) => SessionDoc { session: (*session).clone(), ..doc },
+            (Some(doc), None) => doc,
+            // Not indexed yet: the catalog may lag behind the room.
+            (None, Some(session)) => SessionDoc { session: (*session).clone(), folder: String::new() },
+            (None, None) => return Err(Refusal::no_such("session", id.as_str()).into()),
+        };
+        let own = doc.session.started_by == who.id;
+        // A person who may not know of it hears the same as if it were not there.
+        if own || who.lists_unit(&doc.session.unit) { Ok(doc) } else { Err(self.refused(who, Refusal::no_such("session", id.as_str()), "session")) }
+    }
+
+    fn unit_name(&self, id: &UnitId) -> String {
+        self.settings.units.iter().find(|(u, _)| u == id).map_or_else(|| id.to_string(), |(_, name)| name.clone())
+    }
+
+    fn footage(&self) -> PathBuf {
+        self.recorder.shared().footage.clone()
+    }
+}
+
+/// Runs file and hash work off the async threads.
+async fn blocking<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| No::Fault(format!("{what} ended in an error")))
+}

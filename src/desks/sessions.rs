@@ -1,0 +1,238 @@
+//! Finding sessions by the six fields of 第十七条, and reading what is known of one (no picture).
+
+use crate::catalog::sessions::{self as index, Filter};
+use crate::catalog::{documents, requests};
+use crate::desks::{Answer, Desks};
+use crate::model::access::{AccessRequest, Grant};
+use crate::model::ids::SessionId;
+use crate::model::missing::{self, Missing};
+use crate::model::people::{Act, Person};
+use crate::model::refusal::Refusal;
+use crate::model::session::{Session, SessionKind, State};
+use crate::model::time;
+use crate::model::words::BadField;
+use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Lines on a page of the list.
+const PAGE_ROWS: u32 = 50;
+
+/// What to search for; empty fields do not narrow.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Search {
+    /// 股室名称: the unit's identifier.
+    pub unit: Option<String>,
+    /// 执法记录设备编号.
+    pub device_no: Option<String>,
+    /// 执法人员信息: name or certificate number, or a part.
+    pub officer: Option<String>,
+    /// 使用时间: first day, `2026-11-23`, Shanghai.
+    pub from: Option<String>,
+    /// 使用时间: last day, inclusive.
+    pub until: Option<String>,
+    /// 案件当事人, or a part.
+    pub party: Option<String>,
+    /// 案由, or a part.
+    pub cause: Option<String>,
+    /// Any of: session number, case number, record number, party, cause, officer.
+    pub text: Option<String>,
+    /// 1 for the first page of 50.
+    pub page: Option<u32>,
+}
+
+/// A line of the list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SessionRow {
+    /// Its number.
+    pub id: SessionId,
+    /// 股室名称.
+    pub unit_name: String,
+    /// The room's name.
+    pub room_name: String,
+    /// What for.
+    pub kind: SessionKind,
+    /// Where it stands.
+    pub state: State,
+    /// Start.
+    pub started_at: DateTime<Utc>,
+    /// Length, ms; so far, if it runs.
+    pub length_ms: Option<u64>,
+    /// 案号.
+    pub case_no: Option<String>,
+    /// 案件当事人.
+    pub party: Option<String>,
+    /// 案由名称.
+    pub cause: Option<String>,
+    /// 执法人员信息.
+    pub officers: String,
+    /// 执法记录设备编号.
+    pub devices: String,
+    /// How many gaps.
+    pub gaps: usize,
+    /// How many open demands.
+    pub missing: usize,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SessionPage {
+    /// Newest first.
+    pub rows: Vec<SessionRow>,
+    /// Of all that this person may list.
+    pub total: u64,
+    /// Which page this is.
+    pub page: u32,
+    /// How many there are.
+    pub pages: u32,
+}
+
+/// A document that was attached.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Document {
+    /// SHA-256; its name on disk.
+    pub sha256: String,
+    /// As it was uploaded.
+    pub name: String,
+    /// Sniffed, not believed.
+    pub media_type: String,
+    /// Size.
+    pub bytes: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub by: String,
+}
+
+/// All that is known of a session, without a picture.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    /// The session.
+    pub session: Session,
+    /// Unit's name.
+    pub unit_name: String,
+    /// Room's name.
+    pub room_name: String,
+    /// Length so far or in all, ms.
+    pub length_ms: u64,
+    /// What is missing.
+    pub missing: Vec<Missing>,
+    /// This person's requests for it, newest first.
+    pub requests: Vec<AccessRequest>,
+    /// Number of the request that lets this person look now.
+    pub grant: Option<String>,
+    /// That grant allows a copy.
+    pub grant_copy: bool,
+    /// This person conducts the session now (may mark, end, see its live pictures).
+    pub conducts: bool,
+    /// This person may link it.
+    pub may_link: bool,
+    /// Documents.
+    pub documents: Vec<Document>,
+}
+
+impl Desks {
+    /// Sessions that this person may list and that fit. What a person may not list, they do not see counts of either.
+    pub async fn sessions(&self, who: &Person, search: &Search) -> Answer<SessionPage> {
+        self.need(who, Act::ListUnitSessions)?;
+        let mut filter = filter(search)?;
+        let may: Vec<String> = self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect();
+        filter.units = Some(match given(search.unit.as_ref()) {
+            Some(unit) => may.into_iter().filter(|u| *u == unit).collect(),
+            None => may,
+        });
+        let page = search.page.unwrap_or(1).clamp(1, 100_000);
+        let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
+        let rows = found.iter().map(|s| self.row(s)).collect();
+        Ok(SessionPage { rows, total, page, pages: total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32 })
+    }
+
+    /// One session, as far as this person may know of it.
+    pub async fn session(&self, who: &Person, id: &SessionId) -> Answer<SessionView> {
+        let doc = self.known(who, id).await?;
+        let (person, wanted) = (who.id.clone(), id.clone());
+        let (own, papers) = self
+            .read(move |c| Ok((requests::of_person_for(c, &person, &wanted)?, documents::of_session(c, wanted.as_str())?)))
+            .await?;
+        let grant = Grant::live(&own, who, id, self.now().utc).ok();
+        let session = doc.session;
+        Ok(SessionView {
+            unit_name: self.unit_name(&session.unit),
+            room_name: self.room_name(&session),
+            length_ms: self.length_ms(&session).unwrap_or(0),
+            missing: missing::of(&session),
+            requests: own,
+            grant_copy: grant.as_ref().is_some_and(|g| g.copy().is_ok()),
+            grant: grant.map(|g| g.request().to_string()),
+            conducts: who.may(Act::ConductSession) && self.recorder.open_session(id).is_some(),
+            may_link: who.may(Act::LinkSession),
+            documents: papers.into_iter().map(Document::from).collect(),
+            session,
+        })
+    }
+
+    fn row(&self, s: &Session) -> SessionRow {
+        let facts = s.facts();
+        SessionRow {
+            id: s.id.clone(),
+            unit_name: self.unit_name(&s.unit),
+            room_name: self.room_name(s),
+            kind: s.kind,
+            state: s.state,
+            started_at: s.started_at,
+            length_ms: self.length_ms(s),
+            case_no: facts.case_no.clone(),
+            party: facts.party.clone(),
+            cause: facts.cause.clone(),
+            officers: index::officers_text(facts),
+            devices: index::devices_text(s),
+            gaps: s.gaps.len(),
+            missing: missing::of(s).len(),
+        }
+    }
+
+    fn room_name(&self, s: &Session) -> String {
+        self.recorder.room(&s.room).map_or_else(|| s.room.to_string(), |r| r.view().name.clone())
+    }
+
+    fn length_ms(&self, s: &Session) -> Option<u64> {
+        s.length_ms.or_else(|| self.recorder.open_session(&s.id).and_then(|(room, _)| room.view().elapsed_ms(self.now())))
+    }
+}
+
+impl From<documents::DocumentRow> for Document {
+    fn from(row: documents::DocumentRow) -> Self {
+        let at = Utc.timestamp_millis_opt(row.at_ms).single().unwrap_or_default();
+        Self { sha256: row.sha256, name: row.name, media_type: row.media_type, bytes: row.bytes, at, by: row.by }
+    }
+}
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.map(|t| t.trim().chars().take(200).collect::<String>()).filter(|t| !t.is_empty())
+}
+
+fn filter(search: &Search) -> Result<Filter, Refusal> {
+    let mut fields = Vec::new();
+    let mut day = |field: &str, text: Option<&String>, plus: u64| {
+        let date = NaiveDate::parse_from_str(&given(text)?, "%Y-%m-%d").ok().and_then(|d| d.checked_add_days(Days::new(plus)));
+        let start = date.and_then(|d| time::shanghai().from_local_datetime(&d.and_hms_opt(0, 0, 0)?).single());
+        if start.is_none() {
+            fields.push(BadField::form(field, "is no day; 2026-11-23 would be right"));
+        }
+        start.map(|s| s.timestamp_millis())
+    };
+    let (from_ms, until_ms) = (day("from", search.from.as_ref(), 0), day("until", search.until.as_ref(), 1));
+    if !fields.is_empty() {
+        return Err(Refusal::BadFields { fields });
+    }
+    Ok(Filter {
+        units: None,
+        device_no: given(search.device_no.as_ref()),
+        officer: given(search.officer.as_ref()),
+        from_ms,
+        until_ms,
+        party: given(search.party.as_ref()),
+        cause: given(search.cause.as_ref()),
+        text: given(search.text.as_ref()),
+    })
+}

@@ -1,0 +1,262 @@
+//! The only way to a recorded picture: a live grant, a durable log entry, then bytes (第二十二条).
+
+use crate::catalog::{requests, viewings};
+use crate::desks::{Answer, Desks, No};
+use crate::footage::{copy, tree};
+use crate::machine::{durable, randomness};
+use crate::model::access::{AccessRequest, Grant};
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::ids::{AccountId, CameraId, RequestId, SessionId, ViewingId};
+use crate::model::people::Person;
+use crate::model::refusal::Refusal;
+use crate::model::session::{Segment, Session};
+use bytes::Bytes;
+use chrono::SecondsFormat;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// A piece of footage on its way to a browser.
+const PIECE_BYTES: usize = 256 * 1024;
+/// The largest signed paper that is given out.
+const PAPER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// A file that a player can ask for.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct PlayableSegment {
+    /// Number.
+    pub sequence: u32,
+    /// Where it lies on the session's time line, ms; negative: pre-roll.
+    pub offset_ms: i64,
+    /// Length, ms.
+    pub duration_ms: u64,
+    /// RFC 6381.
+    pub codecs: String,
+    /// Size.
+    pub bytes: u64,
+}
+
+/// A camera's files.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct PlayableCamera {
+    /// Which.
+    pub camera: CameraId,
+    /// Its name.
+    pub name: String,
+    /// In order.
+    pub segments: Vec<PlayableSegment>,
+}
+
+/// An open viewing.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Viewing {
+    /// Its number; part of every address below it.
+    pub id: ViewingId,
+    /// Printed over the picture: name, request number (the player adds the running time).
+    pub watermark: String,
+    /// Session length, ms.
+    pub length_ms: u64,
+    /// Session start, RFC 3339 UTC.
+    pub started_at: String,
+    /// Cameras.
+    pub cameras: Vec<PlayableCamera>,
+}
+
+/// Bytes on their way: read in pieces; each piece is given only while the grant lives.
+pub struct Footage {
+    /// Whole length.
+    pub bytes: u64,
+    /// SHA-256 as the manifest has it, for originals.
+    pub sha256: Option<String>,
+    /// A file name for a download.
+    pub name: String,
+    /// The pieces.
+    pub pieces: tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>,
+}
+
+
+/// What is known of a viewing while it is open.
+struct OpenViewing {
+    session: SessionId,
+    person: AccountId,
+    request: RequestId,
+    folder: PathBuf,
+    segments: Vec<Segment>,
+    until: chrono::DateTime<chrono::Utc>,
+    seconds: AtomicU64,
+    cut: Arc<AtomicBool>,
+}
+
+/// The viewings that are open now.
+#[derive(Default)]
+pub(crate) struct Open(Mutex<BTreeMap<ViewingId, Arc<OpenViewing>>>);
+
+impl Open {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<ViewingId, Arc<OpenViewing>>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Cuts every viewing under a request, in the middle of a piece.
+    pub(crate) fn cut(&self, request: &RequestId) {
+        self.with(|open| open.values().filter(|v| v.request == *request).for_each(|v| v.cut.store(true, Ordering::Relaxed)));
+    }
+}
+
+impl Desks {
+    /// The grant that lets this person look at this session now. Every door to a recorded picture begins here.
+    async fn grant(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<Grant> {
+        let (person, wanted) = (who.id.clone(), session.clone());
+        let own: Vec<AccessRequest> = self.read(move |c| requests::of_person_for(c, &person, &wanted)).await?;
+        Grant::live(&own, who, session, self.now().utc).map_err(|refusal| self.refused_at(who, refusal, tried, session))
+    }
+
+    fn refused_at(&self, who: &Person, refusal: Refusal, tried: &str, session: &SessionId) -> No {
+        let draft = Draft::new(EntryKind::Refused).by(&who.id).in_session(session).about("code", "no_grant").about("tried", tried);
+        self.acts.do_and_log(draft, |_| Ok(()));
+        refusal.into()
+    }
+
+    /// A session with a grant to it; not there and not granted sound alike to who may not know of it.
+    async fn granted(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<(Grant, Session, PathBuf)> {
+        let grant = self.grant(who, session, tried).await?;
+        let wanted = session.clone();
+        let doc = self.read(move |c| crate::catalog::sessions::by_id(c, &wanted)).await?.ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
+        Ok((grant, doc.session, self.footage().join(doc.folder)))
+    }
+
+    /// Opens a viewing; nothing plays before its entry is durable.
+    pub async fn open_viewing(&self, who: &Person, session: &SessionId) -> Answer<Viewing> {
+        let (grant, session, folder) = self.granted(who, session, "viewing").await?;
+        let id = ViewingId::new(&format!("v-{}", randomness::hex::<12>()?)).map_err(|e| No::Fault(e.to_string()))?;
+        let draft = Draft::new(EntryKind::ViewingOpened).by(&who.id).in_session(&session.id).about("request", grant.request()).about("viewing", &id);
+        let (row, kept, at) = (id.clone(), grant.clone(), self.now_ms());
+        self.acts.log_then_do(draft, move |t| viewings::open(t, &row, &kept, at)).await?;
+        let viewing = playable(&id, &session, &format!("{} {}", who.name, grant.request()));
+        let open = OpenViewing {
+            session: session.id, person: who.id.clone(), request: grant.request().clone(), folder, segments: session.segments,
+            until: grant.until(), seconds: AtomicU64::new(0), cut: Arc::default(),
+        };
+        self.viewings.with(|all| all.insert(id, Arc::new(open)));
+        Ok(viewing)
+    }
+
+    fn viewing(&self, who: &Person, id: &ViewingId) -> Answer<Arc<OpenViewing>> {
+        let found = self.viewings.with(|all| all.get(id).cloned()).filter(|v| v.person == who.id);
+        Ok(found.ok_or_else(|| Refusal::no_such("viewing", id.as_str()))?)
+    }
+
+    /// One file of an open viewing.
+    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
+        let open = self.viewing(who, viewing)?;
+        // Asked anew for each file: a grant that was revoked or ran out opens no further one.
+        self.grant(who, &open.session, "viewing").await?;
+        let segment = find(&open.segments, camera, sequence)?;
+        let live = { let (open, clock) = (open.clone(), self.clock.clone()); move || !open.cut.load(Ordering::Relaxed) && clock.now().utc < open.until };
+        send_file(open.folder.join(&segment.file), &segment, live)
+    }
+
+    /// The player's word on how many seconds were shown since it last told.
+    pub async fn viewing_seen(&self, who: &Person, viewing: &ViewingId, seconds: u32) -> Answer<()> {
+        let open = self.viewing(who, viewing)?;
+        self.grant(who, &open.session, "viewing").await?;
+        open.seconds.fetch_add(u64::from(seconds.min(3600)), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends a viewing.
+    pub async fn close_viewing(&self, who: &Person, viewing: &ViewingId) -> Answer<()> {
+        let open = self.viewing(who, viewing)?;
+        self.viewings.with(|all| all.remove(viewing));
+        open.cut.store(true, Ordering::Relaxed);
+        let seconds = open.seconds.load(Ordering::Relaxed);
+        let draft = Draft::new(EntryKind::ViewingClosed).by(&who.id).in_session(&open.session).about("viewing", viewing).about("seconds", seconds);
+        let (id, at) = (viewing.clone(), self.now_ms());
+        Ok(self.acts.log_then_do(draft, move |t| viewings::close(t, &id, seconds, at)).await?)
+    }
+
+    /// A grant for copies, with its entry already durable.
+    async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf)> {
+        let (grant, session, folder) = self.granted(who, session, "copy").await?;
+        grant.copy().map_err(|refusal| self.refused(who, refusal, "copy"))?;
+        let draft = Draft::new(EntryKind::CopyTaken).by(&who.id).in_session(&session.id).about("request", grant.request()).about("what", what);
+        self.acts.log_then_do(draft, |_| Ok(())).await?;
+        Ok((session, folder))
+    }
+
+    /// A copy of one original file; needs a grant for copies.
+    pub async fn copy_segment(&self, who: &Person, session: &SessionId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
+        let (session, folder) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
+        let segment = find(&session.segments, camera, sequence)?;
+        send_file(folder.join(&segment.file), &segment, || true)
+    }
+
+    /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
+    pub async fn copy_joined(&self, who: &Person, session: &SessionId, camera: &CameraId) -> Answer<Footage> {
+        let (session, folder) = self.copying(who, session, &format!("{camera}/joined")).await?;
+        let mut segments: Vec<Segment> = session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
+        segments.sort_by_key(|s| s.sequence);
+        if segments.is_empty() {
+            return Err(Refusal::no_such("camera", camera.as_str()).into());
+        }
+        let (tx, pieces) = mpsc::channel(4);
+        let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments).map(|p| (p.bytes(), p))).await??;
+        tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
+        Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces })
+    }
+
+    /// `session.json`, `session.json.sig`, `signer.pem` or `journal.jsonl`; needs a grant for copies.
+    pub async fn copy_paper(&self, who: &Person, session: &SessionId, name: &str) -> Answer<Footage> {
+        let papers = [tree::MANIFEST, tree::SIGNATURE, tree::SIGNER, tree::JOURNAL];
+        let Some(name) = papers.into_iter().find(|p| *p == name) else { return Err(Refusal::no_such("paper", name).into()) };
+        let (_, folder) = self.copying(who, session, name).await?;
+        let data = crate::desks::blocking("reading a paper", move || durable::read_whole(&folder.join(name), PAPER_BYTES_MAX)).await??;
+        let (tx, pieces) = mpsc::channel(1);
+        let bytes = data.len() as u64;
+        drop(tx.try_send(Ok(Bytes::from(data))));
+        Ok(Footage { bytes, sha256: None, name: name.into(), pieces })
+    }
+}
+
+fn playable(id: &ViewingId, session: &Session, watermark: &str) -> Viewing {
+    let of = |camera: &CameraId| {
+        let mut segments: Vec<&Segment> = session.segments.iter().filter(|s| s.camera == *camera && s.duration_ms > 0).collect();
+        segments.sort_by_key(|s| s.sequence);
+        let one = |s: &&Segment| PlayableSegment { sequence: s.sequence, offset_ms: s.offset_ms, duration_ms: s.duration_ms, codecs: s.codecs.clone(), bytes: s.bytes };
+        segments.iter().map(one).collect()
+    };
+    Viewing {
+        id: id.clone(),
+        watermark: watermark.into(),
+        length_ms: session.length_ms.unwrap_or(0),
+        started_at: session.started_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        cameras: session.devices.iter().map(|d| PlayableCamera { camera: d.camera.clone(), name: d.name.clone(), segments: of(&d.camera) }).collect(),
+    }
+}
+
+fn find(segments: &[Segment], camera: &CameraId, sequence: u32) -> Result<Segment, Refusal> {
+    let found = segments.iter().find(|s| s.camera == *camera && s.sequence == sequence);
+    found.cloned().ok_or_else(|| Refusal::no_such("segment", &format!("{camera}/{sequence}")))
+}
+
+/// Sends a file in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
+fn send_file(path: PathBuf, segment: &Segment, live: impl Fn() -> bool + Send + 'static) -> Answer<Footage> {
+    let mut file = durable::open(&path)?;
+    let (tx, pieces) = mpsc::channel(2);
+    let mut left = segment.bytes;
+    tokio::task::spawn_blocking(move || {
+        use std::io::Read;
+        while left > 0 {
+            let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
+            let read = if live() { file.read_exact(&mut piece) } else { Err(std::io::Error::other("the approval has ended")) };
+            let failed = read.is_err();
+            left -= piece.len() as u64;
+            if tx.blocking_send(read.map(|()| Bytes::from(piece))).is_err() || failed {
+                return;
+            }
+        }
+    });
+    Ok(Footage { bytes: segment.bytes, sha256: Some(segment.sha256.clone()), name: segment.file.clone(), pieces })
+}

@@ -1,0 +1,78 @@
+//! A camera's segments as one file: a derived copy for looking, never the original. Decode times are moved to where each
+//! segment lies in the session, so that a gap stays as long as it was.
+
+use crate::footage::fragment;
+use crate::footage::segment::BYTES_MAX;
+use crate::machine::{durable, fault::Fault};
+use crate::model::session::Segment;
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+
+/// What of which file goes into the copy.
+struct Part {
+    path: PathBuf,
+    header: usize,
+    whole: usize,
+    shift_ns: i64,
+}
+
+/// How a copy is put together; made before the first byte is sent, so that its length is known.
+pub struct Plan {
+    header: Bytes,
+    parts: Vec<Part>,
+}
+
+/// Plans the copy of segments in their order. Segments whose header differs from the first's (the camera changed resolution)
+/// cannot stand in one file and are a fault: the originals are to be taken.
+pub fn plan(folder: &Path, segments: &[Segment]) -> Result<Plan, Fault> {
+    let mut header = Bytes::new();
+    let mut parts = Vec::new();
+    let start_ms = segments.first().map_or(0, |s| s.offset_ms);
+    for segment in segments {
+        let path = folder.join(&segment.file);
+        let data = durable::read_whole(&path, BYTES_MAX)?;
+        let extent = fragment::extent(&data);
+        if extent.fragments.is_empty() {
+            continue;
+        }
+        if header.is_empty() {
+            header = Bytes::copy_from_slice(&data[..extent.header]);
+        } else if header[..] != data[..extent.header] {
+            return Err(Fault::of("join", segment.file.clone(), "the camera changed its picture format; take the original files"));
+        }
+        let shift_ns = (segment.offset_ms - start_ms) * 1_000_000;
+        parts.push(Part { path, header: extent.header, whole: extent.whole, shift_ns });
+    }
+    Ok(Plan { header, parts })
+}
+
+impl Plan {
+    /// Length of the copy.
+    pub fn bytes(&self) -> u64 {
+        self.header.len() as u64 + self.parts.iter().map(|p| (p.whole - p.header) as u64).sum::<u64>()
+    }
+
+    /// Sends the copy piece by piece, until `give` says no.
+    pub fn send(self, mut give: impl FnMut(Result<Bytes, Fault>) -> bool) {
+        if !give(Ok(self.header.clone())) {
+            return;
+        }
+        for part in &self.parts {
+            let piece = read(part, &self.header);
+            let failed = piece.is_err();
+            if !give(piece) || failed {
+                return;
+            }
+        }
+    }
+}
+
+fn read(part: &Part, header: &[u8]) -> Result<Bytes, Fault> {
+    let object = || part.path.display().to_string();
+    let data = Bytes::from(durable::read_whole(&part.path, BYTES_MAX)?);
+    if data.len() < part.whole {
+        return Err(Fault::of("join", object(), "the file became shorter"));
+    }
+    let tracks = fragment::tracks(header).map_err(|e| Fault::of("join", object(), e))?;
+    fragment::shifted(&data.slice(part.header..part.whole), &tracks, part.shift_ns).map_err(|e| Fault::of("join", object(), e))
+}

@@ -1,0 +1,264 @@
+//! The boxes of a fragment (ISO/IEC 14496-12), as far as a recorder needs them: where boxes end, what is whole, and shifting
+//! decode times so that a segment begins at zero.
+
+use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+
+/// Why bytes are no fragment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// A box says it is longer than what holds it, or shorter than its own head.
+    #[error("a box at byte {at} has an impossible length")]
+    Length {
+        /// Offset.
+        at: usize,
+    },
+    /// Not `moof` + `mdat`.
+    #[error("expected {expected}, found {found:?}")]
+    Unexpected {
+        /// What has to be there.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// A box that has to be there is not.
+    #[error("there is no {0}")]
+    Lacking(&'static str),
+}
+
+/// A box: its four letters, and where its content lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    kind: [u8; 4],
+    content: Range<usize>,
+    end: usize,
+}
+
+fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(data.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(data: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(data.get(at..at + 8)?.try_into().ok()?))
+}
+
+/// The box that begins at `at`, which must end at or before `end`.
+fn box_at(data: &[u8], at: usize, end: usize) -> Result<Found, Malformed> {
+    let bad = Malformed::Length { at };
+    let head = data.get(at..at + 8).filter(|_| at + 8 <= end).ok_or_else(|| bad.clone())?;
+    let kind = [head[4], head[5], head[6], head[7]];
+    let (length, skip) = match u32_at(data, at) {
+        Some(1) => (u64_at(data, at + 8).ok_or_else(|| bad.clone())?, 16),
+        Some(length) => (u64::from(length), 8),
+        None => return Err(bad),
+    };
+    let stop = usize::try_from(length).ok().and_then(|l| at.checked_add(l)).filter(|stop| *stop <= end && *stop >= at + skip);
+    stop.map(|stop| Found { kind, content: at + skip..stop, end: stop }).ok_or(bad)
+}
+
+fn boxes(data: &[u8], within: Range<usize>) -> Result<Vec<Found>, Malformed> {
+    let mut found = Vec::new();
+    let mut at = within.start;
+    while at < within.end {
+        let one = box_at(data, at, within.end)?;
+        at = one.end;
+        found.push(one);
+    }
+    Ok(found)
+}
+
+fn inside(data: &[u8], of: &Found, kind: &[u8; 4]) -> Result<Vec<Found>, Malformed> {
+    Ok(boxes(data, of.content.clone())?.into_iter().filter(|b| &b.kind == kind).collect())
+}
+
+/// A track's identifier and timescale, from a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Track {
+    /// `track_ID`.
+    pub id: u32,
+    /// Units a second.
+    pub timescale: u32,
+}
+
+/// The tracks that a header (`ftyp` + `moov`) declares.
+pub fn tracks(header: &[u8]) -> Result<Vec<Track>, Malformed> {
+    let moov = boxes(header, 0..header.len())?.into_iter().find(|b| &b.kind == b"moov").ok_or(Malformed::Lacking("moov"))?;
+    let mut tracks = Vec::new();
+    for trak in inside(header, &moov, b"trak")? {
+        let tkhd = first(header, &trak, b"tkhd", "tkhd")?;
+        let mdia = first(header, &trak, b"mdia", "mdia")?;
+        let mdhd = first(header, &mdia, b"mdhd", "mdhd")?;
+        // Both are full boxes; version 1 has 64-bit times before the field.
+        let field = |of: &Found, v0: usize, v1: usize| {
+            let at = of.content.start;
+            u32_at(header, at + if header.get(at) == Some(&1) { v1 } else { v0 })
+        };
+        let id = field(&tkhd, 12, 20).ok_or(Malformed::Lacking("track_ID"))?;
+        let timescale = field(&mdhd, 12, 20).filter(|t| *t > 0).ok_or(Malformed::Lacking("timescale"))?;
+        tracks.push(Track { id, timescale });
+    }
+    if tracks.is_empty() { Err(Malformed::Lacking("trak")) } else { Ok(tracks) }
+}
+
+fn first(data: &[u8], of: &Found, kind: &[u8; 4], name: &'static str) -> Result<Found, Malformed> {
+    inside(data, of, kind)?.into_iter().next().ok_or(Malformed::Lacking(name))
+}
+
+/// Where a decode time stands in a fragment, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct DecodeTime {
+    track: u32,
+    at: usize,
+    wide: bool,
+    value: u64,
+}
+
+fn decode_times(data: &[u8]) -> Result<Vec<DecodeTime>, Malformed> {
+    let mut found = Vec::new();
+    for moof in boxes(data, 0..data.len())?.iter().filter(|b| &b.kind == b"moof") {
+        for traf in inside(data, moof, b"traf")? {
+            let tfhd = first(data, &traf, b"tfhd", "tfhd")?;
+            let tfdt = first(data, &traf, b"tfdt", "tfdt")?;
+            let at = tfdt.content.start + 4;
+            let wide = data.get(tfdt.content.start) == Some(&1);
+            let value = if wide { u64_at(data, at) } else { u32_at(data, at).map(u64::from) };
+            let track = u32_at(data, tfhd.content.start + 4).ok_or(Malformed::Lacking("track_ID"))?;
+            found.push(DecodeTime { track, at, wide, value: value.ok_or(Malformed::Lacking("baseMediaDecodeTime"))? });
+        }
+    }
+    if found.is_empty() { Err(Malformed::Lacking("tfdt")) } else { Ok(found) }
+}
+
+/// Whether bytes are one or more whole `moof` + `mdat` (with `styp`, `sidx`, `prft`, `emsg` between allowed), and nothing else.
+pub fn check(data: &[u8]) -> Result<(), Malformed> {
+    let mut open = false;
+    for b in boxes(data, 0..data.len())? {
+        match (&b.kind, open) {
+            (b"moof", false) => open = true,
+            (b"mdat", true) => open = false,
+            (b"styp" | b"sidx" | b"prft" | b"emsg" | b"free", false) => {}
+            (kind, _) => {
+                let expected = if open { "mdat" } else { "moof" };
+                return Err(Malformed::Unexpected { expected, found: String::from_utf8_lossy(&kind[..]).into_owned() });
+            }
+        }
+    }
+    if open { return Err(Malformed::Lacking("mdat")) }
+    decode_times(data).map(drop)
+}
+
+/// The earliest decode time of a fragment, in nanoseconds.
+pub fn start_ns(data: &[u8], tracks: &[Track]) -> Result<u64, Malformed> {
+    let scale = |id| tracks.iter().find(|t| t.id == id).map(|t| u128::from(t.timescale));
+    let times = decode_times(data)?;
+    let ns = times.iter().filter_map(|t| Some((u128::from(t.value) * 1_000_000_000 / scale(t.track)?) as u64));
+    ns.min().ok_or(Malformed::Lacking("track"))
+}
+
+/// The same fragment with its decode times moved by `shift_ns`; never below zero. Samples stay as they are, byte for byte.
+pub fn shifted(data: &Bytes, tracks: &[Track], shift_ns: i64) -> Result<Bytes, Malformed> {
+    let times = decode_times(data)?;
+    let mut moved = BytesMut::from(&data[..]);
+    for time in times {
+        let Some(track) = tracks.iter().find(|t| t.id == time.track) else { return Err(Malformed::Lacking("track")) };
+        let shift = i128::from(shift_ns) * i128::from(track.timescale) / 1_000_000_000;
+        let value = (i128::from(time.value) + shift).max(0);
+        if time.wide {
+            moved[time.at..time.at + 8].copy_from_slice(&(value as u64).to_be_bytes());
+        } else {
+            let narrow = u32::try_from(value).map_err(|_| Malformed::Lacking("room in a 32-bit tfdt"))?;
+            moved[time.at..time.at + 4].copy_from_slice(&narrow.to_be_bytes());
+        }
+    }
+    Ok(moved.freeze())
+}
+
+/// A stretch of a file: its boxes up to a whole number of fragments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// The header's length.
+    pub header: usize,
+    /// Up to where the file is whole fragments.
+    pub whole: usize,
+    /// Where each fragment begins and ends.
+    pub fragments: Vec<Range<usize>>,
+}
+
+/// What of a segment file is whole. A torn end is left out, and a file without a whole header has nothing.
+pub fn extent(data: &[u8]) -> Extent {
+    let mut extent = Extent { header: 0, whole: 0, fragments: vec![] };
+    let mut at = 0;
+    let mut start = None;
+    while let Ok(b) = box_at(data, at, data.len()) {
+        match &b.kind {
+            b"moov" if extent.header == 0 => {
+                extent.header = b.end;
+                extent.whole = b.end;
+            }
+            b"moof" => start = start.or(Some(at)),
+            b"mdat" => {
+                if let Some(begin) = start.take() {
+                    extent.fragments.push(begin..b.end);
+                    extent.whole = b.end;
+                }
+            }
+            _ => {}
+        }
+        at = b.end;
+    }
+    extent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let mut b = ((content.len() + 8) as u32).to_be_bytes().to_vec();
+        b.extend_from_slice(kind);
+        b.extend_from_slice(content);
+        b
+    }
+
+    fn fragment(time: u64) -> Vec<u8> {
+        let tfhd = boxed(b"tfhd", &[0, 0, 0, 0, 0, 0, 0, 1]);
+        let tfdt = boxed(b"tfdt", &[&[1, 0, 0, 0][..], &time.to_be_bytes()].concat());
+        let moof = boxed(b"moof", &boxed(b"traf", &[tfhd, tfdt].concat()));
+        [moof, boxed(b"mdat", b"picture")].concat()
+    }
+
+    const TRACK: [Track; 1] = [Track { id: 1, timescale: 90_000 }];
+
+    #[test]
+    fn a_shifted_fragment_differs_in_its_decode_time_alone() {
+        let data = Bytes::from(fragment(180_000));
+        assert_eq!(start_ns(&data, &TRACK).unwrap(), 2_000_000_000);
+        let moved = shifted(&data, &TRACK, -2_000_000_000).unwrap();
+        assert_eq!(&moved[..], &fragment(0)[..]);
+    }
+
+    #[test]
+    fn a_torn_end_is_left_out() {
+        let header = [boxed(b"ftyp", b"iso6"), boxed(b"moov", b"")].concat();
+        let mut file = [header.clone(), fragment(0), fragment(1)].concat();
+        let whole = file.len();
+        file.extend_from_slice(&fragment(2)[..20]);
+        let found = extent(&file);
+        assert_eq!((found.header, found.whole, found.fragments.len()), (header.len(), whole, 2));
+    }
+
+    #[test]
+    fn what_is_no_fragment_is_told_apart() {
+        assert_eq!(check(b"moof"), Err(Malformed::Length { at: 0 }));
+        assert!(matches!(check(&boxed(b"mdat", b"x")), Err(Malformed::Unexpected { .. })));
+        assert!(check(&fragment(0)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(data in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), shifted(&Bytes::from(data), &TRACK, -5));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Bytes at rest: the tree that a person can read (第十七条), segments made of whole fragments, and the journal beside them.
+//!
+//! ```text
+//! footage/<unit>/<room>/<date>/<case or unlinked>/<session>/
+//!     journal.jsonl            what happened, a line each, durable before anyone is told
+//!     session.json             the manifest, signed: session.json.sig, signer.pem
+//!     <camera>-<utc>.mp4       segments, about a minute each
+//!     documents/<sha256>.<ext> scans and photographs
+//! ```
+//!
+//! Nothing here rewrites a closed file. The journal is the truth of a session; the catalog is an index of it (promise 7).
+
+pub mod copy;
+pub mod fragment;
+pub mod journal;
+pub mod segment;
+pub mod tree;

@@ -1,0 +1,144 @@
+//! Entries of the custody log (监管日志): identifiers and digests only. Names and reasons lie in the catalog, bound to the
+//! entry by salted digests, so that the log can be shown to outsiders and a name be forgotten without breaking the log.
+
+use crate::model::people::words;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+words!(
+    /// Kinds of entries. Kinds are added, never changed.
+    EntryKind {
+        /// The log was opened; the first entry of a log.
+        LogOpened = "log_opened",
+        /// The recorder started.
+        RecorderStarted = "recorder_started",
+        /// The recorder stopped in good order.
+        RecorderStopped = "recorder_stopped",
+        /// A session started.
+        SessionStarted = "session_started",
+        /// A mark was set.
+        MarkSet = "mark_set",
+        /// People interrupted.
+        SessionInterrupted = "session_interrupted",
+        /// People resumed.
+        SessionResumed = "session_resumed",
+        /// The recorder resumed a session after a restart.
+        SessionRecovered = "session_recovered",
+        /// A session ended.
+        SessionEnded = "session_ended",
+        /// A session was sealed.
+        SessionSealed = "session_sealed",
+        /// A session was linked anew.
+        SessionLinked = "session_linked",
+        /// A camera's recording stopped in a session.
+        CameraLost = "camera_lost",
+        /// The clock was stepped.
+        ClockStepped = "clock_stepped",
+        /// Access was requested.
+        AccessRequested = "access_requested",
+        /// A request was approved.
+        AccessApproved = "access_approved",
+        /// A request was refused.
+        AccessRejected = "access_rejected",
+        /// A grant was revoked.
+        AccessRevoked = "access_revoked",
+        /// A viewing began.
+        ViewingOpened = "viewing_opened",
+        /// A viewing ended, with the seconds seen.
+        ViewingClosed = "viewing_closed",
+        /// A copy was taken.
+        CopyTaken = "copy_taken",
+        /// Live pictures were opened.
+        LiveOpened = "live_opened",
+        /// A person was refused.
+        Refused = "refused",
+        /// Somebody signed in.
+        SignedIn = "signed_in",
+        /// A sign-in failed.
+        SignInFailed = "sign_in_failed",
+        /// Somebody signed out.
+        SignedOut = "signed_out",
+        /// An account was made.
+        AccountMade = "account_made",
+        /// An account was ended.
+        AccountEnded = "account_ended",
+        /// A password was changed.
+        PasswordChanged = "password_changed",
+        /// A document was attached to a session.
+        DocumentAttached = "document_attached",
+    }
+);
+
+/// One entry, as it stands in the log in RFC 8785 form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Entry {
+    /// 0 for the first.
+    pub index: u64,
+    /// Wall clock, UTC, RFC 3339 with milliseconds.
+    pub at: String,
+    /// What happened.
+    pub kind: EntryKind,
+    /// By whom: an account, or none for the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// In which session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Identifiers and figures: request, camera, seal code, seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub about: BTreeMap<String, String>,
+    /// Salted SHA-256 digests of texts that lie in the catalog.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bound: BTreeMap<String, String>,
+    /// SHA-256 of the entry before, lower-case hex; empty for the first.
+    pub before: String,
+}
+
+/// What somebody wants logged; the log adds index, time and digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What happened.
+    pub kind: EntryKind,
+    /// By whom.
+    pub actor: Option<String>,
+    /// In which session.
+    pub session: Option<String>,
+    /// Identifiers and figures.
+    pub about: BTreeMap<String, String>,
+    /// Texts that must not stand in the log itself.
+    pub texts: BTreeMap<String, String>,
+}
+
+impl Draft {
+    /// An entry of a kind, about nothing yet.
+    pub fn new(kind: EntryKind) -> Self {
+        Self { kind, actor: None, session: None, about: BTreeMap::new(), texts: BTreeMap::new() }
+    }
+    /// By whom.
+    #[must_use]
+    pub fn by(mut self, actor: &impl ToString) -> Self {
+        self.actor = Some(actor.to_string());
+        self
+    }
+    /// In which session.
+    #[must_use]
+    pub fn in_session(mut self, session: &impl ToString) -> Self {
+        self.session = Some(session.to_string());
+        self
+    }
+    /// An identifier or figure.
+    #[must_use]
+    pub fn about(mut self, name: &str, value: impl ToString) -> Self {
+        self.about.insert(name.into(), value.to_string());
+        self
+    }
+    /// A text that is only bound.
+    #[must_use]
+    pub fn text(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.texts.insert(name.into(), value.into());
+        }
+        self
+    }
+}

@@ -1,0 +1,87 @@
+//! The manifest: what a seal signs. `session.json` in the session's folder is its RFC 8785 form, byte for byte.
+
+use crate::model::gap::Gap;
+use crate::model::ids::{AccountId, RoomId, SessionId, UnitId};
+use crate::model::session::{ClockSeen, Device, Interruption, Link, Mark, Segment, Session, SessionKind};
+use crate::model::step;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The form of manifest that this version writes.
+pub const FORMAT: &str = "shilu-session/1";
+
+/// Everything that the seal vouches for. People stand here by account; names of officers and party as they were entered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The session's number.
+    pub session: SessionId,
+    /// Where.
+    pub room: RoomId,
+    /// Whose.
+    pub unit: UnitId,
+    /// What for.
+    pub kind: SessionKind,
+    /// Start, UTC.
+    pub started_at: DateTime<Utc>,
+    /// Who started.
+    pub started_by: AccountId,
+    /// End, UTC.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Length on the monotonic clock, ms.
+    pub length_ms: u64,
+    /// Ended as a mistaken start.
+    pub mistake: Option<String>,
+    /// Links up to the seal.
+    pub links: Vec<Link>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Files with their digests, by camera and sequence.
+    pub segments: Vec<Segment>,
+    /// Gaps with their causes.
+    pub gaps: Vec<Gap>,
+    /// Pauses.
+    pub interruptions: Vec<Interruption>,
+    /// Marks.
+    pub marks: Vec<Mark>,
+    /// Clock states.
+    pub clock: Vec<ClockSeen>,
+    /// Restarts during the session.
+    pub restarts: u32,
+    /// Version of the rules in force.
+    pub rules: String,
+    /// SHA-256 of the signer's public key (SPKI DER).
+    pub signer: String,
+    /// When the manifest was made.
+    pub sealed_at: DateTime<Utc>,
+}
+
+/// The manifest of an ended session.
+pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
+    let mut segments = session.segments.clone();
+    segments.sort_by(|a, b| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
+    Manifest {
+        format: FORMAT.into(),
+        session: session.id.clone(),
+        room: session.room.clone(),
+        unit: session.unit.clone(),
+        kind: session.kind,
+        started_at: session.started_at,
+        started_by: session.started_by.clone(),
+        ended_at: session.ended_at,
+        length_ms: session.length_ms.unwrap_or(0),
+        mistake: session.mistake.clone(),
+        links: session.links.clone(),
+        devices: session.devices.clone(),
+        segments,
+        gaps: step::gaps(session),
+        interruptions: session.interruptions.clone(),
+        marks: session.marks.clone(),
+        clock: session.clock.clone(),
+        restarts: session.restarts,
+        rules: session.rules.clone(),
+        signer: signer.into(),
+        sealed_at: now,
+    }
+}

@@ -1,0 +1,437 @@
+//! A session (一次录制): what is known of it, and what happened in it. The journal in its folder is the list of its
+//! [`Happening`]s; `model::step` turns them into this.
+
+use crate::model::gap::{CauseFrom, Gap, GapCause};
+use crate::model::ids::{AccountId, CameraId, RoomId, SessionId, UnitId};
+use crate::model::people::words;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+words!(
+    /// What a room session is for (第三条: 受理、办理过程).
+    SessionKind {
+        /// 询问.
+        Interview = "interview",
+        /// 受理.
+        Intake = "intake",
+        /// 办理.
+        Handling = "handling",
+        /// 送达.
+        Service = "service",
+        /// 听取陈述申辩.
+        HearingTheParty = "hearing_the_party",
+    }
+);
+
+words!(
+    /// Where a session stands. There is no cancelling: a mistaken start is ended as a mistake, sealed and kept.
+    State {
+        /// Announced.
+        Planned = "planned",
+        /// Readiness checked.
+        Checked = "checked",
+        /// Recording.
+        Recording = "recording",
+        /// Paused with a cause.
+        Interrupted = "interrupted",
+        /// Ended; files are being closed.
+        Ended = "ended",
+        /// Manifest signed.
+        Sealed = "sealed",
+        /// Handed to the custodian (第十四条).
+        HandedOver = "handed_over",
+        /// Kept.
+        Kept = "kept",
+        /// Given up by the rules, with a certificate.
+        Disposed = "disposed",
+    }
+);
+
+words!(
+    /// What a mark (打点) says.
+    MarkKind {
+        /// 事先告知: recording was announced (第十三条).
+        NoticeGiven = "notice_given",
+        /// 出示证件 (第六条).
+        CertificateShown = "certificate_shown",
+        /// 告知陈述权 (第七条).
+        RightStatement = "right_statement",
+        /// 告知申辩权 (第七条).
+        RightDefence = "right_defence",
+        /// 告知申请回避权 (第七条).
+        RightRecusal = "right_recusal",
+        /// 告知听证权 (第七条).
+        RightHearing = "right_hearing",
+        /// 问答.
+        Questioning = "questioning",
+        /// 休息、饮水、如厕.
+        Break = "break",
+        /// 出示材料.
+        DocumentShown = "document_shown",
+        /// 核对笔录.
+        ReadingBack = "reading_back",
+        /// 签字.
+        Signing = "signing",
+        /// 拒绝签字 (第六条).
+        SignatureRefusal = "signature_refusal",
+        /// 备注.
+        Note = "note",
+    }
+);
+
+words!(
+    /// Why people interrupted.
+    InterruptionCause {
+        /// 人员离开.
+        Vacated = "vacated",
+        /// 设备故障 (第十六条).
+        Fault = "fault",
+        /// 停电.
+        Power = "power",
+        /// 其他.
+        Other = "other",
+    }
+);
+
+/// An officer as named on a session (第六条).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Officer {
+    /// 姓名.
+    pub name: String,
+    /// 执法证件编号.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_no: Option<String>,
+}
+
+/// What is known of a session when it starts. Everything may be missing: recording never waits for a form (promise 1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Facts {
+    /// 案号.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_no: Option<String>,
+    /// 询问笔录编号.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_no: Option<String>,
+    /// 当事人.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<String>,
+    /// 案由.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// 执法人员.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub officers: Vec<Officer>,
+}
+
+/// A device of the session (第十七条: 执法记录设备编号).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Device {
+    /// The camera.
+    pub camera: CameraId,
+    /// Its number in the bureau's register.
+    pub device_no: String,
+    /// Its name on screen.
+    pub name: String,
+}
+
+/// One version of what a session is linked to. Earlier ones stay and are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Link {
+    /// 1 for the first.
+    pub version: u32,
+    /// When it was entered.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub by: AccountId,
+    /// Why it was changed; the first version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The facts from then on.
+    pub facts: Facts,
+}
+
+/// A mark on the recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Mark {
+    /// Milliseconds since the session's start, taken when the button's request arrived.
+    pub at_ms: u64,
+    /// The same, on the wall clock.
+    pub at: DateTime<Utc>,
+    /// What it says.
+    pub kind: MarkKind,
+    /// More: the manner of telling, the reason of a refusal, a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Who set it.
+    pub by: AccountId,
+}
+
+/// A closed segment file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Segment {
+    /// Whose picture.
+    pub camera: CameraId,
+    /// 1 for the camera's first in this session.
+    pub sequence: u32,
+    /// File name inside the session's folder.
+    pub file: String,
+    /// Wall clock of the first picture's arrival.
+    pub started_at: DateTime<Utc>,
+    /// Milliseconds since the session's start; negative for pre-roll.
+    pub offset_ms: i64,
+    /// Media length in milliseconds.
+    pub duration_ms: u64,
+    /// File size.
+    pub bytes: u64,
+    /// Whole fragments inside.
+    pub fragments: u32,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// RFC 6381 codecs.
+    pub codecs: String,
+    /// Picture size, e.g. `1280x720`.
+    pub resolution: String,
+    /// Camera's clock minus the server's at the first picture, where RTCP gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera_clock_offset_ms: Option<i64>,
+    /// The file was open when the recorder was killed, and was sealed as it lay. `bytes` and `sha256` are of the whole file;
+    /// `whole_bytes` says up to where it is whole fragments.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recovered: bool,
+    /// See `recovered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_bytes: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+impl Segment {
+    /// The stretch of the session that it covers; pre-roll lies before 0 and covers nothing.
+    pub fn span_ms(&self) -> (u64, u64) {
+        let from = self.offset_ms.max(0) as u64;
+        let to = (self.offset_ms + self.duration_ms as i64).max(0) as u64;
+        (from, to)
+    }
+}
+
+/// A pause that people made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Interruption {
+    /// Milliseconds since the session's start.
+    pub from_ms: u64,
+    /// Open while the pause lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_ms: Option<u64>,
+    /// Why.
+    pub cause: InterruptionCause,
+    /// In the officer's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who.
+    pub by: AccountId,
+}
+
+/// The clock as it was found, at start, end and every change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct ClockSeen {
+    /// Milliseconds since the session's start.
+    pub at_ms: u64,
+    /// Something disciplines the clock.
+    pub synchronised: bool,
+    /// By how much the wall clock was stepped since it was last seen, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stepped_ms: Option<i64>,
+}
+
+/// The seal (封存).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Seal {
+    /// 封存码: SHA-256 of `session.json`, lower-case hex.
+    pub code: String,
+    /// SHA-256 of the signer's public key (SPKI DER), lower-case hex.
+    pub signer: String,
+    /// When it was signed.
+    pub at: DateTime<Utc>,
+}
+
+/// A session, as its journal tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Session {
+    /// Its number.
+    pub id: SessionId,
+    /// Where.
+    pub room: RoomId,
+    /// Whose footage it is (谁制作谁保存, 第三条).
+    pub unit: UnitId,
+    /// What for.
+    pub kind: SessionKind,
+    /// Where it stands.
+    pub state: State,
+    /// Start, wall clock.
+    pub started_at: DateTime<Utc>,
+    /// By whom.
+    pub started_by: AccountId,
+    /// End, once it has one.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Length on the monotonic clock, once it has ended.
+    pub length_ms: Option<u64>,
+    /// Ended as a mistaken start, with the reason.
+    pub mistake: Option<String>,
+    /// Versions of the link, oldest first; never empty.
+    pub links: Vec<Link>,
+    /// Devices of the room at the start.
+    pub devices: Vec<Device>,
+    /// Marks, oldest first.
+    pub marks: Vec<Mark>,
+    /// Closed files, in the order of their closing.
+    pub segments: Vec<Segment>,
+    /// Pauses.
+    pub interruptions: Vec<Interruption>,
+    /// From when on which cause kept which camera from being recorded.
+    #[cfg_attr(feature = "recorder", schema(value_type = std::collections::BTreeMap<String, Vec<serde_json::Value>>))]
+    pub causes: BTreeMap<CameraId, Vec<CauseFrom>>,
+    /// Found at the end.
+    pub gaps: Vec<Gap>,
+    /// The clock as found.
+    pub clock: Vec<ClockSeen>,
+    /// Restarts of the recorder during the session.
+    pub restarts: u32,
+    /// Once sealed.
+    pub seal: Option<Seal>,
+    /// Version of the rules in force at the start (第二十四条).
+    pub rules: String,
+}
+
+impl Session {
+    /// The facts in force: those of the newest link.
+    pub fn facts(&self) -> &Facts {
+        static NONE: Facts = Facts { case_no: None, record_no: None, party: None, cause: None, officers: Vec::new() };
+        self.links.last().map_or(&NONE, |l| &l.facts)
+    }
+
+    /// Whether a running recorder owns it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Recording | State::Interrupted | State::Ended)
+    }
+}
+
+/// What happened: one line of the journal each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "happening")]
+pub enum Happening {
+    /// The first line of every journal.
+    Started(Box<Start>),
+    /// A mark was set.
+    Marked(Mark),
+    /// People paused.
+    Interrupted {
+        /// Why.
+        cause: InterruptionCause,
+        /// In words.
+        reason: Option<String>,
+        /// Who.
+        by: AccountId,
+    },
+    /// People went on.
+    Resumed {
+        /// Who.
+        by: AccountId,
+    },
+    /// A file was begun.
+    SegmentOpened {
+        /// Whose picture.
+        camera: CameraId,
+        /// Its number.
+        sequence: u32,
+        /// Its name.
+        file: String,
+        /// Where on the session's time line, ms.
+        offset_ms: i64,
+        /// Wall clock of its first picture.
+        started_at: DateTime<Utc>,
+    },
+    /// A file was closed and digested.
+    SegmentClosed(Segment),
+    /// A camera's recording stopped, for this cause.
+    Lost {
+        /// Whose.
+        camera: CameraId,
+        /// Since when, ms on the session's time line.
+        since_ms: u64,
+        /// Why.
+        cause: GapCause,
+        /// In words.
+        detail: Option<String>,
+    },
+    /// The recorder came back after a kill, a crash or a reboot.
+    Restarted {
+        /// `restart` or `power`.
+        cause: GapCause,
+        /// Last moment known to be recorded, ms on the session's time line.
+        since_ms: u64,
+    },
+    /// The clock, as found.
+    Clock(ClockSeen),
+    /// The session ended.
+    Ended {
+        /// Who; none: the machine.
+        by: Option<AccountId>,
+        /// A mistaken start, with its reason.
+        mistake: Option<String>,
+    },
+    /// The manifest was signed.
+    Sealed(Seal),
+    /// Linked anew.
+    Linked {
+        /// Who.
+        by: AccountId,
+        /// Why.
+        reason: String,
+        /// What to.
+        facts: Facts,
+    },
+}
+
+/// How a session starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Its number.
+    pub id: SessionId,
+    /// Where.
+    pub room: RoomId,
+    /// Whose.
+    pub unit: UnitId,
+    /// What for.
+    pub kind: SessionKind,
+    /// Who pressed the button.
+    pub by: AccountId,
+    /// What is known.
+    pub facts: Facts,
+    /// The room's devices.
+    pub devices: Vec<Device>,
+    /// Version of the rules.
+    pub rules: String,
+}
+
+/// When a happening happened: wall clock, and milliseconds since the session's start on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+    /// Session time.
+    pub at_ms: u64,
+}

@@ -1,0 +1,59 @@
+//! Linking a session that no longer runs: a line behind its journal, a log entry, a row. The seal stays what it was.
+
+use crate::acts::Acts;
+use crate::catalog::sessions;
+use crate::footage::journal::{self, Journal};
+use crate::machine::fault::Fault;
+use crate::model::ids::AccountId;
+use crate::model::refusal::Refusal;
+use crate::model::session::{Facts, Happening, Session, Stamp};
+use crate::model::step;
+use crate::recorder::{Shared, recovery};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// One at a time: two links of one session must not both become its version 2.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Links a session that has ended. Blocks on the disk.
+pub fn link(shared: &Shared, folder: &Path, by: &AccountId, facts: Facts, reason: String) -> Result<Result<Session, Refusal>, Fault> {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(session) = journal::session(folder)? else {
+        return Err(Fault::of("link", folder.display().to_string(), "its journal has no first line"));
+    };
+    if session.is_open() {
+        return Ok(Err(Refusal::SessionState { state: session.state.as_str().into() }));
+    }
+    let now = shared.clock.now();
+    let at_ms = (now.utc - session.started_at).num_milliseconds().max(0) as u64;
+    let stamp = Stamp { at: now.utc, at_ms };
+    let entry = recovery::link_entry(&facts, &reason).by(by);
+    let happening = Happening::Linked { by: by.clone(), reason, facts };
+    match step::step(&session, &happening, stamp) {
+        Err(refusal) => Ok(Err(refusal)),
+        Ok((next, _)) => {
+            Journal::open(folder)?.write(stamp, &happening)?;
+            // A crash here leaves the line without its entry and row: `rebuild` finds the line.
+            recovery::index(shared, &next, folder, Some(entry));
+            Ok(Ok(next))
+        }
+    }
+}
+
+/// Reads every journal of the tree into the catalog; gives how many, and which could not be read (promise 7).
+pub fn rebuild(acts: &Acts, root: &Path) -> Result<(usize, Vec<String>), Fault> {
+    let mut done = 0;
+    let mut unread = Vec::new();
+    for (id, folder) in crate::footage::tree::sessions(root)? {
+        match journal::session(&folder) {
+            Ok(Some(session)) => {
+                let below = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
+                acts.index_only(move |t| sessions::put(t, &session, &below));
+                done += 1;
+            }
+            Ok(None) => unread.push(format!("{id}: its journal has no first line")),
+            Err(fault) => unread.push(fault.to_string()),
+        }
+    }
+    Ok((done, unread))
+}

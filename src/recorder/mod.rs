@@ -1,0 +1,143 @@
+//! One loop a room; nothing else changes a running session.
+//!
+//! ```text
+//! camera ─ capture ─┬─ pre-roll ring, live viewers
+//!                   └─ writer (a thread a camera): fragments → segment files, durable, digested
+//!                          │ opened, closed, lost
+//! desk ── command ──► room (a thread a room): happening → model::step → journal, then effects
+//!                          └─ acts: log entry, catalog row: queued, never waited for
+//! ```
+//!
+//! What a fragment needs on its way to the disk is the writer and the volume, nothing else: the room's loop, the journal, the
+//! log, the catalog and the console may all hang, and fragments still reach the disk (promise 1).
+//!
+//! Threads, not tasks: every step here is a file operation, and one room's slow disk must not hold a worker of another.
+
+pub mod links;
+pub mod recovery;
+pub mod room;
+pub mod view;
+pub mod writer;
+
+use crate::acts::Acts;
+use crate::capture::CameraSettings;
+use crate::custody::keys::Signer;
+use crate::machine::clock::Clock;
+use crate::machine::fault::Fault;
+use crate::model::ids::{CameraId, RoomId, SessionId, UnitId};
+use crate::model::session::Session;
+use room::Room;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A camera of a room.
+pub struct CameraPlace {
+    /// How to reach it.
+    pub capture: CameraSettings,
+    /// Its name on screen.
+    pub name: String,
+    /// 执法记录设备编号.
+    pub device_no: String,
+}
+
+/// A room.
+pub struct RoomSettings {
+    /// Which.
+    pub id: RoomId,
+    /// Its name.
+    pub name: String,
+    /// The unit whose footage is made here unless the officer's unit is another.
+    pub unit: UnitId,
+    /// Its cameras.
+    pub cameras: Vec<CameraPlace>,
+}
+
+/// What the recorder needs.
+pub struct Settings {
+    /// Root of the footage tree.
+    pub footage: PathBuf,
+    /// When a segment is closed.
+    pub segment: Duration,
+    /// Version of the rules in force (第二十四条).
+    pub rules: String,
+    /// The rooms.
+    pub rooms: Vec<RoomSettings>,
+}
+
+/// What every room shares.
+pub struct Shared {
+    /// Root of the footage tree.
+    pub footage: PathBuf,
+    /// When a segment is closed.
+    pub segment: Duration,
+    /// Version of the rules.
+    pub rules: String,
+    /// The two doors.
+    pub acts: Acts,
+    /// The signing key.
+    pub signer: Arc<Signer>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// All rooms.
+pub struct Recorder {
+    rooms: BTreeMap<RoomId, Room>,
+    order: Vec<RoomId>,
+    shared: Arc<Shared>,
+}
+
+impl Recorder {
+    /// Starts every room's loop and every camera's capture; sessions that were open when the recorder last ended go on by
+    /// themselves. Needs a tokio runtime.
+    pub fn start(settings: Settings, acts: Acts, signer: Arc<Signer>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let shared = Arc::new(Shared { footage: settings.footage, segment: settings.segment, rules: settings.rules, acts, signer, clock });
+        let mut left = recovery::open_sessions(&shared)?;
+        let mut rooms = BTreeMap::new();
+        let mut order = Vec::new();
+        for settings in settings.rooms {
+            let id = settings.id.clone();
+            let resumed = left.iter().position(|s| s.session.room == id).map(|at| left.remove(at));
+            order.push(id.clone());
+            rooms.insert(id, Room::start(settings, shared.clone(), resumed)?);
+        }
+        for orphan in left {
+            // Its room is no longer configured (or has a newer open session): it cannot go on, but it is ended and sealed.
+            recovery::end_orphan(&shared, orphan);
+        }
+        Ok(Self { rooms, order, shared })
+    }
+
+    /// A room.
+    pub fn room(&self, id: &RoomId) -> Option<&Room> {
+        self.rooms.get(id)
+    }
+
+    /// All rooms, in the order of the configuration.
+    pub fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.order.iter().filter_map(|id| self.rooms.get(id))
+    }
+
+    /// An open session and its room.
+    pub fn open_session(&self, id: &SessionId) -> Option<(&Room, Arc<Session>)> {
+        self.rooms.values().find_map(|room| room.view().session().filter(|s| s.id == *id).map(|s| (room, s)))
+    }
+
+    /// A camera's room.
+    pub fn room_of(&self, camera: &CameraId) -> Option<&Room> {
+        self.rooms.values().find(|r| r.view().cameras.iter().any(|c| c.id == *camera))
+    }
+
+    /// What rooms share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Closes every open file and ends every loop, in good order; open sessions stay open and go on at the next start.
+    pub async fn stop(self) {
+        let stops: Vec<_> = self.rooms.into_values().map(Room::stop).collect();
+        futures::future::join_all(stops).await;
+    }
+}

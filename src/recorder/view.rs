@@ -1,0 +1,158 @@
+//! What others may see of a room while its loop runs: never a lock that the way of a fragment waits for.
+
+use crate::capture::CaptureHandle;
+use crate::model::ids::{CameraId, RoomId, UnitId};
+use crate::model::session::Session;
+use crate::model::status::{self, CameraStatus, OpenSession, RoomStatus};
+use crate::model::time::Moment;
+use crate::model::{missing, session::State};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Session time: milliseconds since the session's start, on the monotonic clock. A step of the wall clock does not move it.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionClock {
+    anchor: Moment,
+    anchor_ms: u64,
+}
+
+impl SessionClock {
+    /// Session time `anchor_ms` was at `anchor`.
+    pub fn new(anchor: Moment, anchor_ms: u64) -> Self {
+        Self { anchor, anchor_ms }
+    }
+
+    /// Session time of a moment; negative before the start.
+    pub fn signed_ms(&self, at: Moment) -> i64 {
+        self.anchor_ms as i64 + at.mono_ms as i64 - self.anchor.mono_ms as i64
+    }
+
+    /// Session time of a moment; 0 before the start.
+    pub fn ms(&self, at: Moment) -> u64 {
+        self.signed_ms(at).max(0) as u64
+    }
+}
+
+/// How fresh a camera's durable bytes are.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    /// Monotonic ms of the newest sync, plus one; 0: nothing durable in this session.
+    at: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Gauge {
+    /// Bytes became durable.
+    pub fn durable(&self, at: Moment, bytes: u64) {
+        self.at.store(at.mono_ms + 1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A new session begins.
+    pub fn reset(&self) {
+        self.at.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Age of the newest durable byte, ms.
+    pub fn age_ms(&self, now: Moment) -> Option<u64> {
+        self.at.load(Ordering::Relaxed).checked_sub(1).map(|at| now.mono_ms.saturating_sub(at))
+    }
+
+    /// Durable bytes of this session since the recorder started.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// A camera as others see it.
+pub struct CameraView {
+    /// Which.
+    pub id: CameraId,
+    /// Its name.
+    pub name: String,
+    /// 执法记录设备编号.
+    pub device_no: String,
+    /// Reading its live fragments and state.
+    pub capture: CaptureHandle,
+    /// Its durable bytes.
+    pub gauge: Arc<Gauge>,
+}
+
+/// A room as others see it.
+pub struct RoomView {
+    /// Which.
+    pub id: RoomId,
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: UnitId,
+    /// Its cameras.
+    pub cameras: Vec<CameraView>,
+    open: RwLock<Option<(Arc<Session>, SessionClock)>>,
+}
+
+impl RoomView {
+    /// A room without a session.
+    pub fn new(id: RoomId, name: String, unit: UnitId, cameras: Vec<CameraView>) -> Self {
+        Self { id, name, unit, cameras, open: RwLock::new(None) }
+    }
+
+    /// The open session.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(s, _)| s.clone())
+    }
+
+    /// The open session's time at a moment.
+    pub fn elapsed_ms(&self, now: Moment) -> Option<u64> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, clock)| clock.ms(now))
+    }
+
+    /// The room's loop tells what it has now.
+    pub fn show(&self, open: Option<(Arc<Session>, SessionClock)>) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = open;
+    }
+
+    /// The room's status, without a picture and without a name.
+    pub fn status(&self, now: Moment) -> RoomStatus {
+        let session = self.session();
+        let cameras: Vec<CameraStatus> = self.cameras.iter().map(|c| camera_status(c, now, session.is_some())).collect();
+        let ages: Vec<Option<u64>> = cameras.iter().map(|c| c.durable_age_ms).collect();
+        let open = session.as_ref().map(|s| OpenSession {
+            id: s.id.clone(),
+            kind: s.kind,
+            state: s.state,
+            started_at: s.started_at,
+            elapsed_ms: self.elapsed_ms(now).unwrap_or(0),
+            missing: missing::of(s).len(),
+        });
+        RoomStatus {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            unit: self.unit.clone(),
+            lamp: status::lamp(session.map(|s: Arc<Session>| s.state).filter(|s| *s != State::Sealed), &ages),
+            session: open,
+            cameras,
+        }
+    }
+}
+
+fn camera_status(camera: &CameraView, now: Moment, in_session: bool) -> CameraStatus {
+    let seen = camera.capture.status();
+    CameraStatus {
+        id: camera.id.clone(),
+        name: camera.name.clone(),
+        device_no: camera.device_no.clone(),
+        connected: seen.connected,
+        cause: seen.cause,
+        detail: seen.detail,
+        since: seen.since.utc,
+        bitrate_bps: seen.bitrate_bps,
+        fps: seen.fps,
+        resolution: seen.resolution,
+        codecs: seen.codecs,
+        durable_age_ms: in_session.then(|| camera.gauge.age_ms(now)).flatten(),
+        durable_bytes: camera.gauge.bytes(),
+        reconnects: seen.reconnects,
+    }
+}
