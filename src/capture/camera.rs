@@ -22,24 +22,26 @@ pub(super) struct Ended {
     pub(super) cause: GapCause,
     /// In words; never a password or an address with one.
     pub(super) detail: String,
+    /// The other front can do what this one cannot.
+    pub(super) other_front: bool,
 }
 
 impl Ended {
     pub(super) fn camera(detail: impl Into<String>) -> Self {
-        Self { cause: GapCause::Camera, detail: detail.into() }
+        Self { cause: GapCause::Camera, detail: detail.into(), other_front: false }
     }
     pub(super) fn network(detail: impl Into<String>) -> Self {
-        Self { cause: GapCause::Network, detail: detail.into() }
+        Self { cause: GapCause::Network, detail: detail.into(), other_front: false }
     }
 }
 
 /// Runs until told to stop.
 pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
     let mut wait = WAIT_MIN;
+    let mut by_rtspsrc = settings.front == Front::Rtspsrc || settings.url.scheme() == "rtsps";
     loop {
         let began = clock.now();
         let mut feed = Feed::new(hub.clone(), clock.clone());
-        let by_rtspsrc = settings.front == Front::Rtspsrc || settings.url.scheme() == "rtsps";
         let ended = tokio::select! {
             ended = async {
                 if by_rtspsrc { rtspsrc_front::run(&settings, &mut feed, &hub, &clock).await } else { retina_front::run(&settings, &mut feed, &hub, &clock).await }
@@ -48,6 +50,11 @@ pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn 
         };
         feed.end_run().await;
         let Some(ended) = ended else { return };
+        if ended.other_front && !by_rtspsrc {
+            hub.note(format!("{}; going on with rtspsrc", ended.detail));
+            by_rtspsrc = true;
+            continue;
+        }
         tracing::warn!(camera = %settings.id, cause = ended.cause.as_str(), "{}", ended.detail);
         hub.down(ended.cause, &ended.detail);
         if feed.last_picture().mono_ms > began.mono_ms + GOOD_MS {

@@ -186,7 +186,7 @@ impl Capture {
 
     /// Ends it; what was received is handed over first.
     pub async fn stop(mut self) {
-        drop(self.stop.send(true));
+        let _ = self.stop.send(true);
         // The task closes its pipeline in good order; a second is more than it needs, and nobody waits for a dead camera.
         if tokio::time::timeout(std::time::Duration::from_secs(3), &mut self.task).await.is_err() {
             self.task.abort();
@@ -196,6 +196,6 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        drop(self.stop.send(true));
+        let _ = self.stop.send(true);
     }
 }

@@ -119,7 +119,7 @@ impl Mux {
     /// Lets what is inside come out, and ends.
     pub(super) async fn end(mut self) {
         for source in std::iter::once(&self.video).chain(&self.sound) {
-            drop(source.end_of_stream());
+            let _ = source.end_of_stream();
         }
         if tokio::time::timeout(END, &mut self.ended).await.is_err() {
             tracing::warn!("a muxer did not end in good order");
@@ -129,7 +129,7 @@ impl Mux {
 
 impl Drop for Mux {
     fn drop(&mut self) {
-        drop(self.pipeline.set_state(gst::State::Null));
+        let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 
@@ -155,22 +155,20 @@ fn outlet(hub: Arc<Hub>, arrivals: Arc<Mutex<VecDeque<Arrival>>>, ended: tokio::
     gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            if let Some(list) = sample.buffer_list_owned() {
-                out(&list, &mut header, &arrivals, &hub);
-            } else if let Some(buffer) = sample.buffer_owned() {
-                let mut list = gst::BufferList::new();
-                if let Some(list) = list.get_mut() {
-                    list.add(buffer);
-                }
-                out(&list, &mut header, &arrivals, &hub);
+            if let Some(list) = sample.buffer_list() {
+                out(list, sample.segment(), &mut header, &arrivals, &hub);
             }
             Ok(gst::FlowSuccess::Ok)
         })
-        .eos(move |_| drop(ended.take().map(|tell| tell.send(()))))
+        .eos(move |_| {
+            if let Some(tell) = ended.take() {
+                let _ = tell.send(());
+            }
+        })
         .build()
 }
 
-fn out(list: &gst::BufferList, header: &mut Option<Arc<Header>>, arrivals: &Mutex<VecDeque<Arrival>>, hub: &Hub) {
+fn out(list: &gst::BufferListRef, segment: Option<&gst::Segment>, header: &mut Option<Arc<Header>>, arrivals: &Mutex<VecDeque<Arrival>>, hub: &Hub) {
     let mut bytes = Vec::with_capacity(list.calculate_size());
     let mut times = None;
     for buffer in list.iter() {
@@ -179,13 +177,15 @@ fn out(list: &gst::BufferList, header: &mut Option<Arc<Header>>, arrivals: &Mute
             *header = Some(Arc::new(make_header(&map)));
             continue;
         }
-        if map.get(4..8) == Some(b"moof") && times.is_none() {
+        if times.is_none() && matches!(map.get(4..8), Some(b"styp" | b"moof")) {
             times = Some((buffer.pts(), buffer.duration(), !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)));
         }
         bytes.extend_from_slice(&map);
     }
     let (Some(header), Some((Some(pts), duration, key))) = (header.clone(), times) else { return };
-    let pts = Duration::from_nanos(pts.nseconds());
+    // The muxer counts from 1000 h, so that decode times may lie before the first picture; running time takes that off.
+    let running = segment.and_then(|s| s.downcast_ref::<gst::ClockTime>()).and_then(|s| s.to_running_time(pts)).unwrap_or(pts);
+    let pts = Duration::from_nanos(running.nseconds());
     let duration = duration.map_or(Duration::ZERO, |d| Duration::from_nanos(d.nseconds()));
     let Some((first, frames)) = arrival(arrivals, pts, duration) else { return };
     hub.fragment(Arc::new(Fragment {

@@ -59,7 +59,7 @@ async fn connect(settings: &CameraSettings, hub: &Hub) -> Result<(Demuxed, Chose
     let options = PlayOptions::default()
         .initial_timestamp(client::InitialTimestampPolicy::Permissive)
         .unknown_rtcp_ssrc(client::UnknownRtcpSsrcPolicy::DropPackets)
-        .ignore_zero_seq(true);
+        .initial_seq(client::InitialSequenceNumberPolicy::IgnoreSuspiciousValues);
     let playing = within("PLAY", session.play(options)).await?;
     Ok((playing.demuxed().map_err(|e| ended(&e))?, chosen))
 }
@@ -77,8 +77,8 @@ fn ended(e: &retina::Error) -> Ended {
     match e.status_code() {
         Some(401 | 403) => return Ended::camera("the camera refuses user or password"),
         Some(404) => return Ended::camera("the camera has no stream at this address (404)"),
-        Some(code) => return Ended::camera(format!("the camera answers {code}")),
-        None => {}
+        Some(code @ 400..) => return Ended::camera(format!("the camera answers {code}")),
+        _ => {}
     }
     let io = e.source().and_then(|s| s.downcast_ref::<std::io::Error>());
     if let Some(io) = io {
@@ -89,6 +89,10 @@ fn ended(e: &retina::Error) -> Ended {
         };
     }
     let text = e.to_string();
+    // Retina 0.4 has no Opus; it says so of the whole DESCRIBE.
+    if text.contains("no depacketizer") {
+        return Ended { other_front: true, ..Ended::camera("retina does not know one of the camera's formats") };
+    }
     let line = text.lines().next().unwrap_or("error");
     let line = if line.contains("authentic") || line.contains("redential") || line.contains("Unauthorized") { "the camera refuses user or password" } else { line };
     Ended::camera(line)

@@ -5,7 +5,6 @@ use crate::capture::feed::{Feed, Format, Picture, Sound};
 use crate::capture::hub::Hub;
 use crate::capture::{CameraSettings, Transport, pipelines};
 use crate::machine::clock::Clock;
-use crate::model::gap::GapCause;
 use crate::model::time::Moment;
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -48,7 +47,7 @@ pub(super) async fn run(settings: &CameraSettings, feed: &mut Feed, hub: &Arc<Hu
             },
         };
         let fed = match next {
-            Err(_) => return Ended { cause: GapCause::Camera, detail: format!("no media for {} s", patience.as_secs()) },
+            Err(_) => return Ended::camera(format!("no media for {} s", patience.as_secs())),
             Ok(None) => return Ended::camera("the camera ended the stream"),
             Ok(Some(Unit::Picture(format, picture))) => {
                 patience = stall;
@@ -77,7 +76,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Closing RTSP waits for the camera's answer; that must not hold an async thread.
         let pipeline = self.0.clone();
-        tokio::task::spawn_blocking(move || drop(pipeline.set_state(gst::State::Null)));
+        tokio::task::spawn_blocking(move || pipeline.set_state(gst::State::Null).is_ok());
     }
 }
 

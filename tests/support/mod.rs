@@ -1,0 +1,4 @@
+//! What tests share: cameras, people, and looking at files. The product's own API is hidden here.
+#![allow(dead_code)]
+
+pub mod camera;
