@@ -1,6 +1,10 @@
 //! x
 #[cfg(feature = "recorder")]
+pub mod cli;
+#[cfg(feature = "recorder")]
 pub mod config;
+#[cfg(feature = "recorder")]
+pub mod web;
 #[cfg(feature = "recorder")]
 pub mod desks;
 #[cfg(feature = "recorder")]

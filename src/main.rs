@@ -1,1 +1,7 @@
-fn main(){}
+//! The recorder: arguments → `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shilu::cli::run()
+}

@@ -8,4 +8,5 @@ pub mod keys;
 pub mod log;
 #[cfg(feature = "recorder")]
 pub mod seal;
+pub mod tell;
 pub mod verify;

@@ -1,8 +1,10 @@
 //! Accounts and signing in.
 
+use crate::acts::Acts;
 use crate::catalog::Writing;
 use crate::catalog::accounts::{self, Account};
-use crate::desks::{Answer, Desks, passwords};
+use crate::desks::{Answer, Desks, blocking, passwords};
+use crate::machine::clock::Clock;
 use crate::machine::randomness;
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
@@ -11,6 +13,7 @@ use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::words::{self, BadField};
 use secrecy::SecretString;
+use std::sync::Arc;
 
 /// How often a login's last use is written down, ms: a write for each request would be a write for each picture.
 const TOUCH_MS: i64 = 30_000;
@@ -144,52 +147,16 @@ impl Desks {
     /// Makes an account (administrator).
     pub async fn make_account(&self, who: &Person, account: NewAccount, password: SecretString) -> Answer<AccountId> {
         self.need(who, Act::ManageAccounts)?;
-        self.add_account(Some(who), account, password).await
+        self.register().add(Some(who), account, password).await
     }
 
-    /// Makes an account from the machine's own command line (`shilu user add`), where there is nobody to ask yet.
-    pub async fn add_account(&self, by: Option<&Person>, account: NewAccount, password: SecretString) -> Answer<AccountId> {
-        let person = self.check_account(account)?;
-        passwords::check(&password, &person.username).map_err(Refusal::from)?;
-        let username = person.username.clone();
-        if self.read(move |c| accounts::by_username(c, &username)).await?.is_some() {
-            return Err(Refusal::from(BadField::form("username", "is taken; choose another")).into());
-        }
-        let id = person.id.clone();
-        let roles: Vec<&str> = person.roles.iter().map(|r| r.as_str()).collect();
-        let mut draft = Draft::new(EntryKind::AccountMade).about("account", &id).about("roles", roles.join(" "));
-        draft = draft.text("name", Some(&person.name));
-        draft.actor = by.map(|p| p.id.to_string());
-        let account = Account { person, password_hash: passwords::hash(password).await?, active: true, failures: 0, locked_until: 0 };
-        let at = self.now_ms();
-        self.acts.log_then_do(draft, move |t| accounts::add(t, &account, at)).await?;
-        Ok(id)
+    /// Where accounts are made without anybody signed in: for setting up a machine from its own command line.
+    pub fn register_for_setup(&self) -> Register {
+        self.register()
     }
 
-    fn check_account(&self, account: NewAccount) -> Result<Person, Refusal> {
-        let mut fields = Vec::new();
-        let username = account.username.trim().to_owned();
-        if !(2..=40).contains(&username.len()) || !username.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
-            fields.push(BadField::form("username", "is 2 to 40 letters, digits, '.', '-' or '_'"));
-        }
-        if account.roles.is_empty() {
-            fields.push(BadField::form("roles", "choose at least one"));
-        }
-        if account.roles.contains(&Role::Administrator) && account.roles.contains(&Role::Inspector) {
-            fields.push(BadField::form("roles", "administrator and inspector cannot be one person"));
-        }
-        let known = |u: &UnitId| self.settings.units.iter().any(|(id, _)| id == u);
-        if account.unit.iter().chain(&account.leads).any(|u| !known(u)) {
-            fields.push(BadField::form("unit", "is not in the configuration"));
-        }
-        let name = words::needed_line("name", &account.name).map_err(|e| fields.push(e)).unwrap_or_default();
-        let certificate_no = account.certificate_no.as_deref().map_or(Ok(None), |c| words::line("certificate_no", c));
-        let certificate_no = certificate_no.map_err(|e| fields.push(e)).unwrap_or_default();
-        let id = randomness::hex::<6>().ok().and_then(|hex| AccountId::new(&format!("a-{hex}")).ok());
-        match id.filter(|_| fields.is_empty()) {
-            Some(id) => Ok(Person { id, username, name, unit: account.unit, certificate_no, roles: account.roles, leads: account.leads }),
-            None => Err(Refusal::BadFields { fields }),
-        }
+    fn register(&self) -> Register {
+        Register { acts: self.acts.clone(), clock: self.clock.clone(), units: self.settings.units.clone() }
     }
 
     /// Ends an account: its logins end at once; what it did stays.
@@ -216,6 +183,74 @@ impl Desks {
         passwords::check(&new, &who.username).map_err(Refusal::from)?;
         let (hash, id) = (passwords::hash(new).await?, who.id.clone());
         let draft = Draft::new(EntryKind::PasswordChanged).by(&who.id);
+        Ok(self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash)).await?)
+    }
+}
+
+/// Where accounts are made: the console's desk and the command line alike.
+pub struct Register {
+    /// The doors.
+    pub acts: Acts,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Units that may be named.
+    pub units: Vec<(UnitId, String)>,
+}
+
+impl Register {
+    /// Makes an account; `by` is nobody on the machine's own command line (`shilu user add`).
+    pub async fn add(&self, by: Option<&Person>, account: NewAccount, password: SecretString) -> Answer<AccountId> {
+        let person = self.check(account)?;
+        passwords::check(&password, &person.username).map_err(Refusal::from)?;
+        let username = person.username.clone();
+        let catalog = self.acts.catalog().clone();
+        if blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??.is_some() {
+            return Err(Refusal::from(BadField::form("username", "is taken; choose another")).into());
+        }
+        let id = person.id.clone();
+        let roles: Vec<&str> = person.roles.iter().map(|r| r.as_str()).collect();
+        let mut draft = Draft::new(EntryKind::AccountMade).about("account", &id).about("roles", roles.join(" "));
+        draft = draft.text("name", Some(&person.name));
+        draft.actor = by.map(|p| p.id.to_string());
+        let account = Account { person, password_hash: passwords::hash(password).await?, active: true, failures: 0, locked_until: 0 };
+        let at = self.clock.now().utc.timestamp_millis();
+        self.acts.log_then_do(draft, move |t| accounts::add(t, &account, at)).await?;
+        Ok(id)
+    }
+
+    fn check(&self, account: NewAccount) -> Result<Person, Refusal> {
+        let mut fields = Vec::new();
+        let username = account.username.trim().to_owned();
+        if !(2..=40).contains(&username.len()) || !username.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
+            fields.push(BadField::form("username", "is 2 to 40 letters, digits, '.', '-' or '_'"));
+        }
+        if account.roles.is_empty() {
+            fields.push(BadField::form("roles", "choose at least one"));
+        }
+        if account.roles.contains(&Role::Administrator) && account.roles.contains(&Role::Inspector) {
+            fields.push(BadField::form("roles", "administrator and inspector cannot be one person"));
+        }
+        let known = |u: &UnitId| self.units.iter().any(|(id, _)| id == u);
+        if account.unit.iter().chain(&account.leads).any(|u| !known(u)) {
+            fields.push(BadField::form("unit", "is not in the configuration"));
+        }
+        let name = words::needed_line("name", &account.name).map_err(|e| fields.push(e)).unwrap_or_default();
+        let certificate_no = account.certificate_no.as_deref().map_or(Ok(None), |c| words::line("certificate_no", c));
+        let certificate_no = certificate_no.map_err(|e| fields.push(e)).unwrap_or_default();
+        let id = randomness::hex::<6>().ok().and_then(|hex| AccountId::new(&format!("a-{hex}")).ok());
+        match id.filter(|_| fields.is_empty()) {
+            Some(id) => Ok(Person { id, username, name, unit: account.unit, certificate_no, roles: account.roles, leads: account.leads }),
+            None => Err(Refusal::BadFields { fields }),
+        }
+    }
+
+    /// Makes an account, or gives the one of this name a new password: a demo that is started again in its old folder.
+    pub async fn add_or_renew(&self, account: NewAccount, password: SecretString) -> Answer<()> {
+        let (catalog, username) = (self.acts.catalog().clone(), account.username.clone());
+        let known = blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??;
+        let Some(known) = known else { return self.add(None, account, password).await.map(drop) };
+        let (id, hash) = (known.person.id, passwords::hash(password).await?);
+        let draft = Draft::new(EntryKind::PasswordChanged).about("account", &id);
         Ok(self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash)).await?)
     }
 }

@@ -115,6 +115,11 @@ impl Desks {
         text
     }
 
+    /// Server time.
+    pub fn wall_clock(&self) -> chrono::DateTime<chrono::Utc> {
+        self.now().utc
+    }
+
     /// Units, id and name, in the order of the configuration.
     pub fn units(&self) -> Vec<(String, String)> {
         self.settings.units.iter().map(|(id, name)| (id.to_string(), name.clone())).collect()

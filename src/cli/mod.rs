@@ -1,0 +1,74 @@
+//! The command line: one file a subcommand. Logs go to stderr, so that what a subcommand prints can be piped.
+
+pub mod check;
+pub mod demo;
+pub mod drive;
+pub mod rebuild;
+pub mod serve;
+pub mod user;
+
+use crate::custody::tell;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Shilu (实录): evidence-grade recorder for questioning rooms.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Records, and serves the console.
+    Serve(ConfigArgument),
+    /// Checks a configuration, and tells what this machine lacks.
+    Check(ConfigArgument),
+    /// Makes accounts.
+    User(user::Options),
+    /// Checks a session's folder: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
+    Verify(tell::Options),
+    /// Makes the index anew from the footage tree.
+    Rebuild(ConfigArgument),
+    /// Two simulated rooms, recorder and console; run by deploy/demo.
+    Demo(demo::Options),
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgument {
+    /// The configuration file.
+    #[arg(long, default_value = "/etc/shilu/shilu.toml")]
+    pub config: PathBuf,
+}
+
+/// What a subcommand ends with: its exit code, or words for the person at the terminal.
+pub type Ended = Result<ExitCode, String>;
+
+/// Runs what the arguments say.
+#[allow(clippy::print_stderr)]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ended = match arguments.command {
+        Command::Serve(c) => serve::run(&c.config),
+        Command::Check(c) => check::run(&c.config),
+        Command::User(o) => user::run(o),
+        Command::Verify(o) => return tell::run(&o),
+        Command::Rebuild(c) => rebuild::run(&c.config),
+        Command::Demo(o) => demo::run(o),
+    };
+    ended.unwrap_or_else(|why| {
+        eprintln!("shilu: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The async runtime of subcommands that need one: two workers are plenty beside the writers' own threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|e| format!("the runtime does not start: {e}"))
+}

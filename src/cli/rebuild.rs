@@ -1,0 +1,30 @@
+//! `shilu rebuild`: the database is an index; this makes it anew from the footage tree (promise 7).
+
+use crate::acts::Acts;
+use crate::catalog::Catalog;
+use crate::cli::{Ended, runtime};
+use crate::config;
+use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::volume;
+use crate::recorder::links;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Reads every journal into the catalog; accounts and requests, which live there alone, stay.
+#[allow(clippy::print_stdout)]
+pub fn run(config: &Path) -> Ended {
+    let parts = config::load(config).map_err(|e| e.to_string())?;
+    runtime()?.block_on(async {
+        let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
+        let acts = Acts::open(parts.data.join("custody/log"), catalog, clock).map_err(|e| e.to_string())?;
+        let (done, unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
+        // An empty write behind the others: when it is done, they are.
+        acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
+        println!("{done} sessions");
+        unread.iter().for_each(|u| println!("UNREAD    {u}"));
+        Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}

@@ -1,0 +1,118 @@
+//! `shilu serve`: records, and serves the console, until SIGTERM or Ctrl-C.
+
+use crate::acts::Acts;
+use crate::capture;
+use crate::catalog::Catalog;
+use crate::cli::{Ended, runtime};
+use crate::config::{self, Parts, Tls};
+use crate::custody::keys::Signer;
+use crate::desks::Desks;
+use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::{durable, volume};
+use crate::model::entry::{Draft, EntryKind};
+use crate::recorder::Recorder;
+use crate::web;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs until told to end.
+pub fn run(config: &Path) -> Ended {
+    let parts = config::load(config).map_err(|e| e.to_string())?;
+    runtime()?.block_on(async {
+        let running = start(parts).await?;
+        tracing::info!("the console is at {}", running.url);
+        wait_for_the_end().await;
+        running.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Everything that runs.
+pub struct Running {
+    /// Where the console is.
+    pub url: String,
+    /// The desks.
+    pub desks: Arc<Desks>,
+    recorder: Arc<Recorder>,
+    acts: Acts,
+    server: Handle<SocketAddr>,
+    _lock: volume::StoreLock,
+}
+
+/// Starts recorder, desks and console, in this order: recording never waits for the console.
+pub async fn start(parts: Parts) -> Result<Running, String> {
+    let told = |e: &dyn std::fmt::Display| e.to_string();
+    capture::init().map_err(|e| told(&e))?;
+    durable::make_folder(&parts.data).map_err(|e| told(&e))?;
+    let lock = volume::lock(&parts.data.join("lock")).map_err(|e| told(&e))?;
+    durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let signer = Arc::new(Signer::open_or_make(&parts.data.join("keys")).map_err(|e| told(&e))?);
+    let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| told(&e))?;
+    let acts = Acts::open(parts.data.join("custody/log"), catalog, clock.clone()).map_err(|e| told(&e))?;
+    acts.do_and_log(Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()), |_| Ok(()));
+    let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
+    let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
+    let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
+    Ok(Running { url, desks, recorder, acts, server, _lock: lock })
+}
+
+async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Result<(String, Handle<SocketAddr>), String> {
+    let listener = std::net::TcpListener::bind(listen).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
+    listener.set_nonblocking(true).map_err(|e| e.to_string())?;
+    let at = listener.local_addr().map_err(|e| e.to_string())?;
+    let service = web::router(desks.clone(), web::Settings { secure: tls.is_some() }).into_make_service();
+    let handle = Handle::new();
+    let (mine, url) = (handle.clone(), format!("{}://{at}", if tls.is_some() { "https" } else { "http" }));
+    let failed = |e: &std::io::Error| tracing::error!("the console ended: {e}");
+    if let Some(tls) = tls {
+        // Another part may have chosen a provider already; either is one of ours.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;
+        let server = axum_server::from_tcp_rustls(listener, config).map_err(|e| e.to_string())?.handle(mine);
+        tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
+    } else {
+        let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?.handle(mine);
+        tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
+    }
+    Ok((url, handle))
+}
+
+impl Running {
+    /// Ends in good order: the console first, then every open file is closed. Open sessions go on at the next start.
+    pub async fn stop(self) {
+        self.server.graceful_shutdown(Some(Duration::from_secs(1)));
+        drop(self.desks);
+        // Requests that still hold the recorder end within a second; a socket that does not is let go with the process.
+        let mut recorder = self.recorder;
+        for _ in 0..30 {
+            match Arc::try_unwrap(recorder) {
+                Ok(alone) => {
+                    alone.stop().await;
+                    break;
+                }
+                Err(shared) => recorder = shared,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        drop(self.acts.log_then_do(Draft::new(EntryKind::RecorderStopped), |_| Ok(())).await);
+    }
+}
+
+/// SIGTERM, SIGINT.
+pub async fn wait_for_the_end() {
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

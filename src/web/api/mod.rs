@@ -1,0 +1,59 @@
+//! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
+
+pub mod access;
+pub mod live;
+pub mod people;
+pub mod sessions;
+pub mod status;
+pub mod viewing;
+
+use crate::desks;
+use crate::model::ids::NotAnId;
+use crate::model::refusal::Refusal;
+use crate::model::{access as rule, session, status as seen};
+use crate::web::error::Problem;
+use axum::Json;
+use utoipa::OpenApi;
+
+/// The whole API.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Shilu", description = "Recorder of questioning rooms. Sign in at /api/v1/login; send the answer's `csrf` as X-Csrf-Token with every POST."),
+    paths(
+        people::login, people::logout, people::me, people::change_password, people::accounts, people::make_account, people::end_account,
+        status::rooms, status::status, status::events, status::log, status::healthz, status::metrics,
+        sessions::start, sessions::list, sessions::show, sessions::mark, sessions::interrupt, sessions::resume, sessions::end, sessions::link, sessions::attach,
+        access::request, access::inbox, access::approve, access::reject, access::revoke,
+        viewing::open, viewing::segment, viewing::seen, viewing::close, viewing::copy_segment, viewing::copy_joined, viewing::copy_paper,
+        live::live,
+    ),
+    components(schemas(
+        Problem, session::Session, rule::AccessRequest, seen::Status, desks::sessions::SessionView, desks::sessions::SessionPage,
+        desks::viewing::Viewing, desks::access::Inbox, desks::reports::LogRow
+    ))
+)]
+struct Api;
+
+/// The description of the API, OpenAPI 3.1.
+pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(Api::openapi())
+}
+
+/// An identifier from an address; what cannot be one names nothing.
+pub fn id<T>(what: &'static str, text: &str, parse: impl Fn(&str) -> Result<T, NotAnId>) -> Result<T, Refusal> {
+    parse(text).map_err(|_| Refusal::no_such(what, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_route_of_the_api_is_described() {
+        let routes = include_str!("../routes.rs");
+        let registered: BTreeSet<String> = routes.lines().filter_map(|l| Some(l.split_once("(\"/api/v1/")?.1.split('"').next()?.to_owned())).collect();
+        let described: BTreeSet<String> = Api::openapi().paths.paths.keys().filter_map(|p| Some(p.strip_prefix("/api/v1/")?.to_owned())).collect();
+        assert_eq!(registered, described);
+    }
+}

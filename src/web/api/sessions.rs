@@ -1,0 +1,138 @@
+//! Sessions: start, marks, pauses, end, links, documents, search.
+
+use crate::desks::accounts::SignedIn;
+use crate::desks::sessions::{Document, Search, SessionPage, SessionView};
+use crate::model::ids::{RoomId, SessionId};
+use crate::model::missing::Missing;
+use crate::model::refusal::Refusal;
+use crate::model::session::{Facts, InterruptionCause, Mark, MarkKind, Session, SessionKind};
+use crate::web::error::{ApiResult, Problem};
+use crate::web::{Web, api};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Multipart, Path, Query, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+/// How a session starts: everything but the room may be missing.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct StartRequest {
+    room: String,
+    kind: Option<SessionKind>,
+    #[serde(flatten)]
+    facts: Facts,
+}
+
+/// A session that started.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Started {
+    session: Session,
+    /// What is missing; asked for later.
+    missing: Vec<Missing>,
+}
+
+/// Starts a session.
+#[utoipa::path(post, path = "/api/v1/sessions", request_body = StartRequest, responses((status = 201, body = Started), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn start(State(web): State<Web>, Extension(who): Extension<SignedIn>, body: Result<Json<StartRequest>, JsonRejection>) -> ApiResult<(StatusCode, Json<Started>)> {
+    let Json(r) = body?;
+    let room = api::id("room", &r.room, RoomId::new)?;
+    let (session, missing) = web.desks.start(&who.person, &room, r.kind.unwrap_or(SessionKind::Interview), r.facts).await?;
+    Ok((StatusCode::CREATED, Json(Started { session, missing })))
+}
+
+/// Sessions by the six fields of 第十七条.
+#[utoipa::path(get, path = "/api/v1/sessions", params(Search), responses((status = 200, body = SessionPage), (status = 403, body = Problem)))]
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, query: Result<Query<Search>, QueryRejection>) -> ApiResult<Json<SessionPage>> {
+    let Query(search) = query?;
+    Ok(Json(web.desks.sessions(&who.person, &search).await?))
+}
+
+fn session_id(text: &str) -> Result<SessionId, Refusal> {
+    api::id("session", text, SessionId::new)
+}
+
+/// One session, without a picture.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", params(("id" = String, Path)), responses((status = 200, body = SessionView), (status = 404, body = Problem)))]
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<SessionView>> {
+    Ok(Json(web.desks.session(&who.person, &session_id(&id)?).await?))
+}
+
+/// A mark.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct MarkRequest {
+    kind: MarkKind,
+    text: Option<String>,
+}
+
+/// Sets a mark at this moment.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/marks", params(("id" = String, Path)), request_body = MarkRequest, responses((status = 201, body = Mark), (status = 409, body = Problem)))]
+pub async fn mark(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<MarkRequest>, JsonRejection>) -> ApiResult<(StatusCode, Json<Mark>)> {
+    let Json(r) = body?;
+    let mark = web.desks.mark(&who.person, &session_id(&id)?, r.kind, r.text).await?;
+    Ok((StatusCode::CREATED, Json(mark)))
+}
+
+/// A pause.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct InterruptRequest {
+    cause: InterruptionCause,
+    reason: Option<String>,
+}
+
+/// Pauses a session.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/interrupt", params(("id" = String, Path)), request_body = InterruptRequest, responses((status = 200, body = Session), (status = 409, body = Problem)))]
+pub async fn interrupt(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<InterruptRequest>, JsonRejection>) -> ApiResult<Json<Session>> {
+    let Json(r) = body?;
+    Ok(Json(web.desks.interrupt(&who.person, &session_id(&id)?, r.cause, r.reason).await?))
+}
+
+/// Goes on after a pause.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/resume", params(("id" = String, Path)), responses((status = 200, body = Session), (status = 409, body = Problem)))]
+pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<Session>> {
+    Ok(Json(web.desks.resume(&who.person, &session_id(&id)?).await?))
+}
+
+/// An end.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+pub struct EndRequest {
+    /// Ended as a mistaken start, with this reason.
+    mistake: Option<String>,
+}
+
+/// Ends and seals a session.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/end", params(("id" = String, Path)), request_body = EndRequest, responses((status = 200, body = Session), (status = 409, body = Problem)))]
+pub async fn end(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Option<Json<EndRequest>>) -> ApiResult<Json<Session>> {
+    let Json(r) = body.unwrap_or_default();
+    Ok(Json(web.desks.end(&who.person, &session_id(&id)?, r.mistake).await?))
+}
+
+/// A link.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct LinkRequest {
+    reason: String,
+    #[serde(flatten)]
+    facts: Facts,
+}
+
+/// Links a session anew; earlier links stay.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/link", params(("id" = String, Path)), request_body = LinkRequest, responses((status = 200, body = Session), (status = 422, body = Problem)))]
+pub async fn link(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<LinkRequest>, JsonRejection>) -> ApiResult<Json<Session>> {
+    let Json(r) = body?;
+    Ok(Json(web.desks.link(&who.person, &session_id(&id)?, r.facts, r.reason).await?))
+}
+
+/// Attaches a PNG, JPEG or PDF (multipart field `file`).
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/documents", params(("id" = String, Path)), responses((status = 201, body = Document), (status = 422, body = Problem)))]
+pub async fn attach(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, mut form: Multipart) -> ApiResult<(StatusCode, Json<Document>)> {
+    let bad = |problem: String| Refusal::BadUpload { problem };
+    let id = session_id(&id)?;
+    while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {
+        if field.name() == Some("file") {
+            let name = field.file_name().unwrap_or("document").rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+            let content = field.bytes().await.map_err(|e| bad(e.body_text()))?;
+            let document = web.desks.attach(&who.person, &id, &name, content).await?;
+            return Ok((StatusCode::CREATED, Json(document)));
+        }
+    }
+    Err(bad("there is no field named file".into()).into())
+}

@@ -1,0 +1,157 @@
+//! How a no is told. `Refusal` (a rule) keeps its words and its article; `No::Fault` (the machine) is logged here, once, and
+//! shown as a general sentence with a reference. Nothing of the inside reaches a person.
+
+use crate::desks::No;
+use crate::model::digest;
+use crate::model::refusal::Refusal;
+use crate::model::words::{BadField, FieldProblem};
+use crate::web::i18n::Lang;
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A no as the API tells it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// Which rule, in one word.
+    pub code: String,
+    /// In Chinese.
+    pub message: String,
+    /// In English.
+    pub message_en: String,
+    /// The article that the rule comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub article: Option<&'static str>,
+    /// Fields that are not right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub fields: Vec<BadField>,
+}
+
+/// The API's error: turns every no into a [`Problem`].
+#[derive(Debug)]
+pub struct ApiError(pub No);
+
+impl<E: Into<No>> From<E> for ApiError {
+    fn from(no: E) -> Self {
+        Self(no.into())
+    }
+}
+
+/// What API handlers answer.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, problem) = problem(&self.0);
+        (status, Json(problem)).into_response()
+    }
+}
+
+/// A no, told in both languages, with its status.
+pub fn problem(no: &No) -> (StatusCode, Problem) {
+    match no {
+        No::Refusal(refusal) => {
+            let fields = if let Refusal::BadFields { fields } = refusal { fields.clone() } else { vec![] };
+            let (message, message_en) = (text(refusal, Lang::Zh), text(refusal, Lang::En));
+            (status(refusal), Problem { code: code(refusal).into(), message, message_en, article: refusal.article(), fields })
+        }
+        No::Fault(inside) => {
+            let reference = reference(inside);
+            tracing::error!(reference, "{inside}");
+            let told = |lang: Lang| lang.with("fault", &[("reference", reference.clone())]);
+            (StatusCode::INTERNAL_SERVER_ERROR, Problem { code: "fault".into(), message: told(Lang::Zh), message_en: told(Lang::En), article: None, fields: vec![] })
+        }
+    }
+}
+
+/// What a person reads out to the technician, who finds it in the journal.
+fn reference(inside: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    digest::sha256(format!("{inside}{n}").as_bytes())[..8].to_uppercase()
+}
+
+/// After a panic: the journal has it; the person gets a sentence.
+pub fn broken() -> Response {
+    ApiError(No::Fault("a handler panicked".into())).into_response()
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::NotSignedIn | Refusal::WrongCredentials => StatusCode::UNAUTHORIZED,
+        Refusal::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
+        Refusal::RoomBusy { .. } | Refusal::SessionState { .. } | Refusal::RequestState { .. } => StatusCode::CONFLICT,
+        Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::BadUpload { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotYourRole | Refusal::NoGrant | Refusal::ViewOnly | Refusal::OwnRequest | Refusal::CrossSite => StatusCode::FORBIDDEN,
+    }
+}
+
+fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotSignedIn => "not-signed-in",
+        Refusal::WrongCredentials => "wrong-credentials",
+        Refusal::LockedOut { .. } => "locked-out",
+        Refusal::NotYourRole => "not-your-role",
+        Refusal::NoGrant => "no-grant",
+        Refusal::ViewOnly => "view-only",
+        Refusal::OwnRequest => "own-request",
+        Refusal::RequestState { .. } => "request-state",
+        Refusal::ReasonNeeded => "reason-needed",
+        Refusal::SessionState { .. } => "session-state",
+        Refusal::RoomBusy { .. } => "room-busy",
+        Refusal::NoSuch { .. } => "no-such",
+        Refusal::BadFields { .. } => "bad-fields",
+        Refusal::CrossSite => "cross-site",
+        Refusal::BadUpload { .. } => "bad-upload",
+    }
+}
+
+/// A refusal in a language.
+pub fn text(refusal: &Refusal, lang: Lang) -> String {
+    let key = format!("refusal-{}", code(refusal));
+    let values: Vec<(&'static str, String)> = match refusal {
+        Refusal::LockedOut { minutes } => vec![("minutes", minutes.to_string())],
+        Refusal::RequestState { state } => vec![("state", lang.of_word("request", state))],
+        Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
+        Refusal::RoomBusy { session } => vec![("session", session.clone())],
+        Refusal::NoSuch { id, .. } => vec![("id", id.clone())],
+        Refusal::BadUpload { problem } => vec![("problem", problem.clone())],
+        Refusal::BadFields { fields } => {
+            let all: Vec<String> = fields.iter().map(|f| field_text(f, lang)).collect();
+            vec![("fields", all.join(if lang == Lang::Zh { "；" } else { "; " }))]
+        }
+        _ => vec![],
+    };
+    lang.with(&key, &values)
+}
+
+/// A bad field in a language.
+pub fn field_text(field: &BadField, lang: Lang) -> String {
+    let name = lang.of_word("field", &field.field);
+    let name = if name.starts_with('⟨') { field.field.clone() } else { name };
+    let problem = match &field.problem {
+        FieldProblem::Empty => lang.t("problem-empty"),
+        FieldProblem::TooLong { chars, max } => lang.with("problem-too-long", &[("chars", chars.to_string()), ("max", max.to_string())]),
+        FieldProblem::Control => lang.t("problem-control"),
+        FieldProblem::Form(form) => lang.with("problem-form", &[("form", form.clone())]),
+    };
+    if lang == Lang::Zh { format!("{name}：{problem}") } else { format!("{name}: {problem}") }
+}
+
+macro_rules! rejections {
+    ($($rejection:ident => $field:literal),*) => {$(
+        impl From<$rejection> for ApiError {
+            fn from(rejection: $rejection) -> Self {
+                // The extractor's own sentence says where in the body it is wrong; it holds nothing but what was sent.
+                let why: String = rejection.body_text().chars().take(300).collect();
+                Self(Refusal::from(BadField::form($field, &why)).into())
+            }
+        }
+    )*};
+}
+rejections!(JsonRejection => "body", QueryRejection => "query", PathRejection => "path");

@@ -1,0 +1,120 @@
+//! Who asks, and whether the request came from a page of this console. Every route passes through [`enforce`].
+
+use crate::desks::accounts::SignedIn;
+use crate::model::people::Act;
+use crate::model::refusal::Refusal;
+use crate::web::error::ApiError;
+use crate::web::i18n::{self, Lang};
+use crate::web::{BODY_BYTES_MAX, Web, pages};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+/// Who may use a route. A desk decides again, on what is asked for; this is the first door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody: sign-in, assets, health.
+    Anyone,
+    /// Whoever is signed in; the desk decides on the thing itself.
+    SignedIn,
+    /// Whoever has a role that holds the act.
+    May(Act),
+}
+
+/// The cookie's name: bound to the host where TLS allows it.
+pub fn cookie_name(web: &Web) -> &'static str {
+    if web.settings.secure { "__Host-shilu" } else { "shilu" }
+}
+
+/// The cookie's value.
+pub fn token<'a>(web: &Web, headers: &'a HeaderMap) -> Option<&'a str> {
+    i18n::cookie(headers, cookie_name(web)).filter(|t| t.len() == 64)
+}
+
+/// `Set-Cookie` for a login; without a value it ends one.
+pub fn set_cookie(web: &Web, token: Option<&str>) -> String {
+    let secure = if web.settings.secure { "; Secure" } else { "" };
+    let age = if token.is_some() { "" } else { "; Max-Age=0" };
+    format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}{age}", cookie_name(web), token.unwrap_or_default())
+}
+
+/// Lets a request through to its handler, or says no.
+pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let lang = Lang::of(request.headers());
+    match pass(&web, who, request).await {
+        Ok(request) => next.run(request).await,
+        Err(Refusal::NotSignedIn) if !api => Redirect::to("/login").into_response(),
+        Err(refusal) if api => ApiError(refusal.into()).into_response(),
+        Err(refusal) => pages::refused(&web, lang, &refusal.into()),
+    }
+}
+
+async fn pass(web: &Web, who: Who, mut request: Request) -> Result<Request, Refusal> {
+    same_site(request.headers(), request.method())?;
+    if who == Who::Anyone {
+        return Ok(request);
+    }
+    let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
+    let signed_in = match web.desks.signed_in(&token).await {
+        Ok(signed_in) => signed_in,
+        Err(crate::desks::No::Refusal(refusal)) => return Err(refusal),
+        Err(crate::desks::No::Fault(inside)) => {
+            tracing::error!("{inside}");
+            return Err(Refusal::NotSignedIn);
+        }
+    };
+    if !request.method().is_safe() {
+        request = with_token(request, &signed_in).await?;
+    }
+    if let Who::May(act) = who
+        && !signed_in.person.may(act)
+    {
+        return Err(Refusal::NotYourRole);
+    }
+    request.extensions_mut().insert(signed_in);
+    Ok(request)
+}
+
+/// A browser says where a request comes from; what comes from another site is not let in, whatever its cookies.
+fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
+    let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
+    let foreign = matches!(site, Some("cross-site" | "same-site"));
+    // A link from elsewhere may open a page; it may not change anything.
+    if foreign && !method.is_safe() { Err(Refusal::CrossSite) } else { Ok(()) }
+}
+
+/// The token of the login, from the header or from the form.
+async fn with_token(request: Request, signed_in: &SignedIn) -> Result<Request, Refusal> {
+    if request.headers().get("x-csrf-token").is_some_and(|t| t.as_bytes() == signed_in.csrf.as_bytes()) {
+        return Ok(request);
+    }
+    let form = request.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if !form {
+        return Err(Refusal::CrossSite);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| Refusal::BadUpload { problem: "the form is too large".into() })?;
+    // The token is hex: it looks the same encoded.
+    let given = bytes.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"csrf="));
+    if given != Some(signed_in.csrf.as_bytes()) {
+        return Err(Refusal::CrossSite);
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_site_cannot_change_anything() {
+        let from = |site: &'static str| HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), site.parse().unwrap())]);
+        assert!(same_site(&from("cross-site"), &Method::POST).is_err());
+        assert!(same_site(&from("cross-site"), &Method::GET).is_ok());
+        assert!(same_site(&from("same-origin"), &Method::POST).is_ok());
+        assert!(same_site(&HeaderMap::new(), &Method::POST).is_ok(), "no browser, no cookie jar to ride on; the token is still asked for");
+    }
+}

@@ -1,0 +1,131 @@
+//! Both languages. Chinese first; English by a switch that a cookie remembers.
+
+use axum::http::{HeaderMap, header};
+use fluent_templates::fluent_bundle::FluentValue;
+use fluent_templates::{LanguageIdentifier, Loader, langid, static_loader};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+static_loader! {
+    static TEXTS = {
+        locales: "./src/web/i18n",
+        fallback_language: "zh-CN",
+        // Isolation marks would stand, invisible, in numbers that people copy.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+static ZH: LanguageIdentifier = langid!("zh-CN");
+static EN: LanguageIdentifier = langid!("en");
+
+/// A language of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    /// 中文.
+    Zh,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The language of a request: its cookie's, else Chinese.
+    pub fn of(headers: &HeaderMap) -> Self {
+        if cookie(headers, "lang").is_some_and(|l| l == "en") { Self::En } else { Self::Zh }
+    }
+
+    /// For `<html lang>`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Zh => "zh-CN",
+            Self::En => "en",
+        }
+    }
+
+    fn id(self) -> &'static LanguageIdentifier {
+        match self {
+            Self::Zh => &ZH,
+            Self::En => &EN,
+        }
+    }
+
+    /// A text; a key without one shows itself, so that it is found.
+    pub fn t(self, key: &str) -> String {
+        TEXTS.try_lookup(self.id(), key).unwrap_or_else(|| format!("⟨{key}⟩"))
+    }
+
+    /// A text under a key made of two parts, e.g. `lamp-` and `idle`; `_` becomes `-`.
+    pub fn of_word(self, prefix: &str, word: &str) -> String {
+        self.t(&format!("{prefix}-{}", word.replace('_', "-")))
+    }
+
+    /// A text with values in it.
+    pub fn with(self, key: &str, values: &[(&'static str, String)]) -> String {
+        let args: HashMap<Cow<'static, str>, FluentValue<'_>> = values.iter().map(|(n, v)| (Cow::Borrowed(*n), FluentValue::from(v.clone()))).collect();
+        TEXTS.try_lookup_with_args(self.id(), key, &args).unwrap_or_else(|| format!("⟨{key}⟩"))
+    }
+}
+
+/// A cookie's value.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    all.filter_map(|pair| pair.trim().split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{entry::EntryKind, gap::GapCause, people::{Act, Role}, session::{InterruptionCause, MarkKind, SessionKind, State}, status::Lamp};
+    use crate::model::access::{AccessMode, RequestState};
+    use std::collections::BTreeSet;
+
+    const ZH_TEXT: &str = include_str!("i18n/zh-CN/console.ftl");
+    const EN_TEXT: &str = include_str!("i18n/en/console.ftl");
+
+    fn keys(text: &str) -> BTreeSet<&str> {
+        text.lines().filter(|l| !l.starts_with([' ', '#'])).filter_map(|l| l.split_once(" =").map(|(k, _)| k)).collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_texts() {
+        assert_eq!(keys(ZH_TEXT), keys(EN_TEXT));
+    }
+
+    #[test]
+    fn every_text_that_a_page_asks_for_is_there() {
+        let known = keys(ZH_TEXT);
+        let mut missing = BTreeSet::new();
+        for dir in ["src/web/templates", "src/web/pages", "src/web"] {
+            for entry in std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)).unwrap() {
+                let path = entry.unwrap().path();
+                let Ok(text) = std::fs::read_to_string(&path) else { continue };
+                for (at, _) in text.match_indices(".t(\"") {
+                    let key = text[at + 4..].split('"').next().unwrap();
+                    if !known.contains(key) {
+                        missing.insert(format!("{key} in {}", path.display()));
+                    }
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_word_of_the_model_has_its_text() {
+        let mut asked: Vec<(&str, &str)> = Vec::new();
+        asked.extend(Role::ALL.iter().map(|w| ("role", w.as_str())));
+        asked.extend(State::ALL.iter().map(|w| ("state", w.as_str())));
+        asked.extend(SessionKind::ALL.iter().map(|w| ("kind", w.as_str())));
+        asked.extend(MarkKind::ALL.iter().map(|w| ("mark", w.as_str())));
+        asked.extend(GapCause::ALL.iter().map(|w| ("cause", w.as_str())));
+        asked.extend(InterruptionCause::ALL.iter().map(|w| ("interruption", w.as_str())));
+        asked.extend(Lamp::ALL.iter().map(|w| ("lamp", w.as_str())));
+        asked.extend(EntryKind::ALL.iter().map(|w| ("entry", w.as_str())));
+        asked.extend(AccessMode::ALL.iter().map(|w| ("mode", w.as_str())));
+        asked.extend(RequestState::ALL.iter().map(|w| ("request", w.as_str())));
+        let _ = Act::ALL;
+        for lang in [Lang::Zh, Lang::En] {
+            let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Requests → desk calls → pages. Knows no rule and no table: what a person may do is decided by `desks`, here it is only
+//! asked and shown.
+//!
+//! [`routes`] has every route on one screen, each with who may use it. Pages are rendered on the server and work with forms
+//! alone; the scripts in `assets/` add live pictures, the player and updates. The JSON API under `/api/v1` calls the same desks.
+
+pub mod api;
+pub mod error;
+pub mod guard;
+pub mod i18n;
+pub mod pages;
+pub mod routes;
+
+use crate::desks::Desks;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// What the console needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Served over TLS: cookies are `Secure` and bound to the host.
+    pub secure: bool,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Web {
+    /// The desks.
+    pub desks: Arc<Desks>,
+    /// Settings.
+    pub settings: Settings,
+}
+
+/// Largest body of a form or a JSON request.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest upload.
+pub const UPLOAD_BYTES_MAX: usize = 21 * 1024 * 1024;
+/// How long a request may take that is no stream.
+pub const REQUEST: Duration = Duration::from_secs(30);
+
+/// The console and the API.
+pub fn router(desks: Arc<Desks>, settings: Settings) -> Router {
+    let web = Web { desks, settings };
+    let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let policy = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+                  form-action 'self'; frame-ancestors 'none'";
+    routes::all(web)
+        .layer(CatchPanicLayer::custom(|_| error::broken()))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, policy))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+}

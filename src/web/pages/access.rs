@@ -1,0 +1,94 @@
+//! Asking, deciding, revoking.
+
+use crate::desks::No;
+use crate::desks::access::{Inbox, NewRequest};
+use crate::desks::accounts::SignedIn;
+use crate::model::access::{AccessMode, AccessRequest, Decision};
+use crate::model::ids::{RequestId, SessionId};
+use crate::model::people::Act;
+use crate::model::refusal::Refusal;
+use crate::web::pages::{Page, html, no_page, see};
+use crate::web::{Web, api};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::{Extension, Form};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "access.html", config = "src/web/askama.toml")]
+struct InboxPage {
+    page: Page,
+    inbox: Inbox,
+    now: DateTime<Utc>,
+}
+
+impl InboxPage {
+    /// The state in words; a grant whose window is over says so.
+    fn state(&self, r: &AccessRequest) -> String {
+        let over = r.state == crate::model::access::RequestState::Approved && r.until <= self.now;
+        if over { self.page.t("request-expired") } else { self.page.word("request", r.state.as_str()) }
+    }
+}
+
+/// Requests: to decide, open, one's own.
+pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/access").await;
+    match web.desks.inbox(&who.person).await {
+        Ok(inbox) => html(&InboxPage { page, inbox, now: web.desks.wall_clock() }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// A request, as a form gives it.
+#[derive(Deserialize)]
+pub struct RequestForm {
+    purpose: String,
+    mode: AccessMode,
+    hours: u32,
+}
+
+/// Asks to look at a session.
+pub async fn request(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<RequestForm>) -> Response {
+    let done: Result<(), No> = async {
+        let session = api::id("session", &id, SessionId::new)?;
+        let request = NewRequest { session, purpose: form.purpose, mode: form.mode, hours: form.hours };
+        web.desks.request_access(&who.person, request).await.map(drop)
+    }
+    .await;
+    match done {
+        Ok(()) => see(&format!("/sessions/{id}")),
+        Err(no) => no_page(Page::of(&web, &headers, who, &format!("/sessions/{id}")).await, &no),
+    }
+}
+
+/// A decision, as a form gives it.
+#[derive(Deserialize)]
+pub struct DecisionForm {
+    decision: String,
+    reason: Option<String>,
+}
+
+/// Decides or revokes.
+pub async fn decide(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<DecisionForm>) -> Response {
+    let reason = form.reason.unwrap_or_default();
+    let decision = match form.decision.as_str() {
+        "approve" => Decision::Approve,
+        "revoke" => Decision::Revoke { reason },
+        _ => Decision::Reject { reason },
+    };
+    let done: Result<(), No> = async {
+        let id = api::id("request", &id, RequestId::new)?;
+        if !who.person.may(Act::DecideAccess) {
+            return Err(Refusal::NotYourRole.into());
+        }
+        web.desks.decide_access(&who.person, &id, decision).await.map(drop)
+    }
+    .await;
+    match done {
+        Ok(()) => see("/access"),
+        Err(no) => no_page(Page::of(&web, &headers, who, "/access").await, &no),
+    }
+}

@@ -1,0 +1,160 @@
+//! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
+
+pub mod access;
+pub mod log;
+pub mod people;
+pub mod rooms;
+pub mod sessions;
+
+use crate::desks::No;
+use crate::desks::accounts::SignedIn;
+use crate::model::people::{Act, Person};
+use crate::model::refusal::Refusal;
+use crate::model::time;
+use crate::web::i18n::Lang;
+use crate::web::{Web, error};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::{DateTime, Utc};
+use rust_embed::Embed;
+use std::borrow::Borrow;
+
+/// What every page has: language, who, and the token for its forms.
+pub struct Page {
+    /// The language.
+    pub lang: Lang,
+    /// The bureau's name.
+    pub bureau: String,
+    /// Who is signed in.
+    pub who: Option<SignedIn>,
+    /// Where "language" leads back to.
+    pub path: String,
+    /// Requests that wait for this person's decision.
+    pub waiting: usize,
+}
+
+impl Page {
+    /// A page for somebody who is signed in.
+    pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
+        let waiting = if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
+        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting }
+    }
+
+    /// A page for nobody in particular.
+    pub fn plain(web: &Web, lang: Lang) -> Self {
+        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0 }
+    }
+
+    /// A text.
+    pub fn t(&self, key: &str) -> String {
+        self.lang.t(key)
+    }
+    /// The text of a word of the model.
+    pub fn word(&self, prefix: &str, word: &str) -> String {
+        self.lang.of_word(prefix, word)
+    }
+    /// A text with one value.
+    pub fn with(&self, key: &str, name: &'static str, value: impl ToString) -> String {
+        self.lang.with(key, &[(name, value.to_string())])
+    }
+    /// A moment, in Shanghai.
+    pub fn at(&self, at: impl Borrow<DateTime<Utc>>) -> String {
+        time::shanghai_text(*at.borrow())
+    }
+    /// A length.
+    pub fn length(&self, ms: impl Borrow<u64>) -> String {
+        time::length_text(*ms.borrow())
+    }
+    /// Bytes, as people read them.
+    pub fn size(&self, bytes: impl Borrow<u64>) -> String {
+        match *bytes.borrow() {
+            b if b >= 1_000_000_000 => format!("{:.1} GB", b as f64 / 1e9),
+            b if b >= 1_000_000 => format!("{:.1} MB", b as f64 / 1e6),
+            b => format!("{} kB", b.div_ceil(1000)),
+        }
+    }
+    /// The token for forms.
+    pub fn csrf(&self) -> &str {
+        self.who.as_ref().map_or("", |w| &w.csrf)
+    }
+    /// Whether the person's roles hold an act, by its word.
+    pub fn may(&self, act: &str) -> bool {
+        Act::from_word(act).is_some_and(|act| self.who.as_ref().is_some_and(|w| w.person.may(act)))
+    }
+    /// The person; only for pages behind a sign-in.
+    pub fn person(&self) -> Option<&Person> {
+        self.who.as_ref().map(|w| &w.person)
+    }
+}
+
+/// A rendered page.
+pub fn html(template: &impl Template) -> Response {
+    html_with(StatusCode::OK, template)
+}
+
+fn html_with(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(e) => {
+            tracing::error!("a page could not be rendered: {e}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// After a form: to the page that shows what came of it.
+pub fn see(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "no.html", config = "src/web/askama.toml")]
+struct NoPage {
+    page: Page,
+    title: String,
+    message: String,
+    article: Option<&'static str>,
+}
+
+/// A no as a page: what was wrong, the article, and what to do.
+pub fn refused(web: &Web, lang: Lang, no: &No) -> Response {
+    no_page(Page::plain(web, lang), no)
+}
+
+/// The same for somebody who is signed in, with the navigation.
+pub fn no_page(page: Page, no: &No) -> Response {
+    let (status, problem) = error::problem(no);
+    let lang = page.lang;
+    let message = if lang == Lang::Zh { problem.message } else { problem.message_en };
+    let title = lang.t(match status {
+        StatusCode::NOT_FOUND => "no-title-not-found",
+        StatusCode::INTERNAL_SERVER_ERROR => "no-title-fault",
+        StatusCode::FORBIDDEN => "no-title-refused",
+        _ => "no-title-cannot",
+    });
+    html_with(status, &NoPage { page, title, message, article: problem.article })
+}
+
+/// Nothing has that address.
+pub async fn not_found(State(web): State<Web>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
+    let no = No::from(Refusal::no_such("page", uri.path()));
+    if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, Lang::of(&headers), &no) }
+}
+
+#[derive(Embed)]
+#[folder = "src/web/assets"]
+struct Assets;
+
+/// Styles and scripts, from inside the binary: the console works without any network but this one.
+pub async fn asset(Path(file): Path<String>) -> Response {
+    let Some(found) = Assets::get(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    let kind = match file.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], found.data).into_response()
+}

@@ -1,0 +1,98 @@
+//! Every route: path, handler, who. A route without *who* does not compile.
+
+use crate::model::people::Act;
+use crate::web::guard::{self, Who};
+use crate::web::{REQUEST, UPLOAD_BYTES_MAX, Web, BODY_BYTES_MAX, api, pages};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+use tower_http::timeout::TimeoutLayer;
+
+/// All of them.
+pub fn all(web: Web) -> Router {
+    let mut r = Routes { router: Router::new(), web: web.clone() };
+    let conduct = Who::May(Act::ConductSession);
+    let request = Who::May(Act::RequestAccess);
+    let accounts = Who::May(Act::ManageAccounts);
+
+    // Pages.
+    r.add("/login", Who::Anyone, get(pages::people::login_page).post(pages::people::login));
+    r.add("/language", Who::Anyone, get(pages::people::language));
+    r.add("/assets/{file}", Who::Anyone, get(pages::asset));
+    r.add("/logout", Who::SignedIn, post(pages::people::logout));
+    r.add("/", Who::SignedIn, get(pages::rooms::home));
+    r.add("/rooms/{room}/start", conduct, get(pages::rooms::start_page).post(pages::rooms::start));
+    r.add("/sessions", Who::May(Act::ListUnitSessions), get(pages::sessions::list));
+    r.add("/sessions/{id}", Who::SignedIn, get(pages::sessions::show));
+    r.add("/sessions/{id}/mark", conduct, post(pages::rooms::mark));
+    r.add("/sessions/{id}/interrupt", conduct, post(pages::rooms::interrupt));
+    r.add("/sessions/{id}/resume", conduct, post(pages::rooms::resume));
+    r.add("/sessions/{id}/end", conduct, post(pages::rooms::end));
+    r.add("/sessions/{id}/link", Who::May(Act::LinkSession), post(pages::sessions::link));
+    r.add("/sessions/{id}/request", request, post(pages::access::request));
+    r.add("/access", Who::SignedIn, get(pages::access::inbox));
+    r.add("/access/{id}/decide", Who::May(Act::DecideAccess), post(pages::access::decide));
+    r.add("/log", Who::May(Act::ReadLog), get(pages::log::show));
+    r.add("/accounts", accounts, get(pages::people::accounts).post(pages::people::make_account));
+    r.add("/accounts/{id}/end", accounts, post(pages::people::end_account));
+    r.add("/me", Who::SignedIn, get(pages::people::me).post(pages::people::change_password));
+
+    // API.
+    r.add("/api/openapi.json", Who::Anyone, get(api::openapi));
+    r.add("/api/v1/login", Who::Anyone, post(api::people::login));
+    r.add("/api/v1/logout", Who::SignedIn, post(api::people::logout));
+    r.add("/api/v1/me", Who::SignedIn, get(api::people::me));
+    r.add("/api/v1/me/password", Who::SignedIn, post(api::people::change_password));
+    r.add("/api/v1/accounts", accounts, get(api::people::accounts).post(api::people::make_account));
+    r.add("/api/v1/accounts/{id}/end", accounts, post(api::people::end_account));
+    r.add("/api/v1/rooms", Who::SignedIn, get(api::status::rooms));
+    r.add("/api/v1/status", Who::May(Act::SeeStatus), get(api::status::status));
+    r.add("/api/v1/sessions", Who::SignedIn, get(api::sessions::list).post(api::sessions::start));
+    r.add("/api/v1/sessions/{id}", Who::SignedIn, get(api::sessions::show));
+    r.add("/api/v1/sessions/{id}/marks", conduct, post(api::sessions::mark));
+    r.add("/api/v1/sessions/{id}/interrupt", conduct, post(api::sessions::interrupt));
+    r.add("/api/v1/sessions/{id}/resume", conduct, post(api::sessions::resume));
+    r.add("/api/v1/sessions/{id}/end", conduct, post(api::sessions::end));
+    r.add("/api/v1/sessions/{id}/link", Who::May(Act::LinkSession), post(api::sessions::link));
+    r.add("/api/v1/sessions/{id}/documents", Who::May(Act::LinkSession), post(api::sessions::attach).layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX)));
+    r.add("/api/v1/access-requests", request, get(api::access::inbox).post(api::access::request));
+    r.add("/api/v1/access-requests/{id}/approve", Who::May(Act::DecideAccess), post(api::access::approve));
+    r.add("/api/v1/access-requests/{id}/reject", Who::May(Act::DecideAccess), post(api::access::reject));
+    r.add("/api/v1/access-requests/{id}/revoke", Who::May(Act::DecideAccess), post(api::access::revoke));
+    r.add("/api/v1/sessions/{id}/viewings", Who::SignedIn, post(api::viewing::open));
+    r.add("/api/v1/viewings/{id}/seen", Who::SignedIn, post(api::viewing::seen));
+    r.add("/api/v1/viewings/{id}/close", Who::SignedIn, post(api::viewing::close));
+    r.add("/api/v1/log", Who::May(Act::ReadLog), get(api::status::log));
+    r.add("/healthz", Who::Anyone, get(api::status::healthz));
+    r.add("/metrics", Who::Anyone, get(api::status::metrics));
+
+    // Streams: without the limit on time.
+    r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));
+    r.add_stream("/sessions/{id}/events", conduct, get(pages::sessions::events));
+    r.add_stream("/api/v1/events", Who::May(Act::SeeStatus), get(api::status::events));
+    r.add_stream("/api/v1/rooms/{room}/cameras/{camera}/live", Who::SignedIn, get(api::live::live));
+    r.add_stream("/api/v1/viewings/{id}/{camera}/{sequence}", Who::SignedIn, get(api::viewing::segment));
+    r.add_stream("/api/v1/sessions/{id}/copy/{camera}/joined", Who::SignedIn, get(api::viewing::copy_joined));
+    r.add_stream("/api/v1/sessions/{id}/copy/{camera}/{sequence}", Who::SignedIn, get(api::viewing::copy_segment));
+    r.add_stream("/api/v1/sessions/{id}/copy/papers/{name}", Who::SignedIn, get(api::viewing::copy_paper));
+
+    r.router.fallback(pages::not_found).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(web)
+}
+
+struct Routes {
+    router: Router<Web>,
+    web: Web,
+}
+
+impl Routes {
+    fn add(&mut self, path: &str, who: Who, handlers: MethodRouter<Web>) {
+        let limited = handlers.layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST));
+        self.add_stream(path, who, limited);
+    }
+
+    fn add_stream(&mut self, path: &str, who: Who, handlers: MethodRouter<Web>) {
+        let guarded = handlers.layer(middleware::from_fn_with_state((self.web.clone(), who), guard::enforce));
+        self.router = std::mem::take(&mut self.router).route(path, guarded);
+    }
+}
