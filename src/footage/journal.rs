@@ -18,7 +18,7 @@ pub struct Line {
     #[serde(flatten)]
     pub stamp: Stamp,
     /// What.
-    #[serde(flatten)]
+    #[serde(rename = "event")]
     pub happening: Happening,
 }
 

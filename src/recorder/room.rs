@@ -386,10 +386,11 @@ impl Loop {
     }
 
     fn close_valves(&mut self) {
+        let now = self.shared.clock.now();
         let Some(open) = &mut self.open else { return };
         for (at, writer) in self.writers.iter().enumerate() {
             open.busy.insert(at);
-            writer.to.close();
+            writer.to.close(now);
         }
     }
 

@@ -22,6 +22,10 @@ const WAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const LEAD_IN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long to wait after a volume failed before trying again.
 const RETRY_MS: u64 = 1_000;
+/// How long the fragment that holds the last moment may take to come out of the muxer, ms.
+const LAST_MS_MAX: u64 = 2_500;
+/// How often a closing valve looks at the clock.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What a writer records into.
 #[derive(Debug, Clone)]
@@ -40,7 +44,7 @@ enum Message {
     Fragment(Arc<Fragment>),
     Down,
     Open(Box<Target>),
-    Close,
+    Close(Moment),
     Stop,
 }
 
@@ -100,9 +104,9 @@ impl ToWriter {
     pub fn open(&self, target: Target) {
         self.send(Message::Open(Box::new(target)));
     }
-    /// Closes the valve; answered by [`Wrote::Idle`].
-    pub fn close(&self) {
-        self.send(Message::Close);
+    /// Closes the valve once everything up to this moment is written; answered by [`Wrote::Idle`].
+    pub fn close(&self, until: Moment) {
+        self.send(Message::Close(until));
     }
     /// Closes the valve and ends the thread.
     pub fn stop(&self) {
@@ -126,7 +130,8 @@ pub fn start(
     let (messages, inbox) = mpsc::channel();
     let to = ToWriter { messages, waiting: Arc::default(), let_go: Arc::default() };
     let writer = Writer {
-        name: camera.to_string(), camera, segment, clock, gauge, tell, target: None, open: None, lead_in: Vec::new(), last: None,
+        name: camera.to_string(), camera, segment, clock, gauge, tell, target: None, open: None, lead_in: Vec::new(), before: Vec::new(),
+        closing: None, last: None,
         failed: None, waiting: to.waiting.clone(), let_go: to.let_go.clone(),
     };
     let name = format!("write-{}", writer.name);
@@ -143,7 +148,12 @@ struct Writer {
     tell: Box<dyn Fn(Wrote) + Send>,
     target: Option<Target>,
     open: Option<OpenSegment>,
+    /// Fragments since the last key frame.
     lead_in: Vec<Arc<Fragment>>,
+    /// What to begin with, should the first fragment after opening be no key frame.
+    before: Vec<Arc<Fragment>>,
+    /// Up to when to go on writing.
+    closing: Option<Moment>,
     last: Option<Arc<Fragment>>,
     failed: Option<Moment>,
     waiting: Arc<AtomicU64>,
@@ -152,41 +162,61 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, inbox: &mpsc::Receiver<Message>) {
-        while let Ok(message) = inbox.recv() {
+        loop {
+            let message = match self.closing {
+                None => inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                Some(_) => inbox.recv_timeout(LOOK),
+            };
             match message {
-                Message::Fragment(fragment) => {
+                Ok(Message::Fragment(fragment)) => {
                     self.waiting.fetch_sub(fragment.bytes.len() as u64, Ordering::Relaxed);
                     self.fragment(fragment);
                 }
-                Message::Down => {
-                    self.close_file();
-                    self.lead_in.clear();
-                }
-                Message::Open(target) => self.open_valve(*target),
-                Message::Close => self.close_valve(),
-                Message::Stop => {
-                    self.close_valve();
-                    return;
-                }
+                Ok(Message::Down) => self.down(),
+                Ok(Message::Open(target)) => self.open_valve(*target),
+                Ok(Message::Close(until)) => self.close_at(until),
+                Ok(Message::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return self.close_valve(),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
+            if self.closing.is_some_and(|until| self.clock.now().mono_ms > until.mono_ms + LAST_MS_MAX) {
+                self.close_valve();
+            }
+        }
+    }
+
+    fn down(&mut self) {
+        self.close_file();
+        self.lead_in.clear();
+        self.before.clear();
+        if self.closing.is_some() {
+            self.close_valve();
         }
     }
 
     fn open_valve(&mut self, mut target: Target) {
         let preroll = std::mem::take(&mut target.preroll);
+        if self.closing.is_some() {
+            self.close_valve();
+        }
         self.target = Some(target);
         self.last = None;
         self.failed = None;
-        // Without pre-roll the file still begins at the last key frame: without it the first picture cannot be decoded.
-        let begin = if preroll.is_empty() { std::mem::take(&mut self.lead_in) } else { preroll };
-        for fragment in begin {
+        self.before = self.lead_in.clone();
+        for fragment in preroll {
+            self.before.clear();
             self.keep(&fragment);
         }
+    }
+
+    /// The last moment lies in a fragment that the muxer still fills: the valve stays open until it is out.
+    fn close_at(&mut self, until: Moment) {
+        if self.open.is_some() { self.closing = Some(until) } else { self.close_valve() }
     }
 
     fn close_valve(&mut self) {
         self.close_file();
         self.target = None;
+        self.closing = None;
         (self.tell)(Wrote::Idle);
     }
 
@@ -196,7 +226,16 @@ impl Writer {
             self.close_file();
             self.lost(fragment.arrived, GapCause::Disk, format!("the volume is too slow: {let_go} fragments were let go"));
         }
+        if self.closing.is_some_and(|until| fragment.arrived.mono_ms >= until.mono_ms) {
+            self.close_valve();
+        }
         if self.target.is_some() {
+            // Without its key frame the first picture cannot be decoded; with one of its own it needs nothing before it.
+            for earlier in std::mem::take(&mut self.before) {
+                if !fragment.key {
+                    self.keep(&earlier);
+                }
+            }
             self.keep(&fragment);
         }
         self.remember(fragment);

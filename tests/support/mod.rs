@@ -1,4 +1,5 @@
 //! What tests share: cameras, people, and looking at files. The product's own API is hidden here.
 #![allow(dead_code)]
 
+pub mod bureau;
 pub mod camera;

@@ -1,0 +1,231 @@
+//! A bureau: simulated cameras, the `shilu` process with a configuration of its own, and people who use the public API.
+
+use crate::support::camera::Cameras;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
+
+/// Role words with what their accounts are called.
+pub const ROLES: &[&str] = &["officer", "custodian", "office", "leader_in_charge", "bureau_head", "legal_unit", "reviewer", "inspector", "administrator", "live_viewer"];
+
+pub struct Bureau {
+    pub dir: tempfile::TempDir,
+    pub cameras: Cameras,
+    pub url: String,
+    passwords: Vec<(String, String)>,
+    process: Option<Child>,
+    port: u16,
+}
+
+impl Bureau {
+    /// A bureau with one room of two cameras, and an account for each role.
+    pub async fn open() -> Self {
+        Self::open_in(tempfile::tempdir().unwrap(), None).await
+    }
+
+    /// The same with its data elsewhere (a small volume).
+    pub async fn open_in(dir: tempfile::TempDir, data: Option<&Path>) -> Self {
+        let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = data.map_or_else(|| dir.path().join("data"), Path::to_owned);
+        let text = format!(
+            "bureau = \"试用局\"\n[storage]\ndata = \"{}\"\nreserve_gb = 1\n[recording]\nsegment_s = 10\n[console]\nlisten = \"127.0.0.1:{port}\"\n\
+             [[units]]\nid = \"land-use\"\nname = \"用途管制股\"\n[[units]]\nid = \"mines\"\nname = \"矿产资源股\"\n\
+             [[rooms]]\nid = \"room-1\"\nname = \"第一询问室\"\nunit = \"land-use\"\n\
+             [[rooms.cameras]]\nid = \"face\"\nname = \"面部\"\ndevice_no = \"XW-101\"\nurl = \"{}\"\n\
+             [[rooms.cameras]]\nid = \"overview\"\nname = \"全景\"\ndevice_no = \"XW-102\"\nurl = \"{}\"\n",
+            data.display(), cameras.address("face"), cameras.address("overview"),
+        );
+        std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
+        let mut bureau = Self { dir, cameras, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port };
+        for role in ROLES {
+            bureau.add_account(role, role, "land-use");
+        }
+        bureau.start().await;
+        bureau
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("shilu.toml")
+    }
+
+    pub fn add_account(&mut self, username: &str, role: &str, unit: &str) {
+        let config = self.config();
+        let out = Command::new(SHILU).args(["user", "add", "--username", username, "--name", username, "--role", role, "--unit", unit, "--config"]).arg(&config).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let password = text.trim().strip_prefix("password ").unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
+        self.passwords.push((username.into(), password.into()));
+    }
+
+    /// Starts the recorder and waits until it answers.
+    pub async fn start(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        let process = Command::new(SHILU).args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        self.process = Some(process);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while reqwest::get(format!("{}/healthz", self.url)).await.is_err() {
+            assert!(Instant::now() < deadline, "not up: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn terminate(&mut self) -> bool {
+        let mut process = self.process.take().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+        process.wait().unwrap().success()
+    }
+
+    /// Another recorder on the same store.
+    pub fn second_instance(&self) -> (bool, String) {
+        let text = std::fs::read_to_string(self.config()).unwrap().replace(&format!(":{}\"", self.port), ":0\"");
+        let config = self.dir.path().join("second.toml");
+        std::fs::write(&config, text).unwrap();
+        let out = Command::new(SHILU).args(["serve", "--config"]).arg(config).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+    }
+
+    pub fn password(&self, username: &str) -> &str {
+        &self.passwords.iter().find(|(u, _)| u == username).unwrap().1
+    }
+
+    pub async fn sign_in(&self, username: &str) -> Person {
+        let client = reqwest::Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let mut person = Person { client, url: self.url.clone(), csrf: String::new() };
+        let (status, me) = person.post("/api/v1/login", json!({ "username": username, "password": self.password(username) })).await;
+        assert_eq!(status, StatusCode::OK, "{me}");
+        person.csrf = me["csrf"].as_str().unwrap().to_owned();
+        person
+    }
+
+    /// Where a session lies.
+    pub fn folder(&self, session: &str) -> PathBuf {
+        fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+            std::fs::read_dir(dir).ok()?.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.is_dir()).find_map(|p| {
+                if p.file_name().unwrap() == name { Some(p) } else { find(&p, name) }
+            })
+        }
+        find(&self.data().join("footage"), session).expect("the session's folder")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        text.lines().find_map(|l| l.strip_prefix("data = \"")?.strip_suffix('"')).unwrap().into()
+    }
+}
+
+impl Drop for Bureau {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
+/// `shilu verify`, by its exit code and words.
+pub fn verify(folder: &Path) -> (i32, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu-verify")).arg(folder).output().unwrap();
+    (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap())
+}
+
+/// Somebody who is signed in.
+pub struct Person {
+    pub client: reqwest::Client,
+    pub url: String,
+    pub csrf: String,
+}
+
+impl Person {
+    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Response {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).header("X-Csrf-Token", &self.csrf);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let answer = self.ask(Method::POST, path, Some(body)).await;
+        (answer.status(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let answer = self.ask(Method::GET, path, None).await;
+        (answer.status(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Posts what has to succeed.
+    pub async fn does(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.post(path, body).await;
+        assert!(status.is_success(), "{path}: {status} {answer}");
+        answer
+    }
+
+    /// Starts a session with everything that a diligent officer fills in.
+    pub async fn starts(&self) -> String {
+        let started = self.does("/api/v1/sessions", json!({
+            "room": "room-1", "case_no": "威自然资罚〔2026〕12号", "party": "张三", "cause": "未经批准占用土地",
+            "officers": [{ "name": "王建国", "certificate_no": "冀E-017" }, { "name": "李红", "certificate_no": "冀E-022" }],
+        })).await;
+        started["session"]["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn ends(&self, session: &str) -> Value {
+        self.does(&format!("/api/v1/sessions/{session}/end"), json!({})).await
+    }
+
+    /// Waits until every camera of the room has durable bytes of the open session (or is merely connected, without one).
+    pub async fn waits_for_pictures(&self) {
+        self.waits("pictures", |room| {
+            let cameras = room["cameras"].as_array().unwrap();
+            let fresh = |c: &Value| c["connected"] == true && (room["session"].is_null() || c["durable_age_ms"].as_u64().is_some_and(|ms| ms < 2_000));
+            cameras.iter().all(fresh)
+        })
+        .await;
+    }
+
+    /// Waits until the room's status is as wanted.
+    pub async fn waits(&self, what: &str, until: impl Fn(&Value) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        loop {
+            let (_, status) = self.get("/api/v1/status").await;
+            if until(&status["rooms"][0]) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {what}: {status}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Records until this many bytes of each camera are durable.
+    pub async fn records(&self, bytes: u64) {
+        self.waits("durable bytes", |room| room["cameras"].as_array().unwrap().iter().all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)).await;
+    }
+
+    /// Asks for access, has it approved, and gives the request's number.
+    pub async fn gets_grant(&self, leader: &Self, session: &str, mode: &str) -> String {
+        let request = self.does("/api/v1/access-requests", json!({ "session": session, "purpose": "复核", "mode": mode, "hours": 2 })).await;
+        let id = request["id"].as_str().unwrap().to_owned();
+        leader.does(&format!("/api/v1/access-requests/{id}/approve"), json!({})).await;
+        id
+    }
+}
