@@ -1,0 +1,44 @@
+//! The console in Debian's Chromium, against the demo: `tests/console/day.mjs` plays a day.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.0.id() as i32), nix::sys::signal::Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+fn cameras() -> std::path::PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.parent().unwrap().join("examples/cameras")
+}
+
+#[test]
+fn a_day_at_the_console_from_sign_in_to_revocation() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--cameras"]).arg(cameras()).arg("--data").arg(dir.path().join("data"))
+        .stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    let _demo = Demo(demo);
+    let json = dir.path().join("data/demo.json");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !json.exists() {
+        assert!(Instant::now() < deadline, "{}", std::fs::read_to_string(dir.path().join("log")).unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut script = Command::new("node");
+    script.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/day.mjs")).arg(&json);
+    if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
+        script.arg(shots);
+    }
+    let out = script.output().unwrap();
+    let words = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success() && words.contains("done"), "{words}\n{}", std::fs::read_to_string(dir.path().join("log")).unwrap());
+}
