@@ -54,9 +54,13 @@ impl Camera {
         let bframes: u32 = self.key("bframes", "0").parse()?;
         let (tune, label) = (if bframes == 0 { "tune=zerolatency" } else { "" }, self.key("label", &self.path));
         let encode = match self.key("codec", "h264") {
-            "h264" => format!("x264enc speed-preset=ultrafast {tune} bitrate={kbps} key-int-max={gop} bframes={bframes} b-adapt=false threads=1 ! video/x-h264,profile={} ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1",
-                if bframes == 0 { "baseline" } else { "main" }),
-            "h265" => format!("x265enc speed-preset=ultrafast {tune} bitrate={kbps} key-int-max={gop} option-string=bframes={bframes}:pools=1:frame-threads=1:log-level=none ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1"),
+            "h264" => format!(
+                "x264enc speed-preset=ultrafast {tune} bitrate={kbps} key-int-max={gop} bframes={bframes} b-adapt=false threads=1 ! video/x-h264,profile={} ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1",
+                if bframes == 0 { "baseline" } else { "main" }
+            ),
+            "h265" => format!(
+                "x265enc speed-preset=ultrafast {tune} bitrate={kbps} key-int-max={gop} option-string=bframes={bframes}:pools=1:frame-threads=1:log-level=none ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1"
+            ),
             other => return Err(format!("codec {other:?} is unknown").into()),
         };
         let tone = "audiotestsrc is-live=true wave=ticks volume=0.2 ! audio/x-raw";
@@ -76,6 +80,7 @@ impl Camera {
     }
 }
 
+#[allow(clippy::print_stdout)] // its one line is how others learn the port
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     gstreamer::init()?;
@@ -89,7 +94,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         factory.set_launch(&camera.launch()?);
         factory.set_shared(true);
         if options.user.is_some() {
-            factory.add_role_from_structure(&gstreamer::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build());
+            factory.add_role_from_structure(
+                &gstreamer::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build(),
+            );
         }
         mounts.add_factory(&format!("/{}", camera.path), factory);
     }

@@ -29,7 +29,14 @@ impl Acts {
         let index = catalog.clone();
         let seen = move |logged: &Logged| {
             let logged = logged.clone();
-            index.begin_write(move |t| put(t, &logged), |r| if let Err(fault) = r { tracing::error!(%fault, "a log entry is not indexed") });
+            index.begin_write(
+                move |t| put(t, &logged),
+                |r| {
+                    if let Err(fault) = r {
+                        tracing::error!(%fault, "a log entry is not indexed");
+                    }
+                },
+            );
         };
         let (log, entries) = CustodyLog::open(log, clock.now().utc, Box::new(seen))?;
         let acts = Self { log, catalog, clock };
@@ -43,7 +50,11 @@ impl Acts {
         if !missing.is_empty() {
             tracing::info!(entries = missing.len(), "indexing entries that the catalog lacks");
             let work = move |t: &Writing<'_>| missing.iter().try_for_each(|e| entries::add(t, e));
-            self.catalog.begin_write(work, |r| if let Err(fault) = r { tracing::error!(%fault, "entries are not indexed") });
+            self.catalog.begin_write(work, |r| {
+                if let Err(fault) = r {
+                    tracing::error!(%fault, "entries are not indexed");
+                }
+            });
         }
         Ok(())
     }
@@ -76,7 +87,11 @@ impl Acts {
 
     /// Rows that are no act of anyone: the index catching up with what a journal already holds.
     pub fn index_only(&self, work: impl FnOnce(&Writing<'_>) -> Result<(), Fault> + Send + 'static) {
-        self.catalog.begin_write(work, |r| if let Err(fault) = r { tracing::error!(%fault, "the catalog lags behind the footage") });
+        self.catalog.begin_write(work, |r| {
+            if let Err(fault) = r {
+                tracing::error!(%fault, "the catalog lags behind the footage");
+            }
+        });
     }
 
     /// Small writes whose loss costs nothing but comfort (a login's last use, counted failures): in order, and awaited.

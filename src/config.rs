@@ -227,9 +227,10 @@ impl Config {
         c.within("console.lock_min", self.console.lock_min, 1, 1440);
         c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
         let tls = tls(&mut c, &self.console);
-        let listen: Option<SocketAddr> = c.ok("console.listen", self.console.listen.parse().map_err(|_| {
-            format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)
-        }));
+        let listen: Option<SocketAddr> = c.ok(
+            "console.listen",
+            self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
+        );
         if let Some(listen) = listen {
             c.that(listen.ip().is_loopback() || tls.is_some(), "console.listen", || {
                 format!("{listen} can be reached from outside; give tls_certificate and tls_key, or listen on 127.0.0.1")
@@ -245,11 +246,19 @@ impl Config {
             listen,
             tls,
             recorder: recorder::Settings {
-                footage: data.join("footage"), segment: Duration::from_secs(self.recording.segment_s), rules: self.rules, rooms,
+                footage: data.join("footage"),
+                segment: Duration::from_secs(self.recording.segment_s),
+                rules: self.rules,
+                rooms,
             },
             desks: desks::Settings {
-                bureau: self.bureau, units, reserve_bytes, data: data.clone(), idle_min: self.console.idle_min,
-                lock_after: self.console.lock_after, lock_min: self.console.lock_min,
+                bureau: self.bureau,
+                units,
+                reserve_bytes,
+                data: data.clone(),
+                idle_min: self.console.idle_min,
+                lock_after: self.console.lock_after,
+                lock_min: self.console.lock_min,
             },
             margin_days: self.retention.margin_days,
             data,
@@ -296,13 +305,17 @@ fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording
         c.that(room_ids.insert(room.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", room.id));
         c.that(room.id.len() <= 40, &format!("{place}.id"), || "is longer than 40 characters".into());
         c.that(!room.cameras.is_empty(), &place, || "has no camera; write at least one [[rooms.cameras]]".into());
-        c.that(units.iter().any(|(id, _)| id.as_str() == room.unit), &format!("{place}.unit"), || format!("there is no unit {:?}", room.unit));
+        c.that(units.iter().any(|(id, _)| id.as_str() == room.unit), &format!("{place}.unit"), || {
+            format!("there is no unit {:?}", room.unit)
+        });
         let preroll_s = if room.preroll_told { recording.preroll_s } else { 0 };
         let mut cameras = Vec::new();
         for (n, camera) in room.cameras.into_iter().enumerate() {
             let place = format!("{place}.cameras[{n}]");
             c.that(camera_ids.insert(camera.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", camera.id));
-            c.that(device_nos.insert(camera.device_no.clone()), &format!("{place}.device_no"), || format!("{:?} is there twice", camera.device_no));
+            c.that(device_nos.insert(camera.device_no.clone()), &format!("{place}.device_no"), || {
+                format!("{:?} is there twice", camera.device_no)
+            });
             cameras.extend(check_camera(c, &place, camera, preroll_s, recording.stall_s));
         }
         let (id, unit) = (c.ok(&format!("{place}.id"), RoomId::new(&room.id)), UnitId::new(&room.unit).ok());
@@ -333,9 +346,20 @@ fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, sta
         (None, None) => None,
     };
     c.that(camera.user.is_some() || password.is_none(), place, || "there is a password and no user; give both or none".into());
-    c.that(!camera.device_no.trim().is_empty(), &format!("{place}.device_no"), || "is empty; the register's number belongs here (第十七条)".into());
+    c.that(!camera.device_no.trim().is_empty(), &format!("{place}.device_no"), || {
+        "is empty; the register's number belongs here (第十七条)".into()
+    });
     Some(CameraPlace {
-        capture: CameraSettings { id: id?, url: url?, user: camera.user, password, front: front?, transport: transport?, stall_s, preroll_s },
+        capture: CameraSettings {
+            id: id?,
+            url: url?,
+            user: camera.user,
+            password,
+            front: front?,
+            transport: transport?,
+            stall_s,
+            preroll_s,
+        },
         name: camera.name,
         device_no: camera.device_no,
     })
@@ -380,7 +404,8 @@ mod tests {
     fn every_option_of_the_code_stands_in_the_commented_file() {
         let source = include_str!("config.rs");
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
-            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))
+            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))
         });
         for (name, _) in options.filter(|(name, _)| !["file", "wrong", "reserve_bytes", "certificate", "key"].contains(name)) {
             assert!(EXAMPLE.contains(&format!("{name} = ")), "{name} is not in config/shilu.toml");
@@ -397,7 +422,14 @@ mod tests {
             .replace("\"XW-102\"", "\"XW-101\"")
             .replace("127.0.0.1:8040", "0.0.0.0:8040");
         let wrong = parse(&text).err().unwrap();
-        for place in ["recording.segment_s", "rooms[0].unit", "rooms[0].cameras[0].url", "rooms[0].cameras[1].url", "rooms[0].cameras[1].device_no", "console.listen"] {
+        for place in [
+            "recording.segment_s",
+            "rooms[0].unit",
+            "rooms[0].cameras[0].url",
+            "rooms[0].cameras[1].url",
+            "rooms[0].cameras[1].device_no",
+            "console.listen",
+        ] {
             assert!(wrong.iter().any(|w| w.starts_with(place)), "{place} in {wrong:#?}");
         }
         assert!(!wrong.join("\n").contains("geheim"), "{wrong:#?}");
@@ -405,7 +437,12 @@ mod tests {
 
     #[test]
     fn a_password_is_in_no_error_of_any_kind() {
-        for broken in ["password = \"geheim\n", "password = \"geheim\"\nbogus = 1", "password = [\"geheim\"]", "password = \"geheim\"\npassword_file = \"/x\""] {
+        for broken in [
+            "password = \"geheim\n",
+            "password = \"geheim\"\nbogus = 1",
+            "password = [\"geheim\"]",
+            "password = \"geheim\"\npassword_file = \"/x\"",
+        ] {
             let text = EXAMPLE.replacen("transport = \"tcp\"", broken, 1);
             let wrong = parse(&text).err().unwrap().join("\n");
             assert!(!wrong.contains("geheim"), "{wrong}");

@@ -1,4 +1,58 @@
-//! x
+//! Shilu (实录): the veritable record of a questioning room. This page is the map; read it first.
+//!
+//! One process beside the room pulls RTSP from its cameras, writes what they send to disk unaltered, binds each session to a
+//! case and an interview record, seals it so that an outsider can prove it later, and lets people look only when the person in
+//! charge has approved. The regulation's articles (第…条) are cited where a rule comes from them.
+//!
+//! ```text
+//!             cli ─ config          arguments and settings
+//!              │
+//!             web                   requests → desk calls → pages; knows no rule and no table
+//!              │
+//!            desks                  what people do: may they, is it right, log, do
+//!              │
+//!           recorder                one loop a room; nothing else changes a running session
+//!         ┌────┴────┐
+//!       acts      capture           the two doors │ cameras → fragments, the only GStreamer
+//!      ┌──┴───┐     │
+//!   custody catalog │               what proves │ the index (SQLite), rebuildable
+//!      │      │     │
+//!   footage   │     │               bytes at rest: tree, segments, journal
+//!      └──────┴──┬──┘
+//!             machine               whatever can fail under us
+//!              │
+//!             model                 words and rules: no I/O, no clock, no async
+//! ```
+//!
+//! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
+//!
+//! # Three walks
+//!
+//! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
+//! the session ([`model::step::begin`]), opens the writers' valves first, then writes the journal's first line, then queues log
+//! entry and row. From then on `capture::Capture` hands each fragment to `recorder::writer`, which appends it to a segment, syncs
+//! it, digests it, and moves the gauge that feeds the lamp. `desks::Desks::end` closes the valves once the last moment's fragment
+//! is out, takes up whatever lies in the folder, finds the gaps ([`model::gap::find`]) and signs the manifest
+//! ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
+//!
+//! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
+//! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable
+//! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives.
+//!
+//! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
+//! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its
+//! room, which writes [`model::session::Happening::Restarted`] and opens the valves again. The time between is a gap with its cause.
+//!
+//! # What is deliberately absent
+//!
+//! 1. [`model`] has no I/O, clock or async.
+//! 2. A page reaches a recorded picture only through `desks::viewing`; no role can (see [`model::people::may`]).
+//! 3. Only `acts` opens a writing transaction.
+//! 4. Only `recorder` changes a running session.
+//! 5. Nothing rewrites a closed file, and nothing removes footage.
+//! 6. [`custody::verify`] needs files alone: `shilu-verify` is built without GStreamer and without a database.
+//! 7. `web`, `catalog` and the log may all fail, and fragments still reach the disk.
+
 #[cfg(feature = "recorder")]
 pub mod cli;
 #[cfg(feature = "recorder")]

@@ -1,4 +1,5 @@
 //! Captures from real RTSP servers: what comes out plays, what goes wrong is told with its cause.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 mod support;
 
@@ -20,7 +21,14 @@ struct Heard {
 
 fn settings(url: &str, front: Front) -> CameraSettings {
     CameraSettings {
-        id: CameraId::new("face").unwrap(), url: url.parse().unwrap(), user: None, password: None, front, transport: Transport::Tcp, stall_s: 5, preroll_s: 0,
+        id: CameraId::new("face").unwrap(),
+        url: url.parse().unwrap(),
+        user: None,
+        password: None,
+        front,
+        transport: Transport::Tcp,
+        stall_s: 5,
+        preroll_s: 0,
     }
 }
 
@@ -66,7 +74,11 @@ fn probe(fragments: &[Arc<Fragment>]) -> String {
     std::fs::write(&path, data).unwrap();
     let decoded = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&path).args(["-f", "null", "-"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&decoded.stderr), "", "ffmpeg complains");
-    let probed = Command::new("ffprobe").args(["-v", "error", "-show_entries", "stream=codec_name,width,height,has_b_frames", "-of", "csv=p=0"]).arg(&path).output().unwrap();
+    let probed = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name,width,height,has_b_frames", "-of", "csv=p=0"])
+        .arg(&path)
+        .output()
+        .unwrap();
     String::from_utf8(probed.stdout).unwrap()
 }
 
@@ -133,7 +145,11 @@ async fn a_refused_password_is_told_and_not_shown() {
     std::fs::write(&file, "richtig-7").unwrap();
     let cameras = Cameras::with(&["--user", "recorder", "--password-file", file.to_str().unwrap()], &["c,audio=none,size=640x360"]);
     for front in [Front::Retina, Front::Rtspsrc] {
-        let with = |password: &str| CameraSettings { user: Some("recorder".into()), password: Some(password.to_owned().into()), ..settings(&cameras.address("c"), front) };
+        let with = |password: &str| CameraSettings {
+            user: Some("recorder".into()),
+            password: Some(password.to_owned().into()),
+            ..settings(&cameras.address("c"), front)
+        };
         let (cause, detail) = capture(with("falsch-9")).down().await;
         assert_eq!(cause, GapCause::Camera);
         assert!(detail.contains("refuses user or password") && !detail.contains("falsch"), "{detail}");

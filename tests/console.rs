@@ -1,4 +1,5 @@
 //! The console in Debian's Chromium, against the demo: `tests/console/day.mjs` plays a day.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,11 +25,17 @@ fn a_day_at_the_console_from_sign_in_to_revocation() {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--cameras"]).arg(cameras()).arg("--data").arg(dir.path().join("data"))
-        .stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        .args(["demo", "--listen", "127.0.0.1:0", "--cameras"])
+        .arg(cameras())
+        .arg("--data")
+        .arg(dir.path().join("data"))
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
     let _demo = Demo(demo);
     let json = dir.path().join("data/demo.json");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !json.exists() {
         assert!(Instant::now() < deadline, "{}", std::fs::read_to_string(dir.path().join("log")).unwrap());
         std::thread::sleep(Duration::from_millis(100));

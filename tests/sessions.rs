@@ -1,4 +1,5 @@
 //! Sessions from button to seal on real RTSP, with the faults that really happen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 mod support;
 
@@ -47,7 +48,8 @@ async fn killed_in_mid_session_it_goes_on_by_itself_and_the_gap_has_its_cause() 
         let gaps = gaps_of(&sealed, camera);
         assert_eq!(gaps.len(), 1, "{sealed:#}");
         assert_eq!(gaps[0]["cause"], "restart");
-        let recovered: Vec<_> = sealed["segments"].as_array().unwrap().iter().filter(|s| s["camera"] == camera && s["recovered"] == true).collect();
+        let recovered: Vec<_> =
+            sealed["segments"].as_array().unwrap().iter().filter(|s| s["camera"] == camera && s["recovered"] == true).collect();
         assert_eq!(recovered.len(), 1);
         assert!(recovered[0]["duration_ms"].as_u64().unwrap() >= 2_000);
     }
@@ -113,7 +115,8 @@ async fn a_session_starts_on_nothing_but_a_room_and_is_linked_later_with_its_ear
     assert!(started["missing"].as_array().unwrap().len() > 5);
     let id = started["session"]["id"].as_str().unwrap();
     officer.ends(id).await;
-    let linked = officer.does(&format!("/api/v1/sessions/{id}/link"), json!({ "reason": "立案", "case_no": "2026-33", "party": "李四" })).await;
+    let linked =
+        officer.does(&format!("/api/v1/sessions/{id}/link"), json!({ "reason": "立案", "case_no": "2026-33", "party": "李四" })).await;
     assert_eq!(linked["links"].as_array().unwrap().len(), 2);
     assert_eq!(linked["links"][0]["facts"]["case_no"], Value::Null);
     assert_eq!(officer.get("/api/v1/sessions?party=李四").await.1["total"], 1);
@@ -143,11 +146,25 @@ async fn bad_input_gets_a_clear_answer_and_loses_nothing() {
     let (status, answer) = officer.post(&format!("/api/v1/sessions/{id}/marks"), json!({ "kind": "note" })).await;
     assert_eq!((status, answer["code"].as_str()), (StatusCode::CONFLICT, Some("session-state")));
     let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::text("<script>alert(1)</script>").file_name("x.png"));
-    let answer = officer.client.post(format!("{}/api/v1/sessions/{id}/documents", officer.url)).header("X-Csrf-Token", &officer.csrf).multipart(form).send().await.unwrap();
+    let answer = officer
+        .client
+        .post(format!("{}/api/v1/sessions/{id}/documents", officer.url))
+        .header("X-Csrf-Token", &officer.csrf)
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let png = [&[0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A][..], &[0; 100]].concat();
     let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(png).file_name("签字页.png"));
-    let answer = officer.client.post(format!("{}/api/v1/sessions/{id}/documents", officer.url)).header("X-Csrf-Token", &officer.csrf).multipart(form).send().await.unwrap();
+    let answer = officer
+        .client
+        .post(format!("{}/api/v1/sessions/{id}/documents", officer.url))
+        .header("X-Csrf-Token", &officer.csrf)
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::CREATED);
 }
 
@@ -186,8 +203,11 @@ async fn whatever_is_altered_in_a_sealed_session_is_told_by_file_and_kind() {
     assert_eq!(verify(folder.parent().unwrap()).0, 2);
     // What an expert does without this program.
     std::fs::write(folder.join("session.json"), manifest).unwrap();
-    let openssl = std::process::Command::new("openssl").current_dir(&folder)
-        .args(["pkeyutl", "-verify", "-pubin", "-inkey", "signer.pem", "-rawin", "-in", "session.json", "-sigfile", "session.json.sig"]).output().unwrap();
+    let openssl = std::process::Command::new("openssl")
+        .current_dir(&folder)
+        .args(["pkeyutl", "-verify", "-pubin", "-inkey", "signer.pem", "-rawin", "-in", "session.json", "-sigfile", "session.json.sig"])
+        .output()
+        .unwrap();
     assert!(openssl.status.success(), "{}", String::from_utf8_lossy(&openssl.stderr));
 }
 

@@ -17,8 +17,17 @@ pub(super) struct Said {
 
 /// Boxes that hold boxes, and how many bytes lie before those.
 const CONTAINERS: &[(&[u8; 4], usize)] = &[
-    (b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8),
-    (b"avc1", 78), (b"avc3", 78), (b"hvc1", 78), (b"hev1", 78), (b"mp4a", 28),
+    (b"moov", 0),
+    (b"trak", 0),
+    (b"mdia", 0),
+    (b"minf", 0),
+    (b"stbl", 0),
+    (b"stsd", 8),
+    (b"avc1", 78),
+    (b"avc3", 78),
+    (b"hvc1", 78),
+    (b"hev1", 78),
+    (b"mp4a", 28),
 ];
 
 /// Reads a header.

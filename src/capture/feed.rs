@@ -69,8 +69,19 @@ impl Feed {
     pub(super) fn new(hub: Arc<Hub>, clock: Arc<dyn Clock>) -> Self {
         let start = clock.now();
         Self {
-            hub, clock, start, video: None, sound: None, pictures: Timeline::default(), sounds: Timeline::default(), mux: None, anew: false,
-            sound_at: start, sound_away: false, gathered: None, last_picture: start,
+            hub,
+            clock,
+            start,
+            video: None,
+            sound: None,
+            pictures: Timeline::default(),
+            sounds: Timeline::default(),
+            mux: None,
+            anew: false,
+            sound_at: start,
+            sound_away: false,
+            gathered: None,
+            last_picture: start,
         }
     }
 

@@ -41,10 +41,24 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(preroll_s: u32, clock: Arc<dyn Clock>, events: Events) -> Self {
         let state = State {
-            ring: VecDeque::new(), ring_bytes: 0, header: None, recent: VecDeque::new(), connected: false, since: clock.now(), down: None,
-            last_media: None, connections: 0, lost_packets: 0,
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            header: None,
+            recent: VecDeque::new(),
+            connected: false,
+            since: clock.now(),
+            down: None,
+            last_media: None,
+            connections: 0,
+            lost_packets: 0,
         };
-        Self { state: Mutex::new(state), preroll_ms: u64::from(preroll_s) * 1000, live: broadcast::channel(LIVE_FRAGMENTS).0, events, clock }
+        Self {
+            state: Mutex::new(state),
+            preroll_ms: u64::from(preroll_s) * 1000,
+            live: broadcast::channel(LIVE_FRAGMENTS).0,
+            events,
+            clock,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -84,7 +84,14 @@ impl Mux {
     }
 
     /// A picture.
-    pub(super) fn picture(&self, data: Vec<u8>, pts_ns: i64, key: bool, at: Moment, camera_utc: Option<DateTime<Utc>>) -> Result<(), String> {
+    pub(super) fn picture(
+        &self,
+        data: Vec<u8>,
+        pts_ns: i64,
+        key: bool,
+        at: Moment,
+        camera_utc: Option<DateTime<Utc>>,
+    ) -> Result<(), String> {
         let Some(pts) = self.running(pts_ns) else { return Ok(()) };
         {
             let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,10 +175,16 @@ fn outlet(hub: Arc<Hub>, arrivals: Arc<Mutex<VecDeque<Arrival>>>, ended: tokio::
         .build()
 }
 
-fn out(list: &gst::BufferListRef, segment: Option<&gst::Segment>, header: &mut Option<Arc<Header>>, arrivals: &Mutex<VecDeque<Arrival>>, hub: &Hub) {
+fn out(
+    list: &gst::BufferListRef,
+    segment: Option<&gst::Segment>,
+    header: &mut Option<Arc<Header>>,
+    arrivals: &Mutex<VecDeque<Arrival>>,
+    hub: &Hub,
+) {
     let mut bytes = Vec::with_capacity(list.calculate_size());
     let mut times = None;
-    for buffer in list.iter() {
+    for buffer in list {
         let Ok(map) = buffer.map_readable() else { return };
         if map.get(4..8) == Some(b"ftyp") {
             *header = Some(Arc::new(make_header(&map)));
@@ -189,7 +202,14 @@ fn out(list: &gst::BufferListRef, segment: Option<&gst::Segment>, header: &mut O
     let duration = duration.map_or(Duration::ZERO, |d| Duration::from_nanos(d.nseconds()));
     let Some((first, frames)) = arrival(arrivals, pts, duration) else { return };
     hub.fragment(Arc::new(Fragment {
-        header, bytes: Bytes::from(bytes), key, pts, duration, arrived: first.at, camera_utc: first.camera_utc, frames,
+        header,
+        bytes: Bytes::from(bytes),
+        key,
+        pts,
+        duration,
+        arrived: first.at,
+        camera_utc: first.camera_utc,
+        frames,
     }));
 }
 

@@ -1,8 +1,8 @@
 //! The texts in `pipelines/`, whole and readable by `gst-launch-1.0` but for their comments.
 
 use crate::capture::CaptureError;
-use gstreamer as gst;
 use gst::prelude::*;
+use gstreamer as gst;
 
 /// Every text, by name.
 pub(super) const TEXTS: &[(&str, &str)] = &[

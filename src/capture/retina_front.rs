@@ -84,7 +84,9 @@ fn ended(e: &retina::Error) -> Ended {
     if let Some(io) = io {
         return match io.kind() {
             std::io::ErrorKind::ConnectionRefused => Ended::camera("the camera refuses the connection"),
-            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe => Ended::camera("the camera closed the connection"),
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe => {
+                Ended::camera("the camera closed the connection")
+            }
             _ => Ended::network(format!("the connection failed: {io}")),
         };
     }
@@ -94,7 +96,11 @@ fn ended(e: &retina::Error) -> Ended {
         return Ended { other_front: true, ..Ended::camera("retina does not know one of the camera's formats") };
     }
     let line = text.lines().next().unwrap_or("error");
-    let line = if line.contains("authentic") || line.contains("redential") || line.contains("Unauthorized") { "the camera refuses user or password" } else { line };
+    let line = if line.contains("authentic") || line.contains("redential") || line.contains("Unauthorized") {
+        "the camera refuses user or password"
+    } else {
+        line
+    };
     Ended::camera(line)
 }
 
@@ -103,14 +109,17 @@ fn choose(streams: &[Stream], hub: &Hub) -> Result<Chosen, Ended> {
     let videos = all("video");
     let Some((video, _)) = videos.iter().find(|(_, s)| matches!(s.encoding_name(), "h264" | "h265")) else {
         let names: Vec<&str> = videos.iter().map(|(_, s)| s.encoding_name()).collect();
-        return Err(Ended::camera(match names.is_empty() {
-            true => "the camera sends no pictures".into(),
-            false => format!("the camera sends {}; set it to H.264 or H.265", names.join(", ")),
+        return Err(Ended::camera(if names.is_empty() {
+            "the camera sends no pictures".into()
+        } else {
+            format!("the camera sends {}; set it to H.264 or H.265", names.join(", "))
         }));
     };
     let sounds = all("audio");
     let sound = sounds.iter().find(|(_, s)| matches!(s.encoding_name(), "pcma" | "pcmu" | "l16" | "mpeg4-generic" | "opus"));
-    if sound.is_none() && let Some((_, s)) = sounds.first() {
+    if sound.is_none()
+        && let Some((_, s)) = sounds.first()
+    {
         hub.note(format!("sound in {} cannot be kept; set the camera to G.711, AAC or Opus", s.encoding_name()));
     }
     Ok(Chosen { video: *video, sound: sound.map(|(at, _)| *at) })
@@ -119,7 +128,14 @@ fn choose(streams: &[Stream], hub: &Hub) -> Result<Chosen, Ended> {
 /// The camera's clock, from its newest sender report: RTP media time and what the camera called it.
 type Report = Option<(i64, DateTime<Utc>)>;
 
-async fn play(settings: &CameraSettings, mut demuxed: Demuxed, chosen: Chosen, feed: &mut Feed, hub: &Hub, clock: &Arc<dyn Clock>) -> Ended {
+async fn play(
+    settings: &CameraSettings,
+    mut demuxed: Demuxed,
+    chosen: Chosen,
+    feed: &mut Feed,
+    hub: &Hub,
+    clock: &Arc<dyn Clock>,
+) -> Ended {
     let stall = Duration::from_secs(u64::from(settings.stall_s));
     let mut report: Report = None;
     let began = clock.now();
@@ -224,11 +240,20 @@ fn sound_format(stream: &Stream) -> Option<Format> {
         "pcma" => Some(law("alaw", "audio/x-alaw")),
         "pcmu" => Some(law("mulaw", "audio/x-mulaw")),
         "l16" => {
-            let caps = gst::Caps::builder("audio/x-raw").field("format", "S16BE").field("layout", "interleaved").field("rate", rate).field("channels", channels).build();
+            let caps = gst::Caps::builder("audio/x-raw")
+                .field("format", "S16BE")
+                .field("layout", "interleaved")
+                .field("rate", rate)
+                .field("channels", channels)
+                .build();
             Some(Format { piece: "pcm", caps, gathers: Some((rate * channels * 2) as u32) })
         }
         "opus" => {
-            let caps = gst::Caps::builder("audio/x-opus").field("channel-mapping-family", 0i32).field("rate", 48_000i32).field("channels", channels).build();
+            let caps = gst::Caps::builder("audio/x-opus")
+                .field("channel-mapping-family", 0i32)
+                .field("rate", 48_000i32)
+                .field("channels", channels)
+                .build();
             Some(Format { piece: "opus", caps, gathers: None })
         }
         _ => {

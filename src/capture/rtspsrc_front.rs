@@ -155,7 +155,8 @@ fn unit(sample: &gst::Sample, at: Moment) -> Option<Unit> {
     };
     let rate = s.get::<i32>("rate").unwrap_or(8_000);
     let channels = s.get::<i32>("channels").unwrap_or(1);
-    let sound = |piece, gathers| Some(Unit::Sound(Format { piece, caps: caps.to_owned(), gathers }, Sound { data: data.clone(), media_ns, at }));
+    let sound =
+        |piece, gathers| Some(Unit::Sound(Format { piece, caps: caps.to_owned(), gathers }, Sound { data: data.clone(), media_ns, at }));
     match s.name().as_str() {
         "video/x-h264" => picture("h264"),
         "video/x-h265" => picture("h265"),
@@ -194,7 +195,10 @@ fn told(message: &gst::Message) -> Option<Ended> {
                 return Some(Ended::camera("the camera cannot be reached"));
             }
             // GStreamer's own words may hold an address; its general sentence does not.
-            Some(Ended::camera(format!("the connection failed: {}", error.kind::<gst::ResourceError>().map_or("stream error", |_| "resource error"))))
+            Some(Ended::camera(format!(
+                "the connection failed: {}",
+                error.kind::<gst::ResourceError>().map_or("stream error", |_| "resource error")
+            )))
         }
         _ => None,
     }

@@ -81,8 +81,15 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
         "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
-            p.id.as_str(), p.username, p.name, p.unit.as_ref().map(UnitId::as_str), p.certificate_no,
-            serde_json::to_string(&roles).map_err(json)?, serde_json::to_string(&p.leads).map_err(json)?, account.password_hash, at_ms,
+            p.id.as_str(),
+            p.username,
+            p.name,
+            p.unit.as_ref().map(UnitId::as_str),
+            p.certificate_no,
+            serde_json::to_string(&roles).map_err(json)?,
+            serde_json::to_string(&p.leads).map_err(json)?,
+            account.password_hash,
+            at_ms,
         ],
     )?;
     Ok(())

@@ -36,7 +36,14 @@ pub fn of_session(c: &Connection, session: &str) -> Result<Vec<DocumentRow>, Fau
          FROM documents LEFT JOIN accounts ON accounts.id = by_account WHERE session = ?1 ORDER BY at",
     )?;
     let rows = statement.query_map([session], |r| {
-        Ok(DocumentRow { sha256: r.get(0)?, name: r.get(1)?, media_type: r.get(2)?, bytes: r.get::<_, i64>(3)? as u64, at_ms: r.get(4)?, by: r.get(5)? })
+        Ok(DocumentRow {
+            sha256: r.get(0)?,
+            name: r.get(1)?,
+            media_type: r.get(2)?,
+            bytes: r.get::<_, i64>(3)? as u64,
+            at_ms: r.get(4)?,
+            by: r.get(5)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -17,7 +17,10 @@ pub fn add(c: &Connection, entry: &Entry) -> Result<(), Fault> {
 
 /// Adds a text that an entry binds.
 pub fn bind(c: &Connection, entry: u64, name: &str, salt: &str, text: &str) -> Result<(), Fault> {
-    c.execute("INSERT OR IGNORE INTO bound_texts (entry, name, salt, text) VALUES (?1, ?2, ?3, ?4)", params![entry as i64, name, salt, text])?;
+    c.execute(
+        "INSERT OR IGNORE INTO bound_texts (entry, name, salt, text) VALUES (?1, ?2, ?3, ?4)",
+        params![entry as i64, name, salt, text],
+    )?;
     Ok(())
 }
 

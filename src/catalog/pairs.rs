@@ -44,7 +44,14 @@ mod tests {
 
     #[test]
     fn a_chinese_name_of_two_characters_is_found_whole_and_in_part() {
-        for (text, search) in [("张三", "张三"), ("张三", "张"), ("欧阳修文", "阳修"), ("威自然资罚〔2026〕12号", "2026〕12"), ("D-101", "d-101"), ("Wang Wu", "wang")] {
+        for (text, search) in [
+            ("张三", "张三"),
+            ("张三", "张"),
+            ("欧阳修文", "阳修"),
+            ("威自然资罚〔2026〕12号", "2026〕12"),
+            ("D-101", "d-101"),
+            ("Wang Wu", "wang"),
+        ] {
             assert!(finds(text, search), "{text} / {search}");
         }
     }

@@ -12,7 +12,15 @@ pub fn put(c: &Connection, r: &AccessRequest) -> Result<(), Fault> {
     c.execute(
         "INSERT INTO requests (id, requester, session, unit, state, submitted_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
-        params![r.id.as_str(), r.requester.as_str(), r.session.as_str(), r.unit.as_str(), r.state.as_str(), r.submitted_at.timestamp_millis(), doc],
+        params![
+            r.id.as_str(),
+            r.requester.as_str(),
+            r.session.as_str(),
+            r.unit.as_str(),
+            r.state.as_str(),
+            r.submitted_at.timestamp_millis(),
+            doc
+        ],
     )?;
     Ok(())
 }

@@ -40,7 +40,8 @@ pub struct SessionDoc {
 
 /// Officers as a list shows them: `王某（A-001）、李某`.
 pub fn officers_text(facts: &Facts) -> String {
-    let one = |o: &crate::model::session::Officer| o.certificate_no.as_ref().map_or_else(|| o.name.clone(), |no| format!("{}（{no}）", o.name));
+    let one =
+        |o: &crate::model::session::Officer| o.certificate_no.as_ref().map_or_else(|| o.name.clone(), |no| format!("{}（{no}）", o.name));
     facts.officers.iter().map(one).collect::<Vec<_>>().join("、")
 }
 
@@ -73,8 +74,16 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     c.execute(
         "INSERT INTO session_search (rowid, party, cause, officers, devices, numbers) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
-            number, every(&|f| text(&f.party)), every(&|f| text(&f.cause)), every(&officers_text), pairs::index(&devices_text(s)),
-            pairs::index(&format!("{} / {}", s.id, s.links.iter().map(|l| format!("{} / {}", text(&l.facts.case_no), text(&l.facts.record_no))).collect::<String>())),
+            number,
+            every(&|f| text(&f.party)),
+            every(&|f| text(&f.cause)),
+            every(&officers_text),
+            pairs::index(&devices_text(s)),
+            pairs::index(&format!(
+                "{} / {}",
+                s.id,
+                s.links.iter().map(|l| format!("{} / {}", text(&l.facts.case_no), text(&l.facts.record_no))).collect::<String>()
+            )),
         ],
     )?;
     Ok(())
@@ -90,9 +99,12 @@ pub fn by_id(c: &Connection, id: &SessionId) -> Result<Option<SessionDoc>, Fault
 /// Those that fit, newest first, and how many there are in all.
 pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Session>, u64), Fault> {
     let Some((condition, mut values)) = condition(filter) else { return Ok((vec![], 0)) };
-    let total: i64 = c.prepare_cached(&format!("SELECT count(*) FROM sessions WHERE {condition}"))?.query_row(params_from_iter(&values), |r| r.get(0))?;
+    let total: i64 = c
+        .prepare_cached(&format!("SELECT count(*) FROM sessions WHERE {condition}"))?
+        .query_row(params_from_iter(&values), |r| r.get(0))?;
     values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
-    let mut statement = c.prepare_cached(&format!("SELECT doc FROM sessions WHERE {condition} ORDER BY started_at DESC LIMIT ? OFFSET ?"))?;
+    let mut statement =
+        c.prepare_cached(&format!("SELECT doc FROM sessions WHERE {condition} ORDER BY started_at DESC LIMIT ? OFFSET ?"))?;
     let docs = statement.query_map(params_from_iter(&values), |r| r.get::<_, String>(0))?;
     let sessions = docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect::<Result<_, Fault>>()?;
     Ok((sessions, total as u64))
@@ -113,7 +125,10 @@ fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
         }
     }
     let searches = [
-        ("devices", &filter.device_no), ("officers", &filter.officer), ("party", &filter.party), ("cause", &filter.cause),
+        ("devices", &filter.device_no),
+        ("officers", &filter.officer),
+        ("party", &filter.party),
+        ("cause", &filter.cause),
         ("party cause officers devices numbers", &filter.text),
     ];
     let mut matches = Vec::new();

@@ -34,7 +34,10 @@ pub fn run(config: &Path) -> Ended {
 fn machine() -> Vec<String> {
     match capture::init() {
         Err(e @ capture::CaptureError::GStreamer(_)) => vec![e.to_string()],
-        _ => capture::missing_elements().into_iter().map(|(element, package)| format!("GStreamer lacks {element}: apt-get install {package}")).collect(),
+        _ => capture::missing_elements()
+            .into_iter()
+            .map(|(element, package)| format!("GStreamer lacks {element}: apt-get install {package}"))
+            .collect(),
     }
 }
 
@@ -58,7 +61,12 @@ fn warnings(parts: &Parts) -> Vec<String> {
     let mut warnings = Vec::new();
     match volume::room(&parts.data) {
         Ok(room) if room.free < parts.reserve_bytes => {
-            warnings.push(format!("{} GB are free under {}; {} GB should be (storage.reserve_gb)", room.free / 1_000_000_000, parts.data.display(), parts.reserve_bytes / 1_000_000_000));
+            warnings.push(format!(
+                "{} GB are free under {}; {} GB should be (storage.reserve_gb)",
+                room.free / 1_000_000_000,
+                parts.data.display(),
+                parts.reserve_bytes / 1_000_000_000
+            ));
         }
         Ok(_) => {}
         Err(fault) => warnings.push(fault.to_string()),

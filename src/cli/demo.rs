@@ -68,8 +68,11 @@ pub struct Camera {
     pub url: String,
 }
 
-/// Who there is: role, sign-in name, name, unit, certificate number.
-const PEOPLE: &[(Role, &str, &str, Option<&str>, Option<&str>)] = &[
+/// Role, sign-in name, name, unit, certificate number.
+type Someone = (Role, &'static str, &'static str, Option<&'static str>, Option<&'static str>);
+
+/// Who there is.
+const PEOPLE: &[Someone] = &[
     (Role::Officer, "officer", "王建国", Some("land-use"), Some("冀E-0311-017")),
     (Role::Custodian, "custodian", "赵敏", Some("land-use"), None),
     (Role::Office, "office", "孙丽", None, None),
@@ -159,7 +162,10 @@ fn configuration(data: &Path, listen: SocketAddr, cameras: &[Camera]) -> String 
         for (at, camera) in cameras.iter().filter(|c| c.room == room).enumerate() {
             let (id, number) = (format!("{room}-{}", camera.name), format!("XW-{}0{}", n + 1, at + 1));
             let shown = if camera.name == "face" { "面部" } else { "全景" };
-            text.push_str(&format!("[[rooms.cameras]]\nid = \"{id}\"\nname = \"{shown}\"\ndevice_no = \"{number}\"\nurl = \"{}\"\n", camera.url));
+            text.push_str(&format!(
+                "[[rooms.cameras]]\nid = \"{id}\"\nname = \"{shown}\"\ndevice_no = \"{number}\"\nurl = \"{}\"\n",
+                camera.url
+            ));
             if room == "room-2" {
                 text.push_str(&format!("user = \"recorder\"\npassword_file = {}\n", quoted(&data.join("room-2.password"))));
             }
@@ -175,8 +181,12 @@ async fn people(running: &Running) -> Result<Vec<Account>, String> {
     for (role, username, name, unit, certificate_no) in PEOPLE {
         let password = randomness::password().map_err(|e| e.to_string())?;
         let account = NewAccount {
-            username: (*username).into(), name: (*name).into(), roles: vec![*role], unit: unit.and_then(|u| UnitId::new(u).ok()),
-            certificate_no: certificate_no.map(Into::into), leads: vec![],
+            username: (*username).into(),
+            name: (*name).into(),
+            roles: vec![*role],
+            unit: unit.and_then(|u| UnitId::new(u).ok()),
+            certificate_no: certificate_no.map(Into::into),
+            leads: vec![],
         };
         register.add_or_renew(account, password.clone().into()).await.map_err(|e| e.to_string())?;
         made.push(Account { role: role.as_str().into(), username: (*username).into(), password });

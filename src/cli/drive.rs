@@ -22,7 +22,7 @@ struct Caller {
 impl Caller {
     async fn sign_in(made: &Made, role: &str) -> Result<Self, String> {
         let account = made.accounts.iter().find(|a| a.role == role).ok_or("no such role")?;
-        let client = Client::builder().cookie_store(true).timeout(Duration::from_secs(120)).build().map_err(|e| e.to_string())?;
+        let client = Client::builder().cookie_store(true).timeout(Duration::from_mins(2)).build().map_err(|e| e.to_string())?;
         let mut caller = Self { client, url: made.url.clone(), csrf: String::new() };
         let me = caller.post("/api/v1/login", json!({ "username": account.username, "password": account.password })).await?;
         caller.csrf = text(&me, "csrf")?;
@@ -79,7 +79,8 @@ pub async fn once(made: &Made, data: &Path, seconds: u64) -> Ended {
     if reviewer.post(&format!("/api/v1/sessions/{session}/viewings"), json!({})).await.is_ok() {
         return Err("a viewing without a grant was not refused".into());
     }
-    let request = reviewer.post("/api/v1/access-requests", json!({ "session": session, "purpose": "案件复核", "mode": "copy", "hours": 4 })).await?;
+    let request =
+        reviewer.post("/api/v1/access-requests", json!({ "session": session, "purpose": "案件复核", "mode": "copy", "hours": 4 })).await?;
     let leader = Caller::sign_in(made, "leader_in_charge").await?;
     leader.post(&format!("/api/v1/access-requests/{}/approve", text(&request, "id")?), json!({})).await?;
 
@@ -95,10 +96,13 @@ pub async fn once(made: &Made, data: &Path, seconds: u64) -> Ended {
     }
     let gaps = sealed["gaps"].as_array().map_or(0, Vec::len);
     let verified = reports.iter().all(|r| r.exit_code() == 0 && r.seal_code.as_deref() == Some(&seal_code)) && !segments.is_empty();
-    println!("{}", json!({
-        "session": session, "segments": segments.len(), "gaps": gaps, "bytes": segments.iter().filter_map(|s| s["bytes"].as_u64()).sum::<u64>(),
-        "seal_code": seal_code, "folder": folder, "retrieved": joined, "originals": retrieved.join("originals"), "verified": verified,
-    }));
+    println!(
+        "{}",
+        json!({
+            "session": session, "segments": segments.len(), "gaps": gaps, "bytes": segments.iter().filter_map(|s| s["bytes"].as_u64()).sum::<u64>(),
+            "seal_code": seal_code, "folder": folder, "retrieved": joined, "originals": retrieved.join("originals"), "verified": verified,
+        })
+    );
     Ok(if verified && gaps == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

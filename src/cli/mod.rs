@@ -70,5 +70,9 @@ pub fn run() -> ExitCode {
 
 /// The async runtime of subcommands that need one: two workers are plenty beside the writers' own threads.
 pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|e| format!("the runtime does not start: {e}"))
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("the runtime does not start: {e}"))
 }

@@ -56,7 +56,10 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     let signer = Arc::new(Signer::open_or_make(&parts.data.join("keys")).map_err(|e| told(&e))?);
     let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| told(&e))?;
     let acts = Acts::open(parts.data.join("custody/log"), catalog, clock.clone()).map_err(|e| told(&e))?;
-    acts.do_and_log(Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()), |_| Ok(()));
+    acts.do_and_log(
+        Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()),
+        |_| Ok(()),
+    );
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
@@ -74,7 +77,9 @@ async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Resu
     if let Some(tls) = tls {
         // Another part may have chosen a provider already; either is one of ours.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;
+        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
+            .await
+            .map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;
         let server = axum_server::from_tcp_rustls(listener, config).map_err(|e| e.to_string())?.handle(mine);
         tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
     } else {

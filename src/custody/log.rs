@@ -226,19 +226,18 @@ impl Writer {
             // Written and perhaps durable, perhaps not. Acts that hang on it are refused; the entries stand: an entry
             // without its act is void, never the other way round.
             tracing::error!(%fault, "the custody log cannot be made durable");
-            for (_, reply) in done.iter_mut() {
+            for (_, reply) in &mut done {
                 if let Some(reply) = reply.take() {
                     reply(Err(Fault::of("sync", "the custody log", fault.to_string())));
                 }
             }
         }
         for (logged, reply) in done {
-            match reply {
-                Some(reply) => reply(Ok(logged)),
-                None => {
-                    (self.seen)(&logged);
-                    self.spooled.fetch_sub(1, Ordering::Relaxed);
-                }
+            if let Some(reply) = reply {
+                reply(Ok(logged));
+            } else {
+                (self.seen)(&logged);
+                self.spooled.fetch_sub(1, Ordering::Relaxed);
             }
         }
     }

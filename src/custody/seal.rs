@@ -3,9 +3,9 @@
 use crate::custody::keys::Signer;
 use crate::footage::tree;
 use crate::machine::{durable, fault::Fault};
+use crate::model::digest;
 use crate::model::manifest;
 use crate::model::session::{Seal, Session};
-use crate::model::digest;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 

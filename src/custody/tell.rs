@@ -4,7 +4,7 @@ use crate::custody::keys::PublicKey;
 use crate::custody::verify::{self, Report};
 use crate::machine::durable;
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Checks a session's folder: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
@@ -23,14 +23,14 @@ pub struct Options {
 
 /// Checks and tells.
 pub fn run(options: &Options) -> ExitCode {
-    let trusted = match options.key.as_ref().map(trusted_key).transpose() {
+    let trusted = match options.key.as_ref().map(|key| trusted_key(key)).transpose() {
         Ok(key) => key,
         Err(why) => return told(options, &Report { unknown: vec![why], ..Report::default() }),
     };
     told(options, &verify::verify(&options.path, trusted.as_ref()))
 }
 
-fn trusted_key(path: &PathBuf) -> Result<PublicKey, String> {
+fn trusted_key(path: &Path) -> Result<PublicKey, String> {
     let pem = durable::read_whole(path, 4096).map_err(|fault| fault.to_string())?;
     PublicKey::from_pem(&String::from_utf8_lossy(&pem), &path.display().to_string()).map_err(|e| e.to_string())
 }

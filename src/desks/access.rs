@@ -71,8 +71,13 @@ impl Desks {
             decided_at: None,
             reason: None,
         };
-        let draft = Draft::new(EntryKind::AccessRequested).by(&who.id).in_session(&asked.session).about("request", &asked.id)
-            .about("mode", asked.mode.as_str()).about("hours", request.hours).text("purpose", Some(&asked.purpose));
+        let draft = Draft::new(EntryKind::AccessRequested)
+            .by(&who.id)
+            .in_session(&asked.session)
+            .about("request", &asked.id)
+            .about("mode", asked.mode.as_str())
+            .about("hours", request.hours)
+            .text("purpose", Some(&asked.purpose));
         let kept = asked.clone();
         self.acts.log_then_do(draft, move |t| requests::put(t, &kept)).await?;
         Ok(asked)
@@ -82,7 +87,13 @@ impl Desks {
     pub async fn inbox(&self, who: &Person) -> Answer<Inbox> {
         let id = who.id.clone();
         let (submitted, approved, own) = self
-            .read(move |c| Ok((requests::in_state(c, "submitted", ROWS_MAX)?, requests::in_state(c, "approved", ROWS_MAX)?, requests::of_person(c, &id, ROWS_MAX)?)))
+            .read(move |c| {
+                Ok((
+                    requests::in_state(c, "submitted", ROWS_MAX)?,
+                    requests::in_state(c, "approved", ROWS_MAX)?,
+                    requests::of_person(c, &id, ROWS_MAX)?,
+                ))
+            })
             .await?;
         let now = self.now().utc;
         let decides = |r: &AccessRequest| access::may_decide(r, who).is_ok();
@@ -109,7 +120,8 @@ impl Desks {
             Decision::Reject { .. } => EntryKind::AccessRejected,
             Decision::Revoke { .. } => EntryKind::AccessRevoked,
         };
-        let draft = Draft::new(kind).by(&who.id).in_session(&decided.session).about("request", id).text("reason", decided.reason.as_deref());
+        let draft =
+            Draft::new(kind).by(&who.id).in_session(&decided.session).about("request", id).text("reason", decided.reason.as_deref());
         let kept = decided.clone();
         self.acts.log_then_do(draft, move |t| requests::put(t, &kept)).await?;
         if kind == EntryKind::AccessRevoked {

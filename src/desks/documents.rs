@@ -32,8 +32,20 @@ impl Desks {
             if durable::exists(&path) { Ok(()) } else { durable::write_whole(&path, &content) }
         })
         .await??;
-        let row = DocumentRow { sha256: sha256.clone(), name: name.clone(), media_type: media_type.into(), bytes, at_ms: self.now_ms(), by: who.id.to_string() };
-        let draft = Draft::new(EntryKind::DocumentAttached).by(&who.id).in_session(session).about("sha256", &sha256).about("bytes", bytes).text("name", Some(&name));
+        let row = DocumentRow {
+            sha256: sha256.clone(),
+            name: name.clone(),
+            media_type: media_type.into(),
+            bytes,
+            at_ms: self.now_ms(),
+            by: who.id.to_string(),
+        };
+        let draft = Draft::new(EntryKind::DocumentAttached)
+            .by(&who.id)
+            .in_session(session)
+            .about("sha256", &sha256)
+            .about("bytes", bytes)
+            .text("name", Some(&name));
         let (kept, to) = (row.clone(), session.to_string());
         self.acts.log_then_do(draft, move |t| documents::add(t, &to, &kept)).await?;
         Ok(Document { by: who.name.clone(), ..Document::from(row) })

@@ -132,7 +132,11 @@ impl Desks {
         };
         let own = doc.session.started_by == who.id;
         // A person who may not know of it hears the same as if it were not there.
-        if own || who.lists_unit(&doc.session.unit) { Ok(doc) } else { Err(self.refused(who, Refusal::no_such("session", id.as_str()), "session")) }
+        if own || who.lists_unit(&doc.session.unit) {
+            Ok(doc)
+        } else {
+            Err(self.refused(who, Refusal::no_such("session", id.as_str()), "session"))
+        }
     }
 
     fn unit_name(&self, id: &UnitId) -> String {

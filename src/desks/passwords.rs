@@ -26,7 +26,9 @@ pub fn check(password: &SecretString, username: &str) -> Result<(), BadField> {
 
 /// The PHC string of a password.
 pub async fn hash(password: SecretString) -> Answer<String> {
-    let work = move || Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|h| h.to_string()).map_err(|e| No::Fault(e.to_string()));
+    let work = move || {
+        Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|h| h.to_string()).map_err(|e| No::Fault(e.to_string()))
+    };
     blocking("hashing", work).await?
 }
 

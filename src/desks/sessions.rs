@@ -151,9 +151,8 @@ impl Desks {
     pub async fn session(&self, who: &Person, id: &SessionId) -> Answer<SessionView> {
         let doc = self.known(who, id).await?;
         let (person, wanted) = (who.id.clone(), id.clone());
-        let (own, papers) = self
-            .read(move |c| Ok((requests::of_person_for(c, &person, &wanted)?, documents::of_session(c, wanted.as_str())?)))
-            .await?;
+        let (own, papers) =
+            self.read(move |c| Ok((requests::of_person_for(c, &person, &wanted)?, documents::of_session(c, wanted.as_str())?))).await?;
         let grant = Grant::live(&own, who, id, self.now().utc).ok();
         let session = doc.session;
         Ok(SessionView {

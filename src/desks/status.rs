@@ -65,13 +65,20 @@ impl Desks {
         let faults = self.faults();
         Status {
             rooms,
-            machine: MachineStatus { now: now.utc, clock: seen.clock.clone(), volumes: seen.volumes.clone(), faults, log_spooled: self.acts.spooled() },
+            machine: MachineStatus {
+                now: now.utc,
+                clock: seen.clock.clone(),
+                volumes: seen.volumes.clone(),
+                faults,
+                log_spooled: self.acts.spooled(),
+            },
         }
     }
 
     /// What is wrong with the process itself; cameras stand with their rooms.
     fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<String> = self.recorder.rooms().filter(|r| !r.is_alive()).map(|r| format!("room {}: its loop has ended", r.view().id)).collect();
+        let mut faults: Vec<String> =
+            self.recorder.rooms().filter(|r| !r.is_alive()).map(|r| format!("room {}: its loop has ended", r.view().id)).collect();
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);
         faults.extend(seen.volumes.iter().filter_map(|v| v.fault.clone()));
         if self.acts.spooled() > 100 {
@@ -98,19 +105,30 @@ impl Desks {
                 let _ = writeln!(text, "{name}{{{labels}}} {value}");
             }
         };
-        let cameras = || status.rooms.iter().flat_map(|r| r.cameras.iter().map(move |c| (format!("room=\"{}\",camera=\"{}\"", r.id, c.id), c)));
+        let cameras =
+            || status.rooms.iter().flat_map(|r| r.cameras.iter().map(move |c| (format!("room=\"{}\",camera=\"{}\"", r.id, c.id), c)));
         let of = |f: &dyn Fn(&crate::model::status::CameraStatus) -> Option<f64>| cameras().filter_map(|(l, c)| Some((l, f(c)?))).collect();
         gauge("shilu_camera_connected", "Media is coming from the camera.", of(&|c| Some(f64::from(u8::from(c.connected)))));
         gauge("shilu_camera_bitrate_bps", "Bits a second from the camera.", of(&|c| Some(c.bitrate_bps as f64)));
         gauge("shilu_camera_reconnects", "Reconnections since start.", of(&|c| Some(c.reconnects as f64)));
-        gauge("shilu_durable_age_seconds", "Age of the newest durable byte of the open session.", of(&|c| c.durable_age_ms.map(|ms| ms as f64 / 1000.0)));
+        gauge(
+            "shilu_durable_age_seconds",
+            "Age of the newest durable byte of the open session.",
+            of(&|c| c.durable_age_ms.map(|ms| ms as f64 / 1000.0)),
+        );
         gauge("shilu_durable_bytes", "Durable bytes of the open session.", of(&|c| Some(c.durable_bytes as f64)));
         let rooms = status.rooms.iter().map(|r| (format!("room=\"{}\"", r.id), f64::from(u8::from(r.session.is_some())))).collect();
         gauge("shilu_session_open", "A session is open in the room.", rooms);
-        let volumes = |f: &dyn Fn(&VolumeStatus) -> u64| status.machine.volumes.iter().map(|v| (format!("volume=\"{}\"", v.name), f(v) as f64)).collect();
+        let volumes = |f: &dyn Fn(&VolumeStatus) -> u64| {
+            status.machine.volumes.iter().map(|v| (format!("volume=\"{}\"", v.name), f(v) as f64)).collect()
+        };
         gauge("shilu_volume_free_bytes", "Free bytes on a volume.", volumes(&|v| v.free));
         gauge("shilu_volume_total_bytes", "Bytes of a volume.", volumes(&|v| v.total));
-        gauge("shilu_clock_synchronised", "The clock is disciplined.", vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))]);
+        gauge(
+            "shilu_clock_synchronised",
+            "The clock is disciplined.",
+            vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
+        );
         gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
         text
     }

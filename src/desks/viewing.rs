@@ -77,7 +77,6 @@ pub struct Footage {
     pub pieces: tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>,
 }
 
-
 /// What is known of a viewing while it is open.
 struct OpenViewing {
     session: SessionId,
@@ -123,7 +122,10 @@ impl Desks {
     async fn granted(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<(Grant, Session, PathBuf)> {
         let grant = self.grant(who, session, tried).await?;
         let wanted = session.clone();
-        let doc = self.read(move |c| crate::catalog::sessions::by_id(c, &wanted)).await?.ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
+        let doc = self
+            .read(move |c| crate::catalog::sessions::by_id(c, &wanted))
+            .await?
+            .ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
         Ok((grant, doc.session, self.footage().join(doc.folder)))
     }
 
@@ -131,13 +133,23 @@ impl Desks {
     pub async fn open_viewing(&self, who: &Person, session: &SessionId) -> Answer<Viewing> {
         let (grant, session, folder) = self.granted(who, session, "viewing").await?;
         let id = ViewingId::new(&format!("v-{}", randomness::hex::<12>()?)).map_err(|e| No::Fault(e.to_string()))?;
-        let draft = Draft::new(EntryKind::ViewingOpened).by(&who.id).in_session(&session.id).about("request", grant.request()).about("viewing", &id);
+        let draft = Draft::new(EntryKind::ViewingOpened)
+            .by(&who.id)
+            .in_session(&session.id)
+            .about("request", grant.request())
+            .about("viewing", &id);
         let (row, kept, at) = (id.clone(), grant.clone(), self.now_ms());
         self.acts.log_then_do(draft, move |t| viewings::open(t, &row, &kept, at)).await?;
         let viewing = playable(&id, &session, &format!("{} {}", who.name, grant.request()));
         let open = OpenViewing {
-            session: session.id, person: who.id.clone(), request: grant.request().clone(), folder, segments: session.segments,
-            until: grant.until(), seconds: AtomicU64::new(0), cut: Arc::default(),
+            session: session.id,
+            person: who.id.clone(),
+            request: grant.request().clone(),
+            folder,
+            segments: session.segments,
+            until: grant.until(),
+            seconds: AtomicU64::new(0),
+            cut: Arc::default(),
         };
         self.viewings.with(|all| all.insert(id, Arc::new(open)));
         Ok(viewing)
@@ -154,7 +166,10 @@ impl Desks {
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        let live = { let (open, clock) = (open.clone(), self.clock.clone()); move || !open.cut.load(Ordering::Relaxed) && clock.now().utc < open.until };
+        let live = {
+            let (open, clock) = (open.clone(), self.clock.clone());
+            move || !open.cut.load(Ordering::Relaxed) && clock.now().utc < open.until
+        };
         send_file(open.folder.join(&segment.file), &segment, live)
     }
 
@@ -172,7 +187,8 @@ impl Desks {
         self.viewings.with(|all| all.remove(viewing));
         open.cut.store(true, Ordering::Relaxed);
         let seconds = open.seconds.load(Ordering::Relaxed);
-        let draft = Draft::new(EntryKind::ViewingClosed).by(&who.id).in_session(&open.session).about("viewing", viewing).about("seconds", seconds);
+        let draft =
+            Draft::new(EntryKind::ViewingClosed).by(&who.id).in_session(&open.session).about("viewing", viewing).about("seconds", seconds);
         let (id, at) = (viewing.clone(), self.now_ms());
         Ok(self.acts.log_then_do(draft, move |t| viewings::close(t, &id, seconds, at)).await?)
     }
@@ -181,7 +197,8 @@ impl Desks {
     async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf)> {
         let (grant, session, folder) = self.granted(who, session, "copy").await?;
         grant.copy().map_err(|refusal| self.refused(who, refusal, "copy"))?;
-        let draft = Draft::new(EntryKind::CopyTaken).by(&who.id).in_session(&session.id).about("request", grant.request()).about("what", what);
+        let draft =
+            Draft::new(EntryKind::CopyTaken).by(&who.id).in_session(&session.id).about("request", grant.request()).about("what", what);
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         Ok((session, folder))
     }
@@ -224,7 +241,13 @@ fn playable(id: &ViewingId, session: &Session, watermark: &str) -> Viewing {
     let of = |camera: &CameraId| {
         let mut segments: Vec<&Segment> = session.segments.iter().filter(|s| s.camera == *camera && s.duration_ms > 0).collect();
         segments.sort_by_key(|s| s.sequence);
-        let one = |s: &&Segment| PlayableSegment { sequence: s.sequence, offset_ms: s.offset_ms, duration_ms: s.duration_ms, codecs: s.codecs.clone(), bytes: s.bytes };
+        let one = |s: &&Segment| PlayableSegment {
+            sequence: s.sequence,
+            offset_ms: s.offset_ms,
+            duration_ms: s.duration_ms,
+            codecs: s.codecs.clone(),
+            bytes: s.bytes,
+        };
         segments.iter().map(one).collect()
     };
     Viewing {
@@ -232,7 +255,11 @@ fn playable(id: &ViewingId, session: &Session, watermark: &str) -> Viewing {
         watermark: watermark.into(),
         length_ms: session.length_ms.unwrap_or(0),
         started_at: session.started_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        cameras: session.devices.iter().map(|d| PlayableCamera { camera: d.camera.clone(), name: d.name.clone(), segments: of(&d.camera) }).collect(),
+        cameras: session
+            .devices
+            .iter()
+            .map(|d| PlayableCamera { camera: d.camera.clone(), name: d.name.clone(), segments: of(&d.camera) })
+            .collect(),
     }
 }
 

@@ -143,7 +143,9 @@ pub fn check(data: &[u8]) -> Result<(), Malformed> {
             }
         }
     }
-    if open { return Err(Malformed::Lacking("mdat")) }
+    if open {
+        return Err(Malformed::Lacking("mdat"));
+    }
     decode_times(data).map(drop)
 }
 

@@ -61,10 +61,20 @@ impl OpenSegment {
             return Err(fault.into());
         }
         Ok(Self {
-            file, name, camera: camera.clone(), sequence, header: first.header.clone(), tracks, base_ns, digest,
-            first: first.arrived, first_pts: first.pts, end_pts: first.pts,
+            file,
+            name,
+            camera: camera.clone(),
+            sequence,
+            header: first.header.clone(),
+            tracks,
+            base_ns,
+            digest,
+            first: first.arrived,
+            first_pts: first.pts,
+            end_pts: first.pts,
             camera_clock_offset_ms: first.camera_utc.map(|c| (c - first.arrived.utc).num_milliseconds()),
-            offset_ms, fragments: 0,
+            offset_ms,
+            fragments: 0,
         })
     }
 

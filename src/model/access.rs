@@ -130,9 +130,10 @@ pub fn may_decide(request: &AccessRequest, person: &Person) -> Result<(), Refusa
         return Err(Refusal::OwnRequest);
     }
     let leads = person.leads.is_empty() || person.leads.contains(&request.unit);
-    let fits = match request.requester_leads {
-        true => person.is(Role::BureauHead),
-        false => person.is(Role::BureauHead) || (person.is(Role::LeaderInCharge) && leads),
+    let fits = if request.requester_leads {
+        person.is(Role::BureauHead)
+    } else {
+        person.is(Role::BureauHead) || (person.is(Role::LeaderInCharge) && leads)
     };
     if fits && person.may(Act::DecideAccess) { Ok(()) } else { Err(Refusal::NotYourRole) }
 }
@@ -185,8 +186,13 @@ mod tests {
 
     fn person(id: &str, roles: &[Role]) -> Person {
         Person {
-            id: AccountId::new(id).unwrap(), username: id.into(), name: id.into(), unit: UnitId::new("land").ok(),
-            certificate_no: None, roles: roles.to_vec(), leads: vec![],
+            id: AccountId::new(id).unwrap(),
+            username: id.into(),
+            name: id.into(),
+            unit: UnitId::new("land").ok(),
+            certificate_no: None,
+            roles: roles.to_vec(),
+            leads: vec![],
         }
     }
 
@@ -196,10 +202,22 @@ mod tests {
 
     fn request(of: &Person) -> AccessRequest {
         AccessRequest {
-            id: RequestId::new("r-1").unwrap(), requester: of.id.clone(), requester_name: of.name.clone(),
-            requester_leads: of.is(Role::LeaderInCharge), session: SessionId::new("s-1").unwrap(), unit: UnitId::new("land").unwrap(),
-            purpose: "复核".into(), mode: AccessMode::View, from: at(1), until: at(5), state: RequestState::Submitted,
-            submitted_at: at(0), decided_by: None, decided_by_name: None, decided_at: None, reason: None,
+            id: RequestId::new("r-1").unwrap(),
+            requester: of.id.clone(),
+            requester_name: of.name.clone(),
+            requester_leads: of.is(Role::LeaderInCharge),
+            session: SessionId::new("s-1").unwrap(),
+            unit: UnitId::new("land").unwrap(),
+            purpose: "复核".into(),
+            mode: AccessMode::View,
+            from: at(1),
+            until: at(5),
+            state: RequestState::Submitted,
+            submitted_at: at(0),
+            decided_by: None,
+            decided_by_name: None,
+            decided_at: None,
+            reason: None,
         }
     }
 
@@ -211,7 +229,8 @@ mod tests {
 
     #[test]
     fn the_leaders_own_request_goes_to_the_bureau_head() {
-        let (leader, other, head) = (person("l", &[Role::LeaderInCharge]), person("l2", &[Role::LeaderInCharge]), person("h", &[Role::BureauHead]));
+        let (leader, other, head) =
+            (person("l", &[Role::LeaderInCharge]), person("l2", &[Role::LeaderInCharge]), person("h", &[Role::BureauHead]));
         assert_eq!(decide(&request(&leader), &Decision::Approve, &other, at(0)), Err(Refusal::NotYourRole));
         assert!(decide(&request(&leader), &Decision::Approve, &head, at(0)).is_ok());
     }
@@ -229,7 +248,9 @@ mod tests {
         let (me, leader) = (person("me", &[Role::Reviewer]), person("l", &[Role::LeaderInCharge]));
         let granted = decide(&request(&me), &Decision::Approve, &leader, at(0)).unwrap();
         let session = SessionId::new("s-1").unwrap();
-        let live = |r: &AccessRequest, who: &Person, what: &str, hours| Grant::live(std::slice::from_ref(r), who, &SessionId::new(what).unwrap(), at(hours));
+        let live = |r: &AccessRequest, who: &Person, what: &str, hours| {
+            Grant::live(std::slice::from_ref(r), who, &SessionId::new(what).unwrap(), at(hours))
+        };
         assert_eq!(live(&granted, &me, "s-1", 2).unwrap().session(), &session);
         assert_eq!(live(&granted, &me, "s-1", 2).unwrap().copy(), Err(Refusal::ViewOnly));
         for (who, what, hours) in [(&me, "s-1", 0), (&me, "s-1", 5), (&me, "s-2", 2), (&leader, "s-1", 2)] {

@@ -1,7 +1,7 @@
 //! Gaps (缺录): every second between a session's start and end is recorded, or is a gap with a cause (第十二条).
 
-use crate::model::people::words;
 use crate::model::ids::CameraId;
+use crate::model::people::words;
 use serde::{Deserialize, Serialize};
 
 words!(

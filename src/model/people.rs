@@ -158,8 +158,13 @@ mod tests {
     fn an_officer_lists_their_own_unit_only() {
         let land = UnitId::new("land").unwrap();
         let officer = Person {
-            id: AccountId::new("a").unwrap(), username: "o".into(), name: "王".into(), unit: Some(land.clone()),
-            certificate_no: None, roles: vec![Role::Officer], leads: vec![],
+            id: AccountId::new("a").unwrap(),
+            username: "o".into(),
+            name: "王".into(),
+            unit: Some(land.clone()),
+            certificate_no: None,
+            roles: vec![Role::Officer],
+            leads: vec![],
         };
         assert!(officer.lists_unit(&land));
         assert!(!officer.lists_unit(&UnitId::new("mines").unwrap()));

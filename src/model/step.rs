@@ -103,9 +103,7 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
         }
         Happening::Interrupted { cause, reason, by } => {
             s.state = next(s.state, Trigger::Interrupt)?;
-            s.interruptions.push(Interruption {
-                from_ms: stamp.at_ms, to_ms: None, cause: *cause, reason: reason.clone(), by: by.clone(),
-            });
+            s.interruptions.push(Interruption { from_ms: stamp.at_ms, to_ms: None, cause: *cause, reason: reason.clone(), by: by.clone() });
             all_lost(&mut s, stamp.at_ms, GapCause::Interruption, reason.clone());
             effects.push(Effect::CloseValves);
         }
@@ -166,7 +164,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = (&'a Happening, Stamp)>) -> Op
 pub fn gaps(session: &Session) -> Vec<gap::Gap> {
     let length = session.length_ms.unwrap_or(0);
     let of = |camera| {
-        let spans: Vec<_> = session.segments.iter().filter(|s| &s.camera == camera).map(|s| s.span_ms()).collect();
+        let spans: Vec<_> = session.segments.iter().filter(|s| &s.camera == camera).map(super::session::Segment::span_ms).collect();
         gap::find(camera, length, &spans, session.causes.get(camera).map_or(&[][..], Vec::as_slice))
     };
     session.devices.iter().flat_map(|d| of(&d.camera)).collect()
@@ -195,7 +193,7 @@ fn close_interruption(session: &mut Session, at_ms: u64) {
 mod tests {
     use super::*;
     use crate::model::ids::{AccountId, CameraId, RoomId, SessionId, UnitId};
-    use crate::model::session::{Device, Facts, InterruptionCause, Segment, Seal, SessionKind};
+    use crate::model::session::{Device, Facts, InterruptionCause, Seal, Segment, SessionKind};
     use chrono::{DateTime, TimeDelta};
 
     fn at(ms: u64) -> Stamp {
@@ -209,16 +207,33 @@ mod tests {
     fn started() -> Happening {
         let device = Device { camera: CameraId::new("face").unwrap(), device_no: "D-1".into(), name: "面部".into() };
         Happening::Started(Box::new(Start {
-            id: SessionId::new("room-1-x").unwrap(), room: RoomId::new("room-1").unwrap(), unit: UnitId::new("land").unwrap(),
-            kind: SessionKind::Interview, by: officer(), facts: Facts::default(), devices: vec![device], rules: "1".into(),
+            id: SessionId::new("room-1-x").unwrap(),
+            room: RoomId::new("room-1").unwrap(),
+            unit: UnitId::new("land").unwrap(),
+            kind: SessionKind::Interview,
+            by: officer(),
+            facts: Facts::default(),
+            devices: vec![device],
+            rules: "1".into(),
         }))
     }
 
     fn segment(from: i64, to: i64) -> Happening {
         Happening::SegmentClosed(Segment {
-            camera: CameraId::new("face").unwrap(), sequence: 1, file: "f.mp4".into(), started_at: DateTime::UNIX_EPOCH,
-            offset_ms: from, duration_ms: (to - from) as u64, bytes: 1, fragments: 1, sha256: String::new(), codecs: String::new(),
-            resolution: String::new(), camera_clock_offset_ms: None, recovered: false, whole_bytes: None,
+            camera: CameraId::new("face").unwrap(),
+            sequence: 1,
+            file: "f.mp4".into(),
+            started_at: DateTime::UNIX_EPOCH,
+            offset_ms: from,
+            duration_ms: (to - from) as u64,
+            bytes: 1,
+            fragments: 1,
+            sha256: String::new(),
+            codecs: String::new(),
+            resolution: String::new(),
+            camera_clock_offset_ms: None,
+            recovered: false,
+            whole_bytes: None,
         })
     }
 
@@ -238,8 +253,13 @@ mod tests {
     fn an_interruption_is_a_gap_with_its_cause_and_the_session_goes_on() {
         let pause = Happening::Interrupted { cause: InterruptionCause::Vacated, reason: Some("午饭".into()), by: officer() };
         let s = play(&[
-            (started(), 0), (pause, 10_000), (segment(0, 10_000), 10_010), (Happening::Resumed { by: officer() }, 40_000),
-            (ended(), 60_000), (segment(40_100, 60_000), 60_010), (sealed(), 60_020),
+            (started(), 0),
+            (pause, 10_000),
+            (segment(0, 10_000), 10_010),
+            (Happening::Resumed { by: officer() }, 40_000),
+            (ended(), 60_000),
+            (segment(40_100, 60_000), 60_010),
+            (sealed(), 60_020),
         ]);
         assert_eq!(s.state, State::Sealed);
         assert_eq!(s.gaps.len(), 1);
@@ -251,7 +271,15 @@ mod tests {
     fn a_restart_is_a_gap_from_the_last_durable_byte() {
         let restart = Happening::Restarted { cause: GapCause::Restart, since_ms: 20_000 };
         let camera = Happening::Lost { camera: CameraId::new("face").unwrap(), since_ms: 23_500, cause: GapCause::Camera, detail: None };
-        let s = play(&[(started(), 0), (segment(0, 20_000), 23_000), (restart, 23_000), (camera, 23_600), (ended(), 60_000), (segment(25_000, 60_000), 60_000), (sealed(), 60_000)]);
+        let s = play(&[
+            (started(), 0),
+            (segment(0, 20_000), 23_000),
+            (restart, 23_000),
+            (camera, 23_600),
+            (ended(), 60_000),
+            (segment(25_000, 60_000), 60_000),
+            (sealed(), 60_000),
+        ]);
         assert_eq!((s.gaps[0].from_ms, s.gaps[0].to_ms, s.gaps[0].cause), (20_000, 25_000, GapCause::Restart));
     }
 
@@ -261,7 +289,8 @@ mod tests {
         for no in [ended(), Happening::Resumed { by: officer() }, sealed(), started()] {
             assert!(step(&s, &no, at(2_000)).is_err(), "{no:?}");
         }
-        let link = Happening::Linked { by: officer(), reason: "立案".into(), facts: Facts { case_no: Some("12".into()), ..Facts::default() } };
+        let link =
+            Happening::Linked { by: officer(), reason: "立案".into(), facts: Facts { case_no: Some("12".into()), ..Facts::default() } };
         let (s, _) = step(&s, &link, at(3_000)).unwrap();
         assert_eq!((s.links.len(), s.facts().case_no.as_deref()), (2, Some("12")));
         assert_eq!(s.links[0].facts.case_no, None, "the earlier link stays");

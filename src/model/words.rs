@@ -76,7 +76,10 @@ fn bounded(field: &str, given: &str, max: usize, breaks: bool) -> Result<Option<
         return Err(bad(FieldProblem::TooLong { chars, max }));
     }
     // Direction overrides can make a name read as another; they are refused with the control characters.
-    let unfit = |c: char| (c.is_control() && !(breaks && (c == '\n' || c == '\r' || c == '\t'))) || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let unfit = |c: char| {
+        (c.is_control() && !(breaks && (c == '\n' || c == '\r' || c == '\t')))
+            || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
     if trimmed.chars().any(unfit) {
         return Err(bad(FieldProblem::Control));
     }

@@ -163,5 +163,8 @@ pub fn index(shared: &Shared, session: &Session, folder: &Path, entry: Option<Dr
 /// The log entry of a link: what it says stands in the catalog, bound by digests.
 pub fn link_entry(facts: &Facts, reason: &str) -> Draft {
     let whole = serde_json::to_string(facts).unwrap_or_default();
-    Draft::new(EntryKind::SessionLinked).about("facts_sha256", digest::sha256(whole.as_bytes())).text("facts", Some(&whole)).text("reason", Some(reason))
+    Draft::new(EntryKind::SessionLinked)
+        .about("facts_sha256", digest::sha256(whole.as_bytes()))
+        .text("facts", Some(&whole))
+        .text("reason", Some(reason))
 }

@@ -9,7 +9,9 @@ use crate::model::fragment::CaptureEvent;
 use crate::model::gap::GapCause;
 use crate::model::ids::{AccountId, CameraId, SessionId, UnitId};
 use crate::model::refusal::Refusal;
-use crate::model::session::{ClockSeen, Device, Facts, Happening, InterruptionCause, Mark, MarkKind, Session, SessionKind, Stamp, Start, State};
+use crate::model::session::{
+    ClockSeen, Device, Facts, Happening, InterruptionCause, Mark, MarkKind, Session, SessionKind, Stamp, Start, State,
+};
 use crate::model::step::{self, Effect};
 use crate::model::time::{self, Moment};
 use crate::recorder::recovery::{self, Resumed};
@@ -118,7 +120,8 @@ impl Room {
                     drop(told.send(Message::Capture(at, other)));
                 }
             });
-            let capture = Capture::start(place.capture, shared.clock.clone(), events).map_err(|e| Fault::of("start", format!("camera {id}"), e))?;
+            let capture =
+                Capture::start(place.capture, shared.clock.clone(), events).map_err(|e| Fault::of("start", format!("camera {id}"), e))?;
             cameras.push(CameraView { id, name: place.name, device_no: place.device_no, capture: capture.handle(), gauge });
             captures.push(capture);
             writers.push(CameraWriter { to, thread });
@@ -241,8 +244,14 @@ impl Loop {
         }
         let id = self.fresh_id(at);
         let start = Start {
-            id, room: self.view.id.clone(), unit: begin.unit.unwrap_or_else(|| self.view.unit.clone()), kind: begin.kind, by: begin.by.clone(),
-            facts: begin.facts, devices: self.devices(), rules: self.shared.rules.clone(),
+            id,
+            room: self.view.id.clone(),
+            unit: begin.unit.unwrap_or_else(|| self.view.unit.clone()),
+            kind: begin.kind,
+            by: begin.by.clone(),
+            facts: begin.facts,
+            devices: self.devices(),
+            rules: self.shared.rules.clone(),
         };
         let stamp = Stamp { at: at.utc, at_ms: 0 };
         let folder = tree::session_folder(&self.shared.footage, &start, at.utc);
@@ -250,7 +259,15 @@ impl Loop {
         let sequences = vec![1; self.writers.len()];
         let clock = SessionClock::new(at, 0);
         self.open = Some(Open {
-            session, folder, clock, journal: None, unwritten: VecDeque::new(), sequences, busy: BTreeSet::new(), waiting: vec![], seal_at: None,
+            session,
+            folder,
+            clock,
+            journal: None,
+            unwritten: VecDeque::new(),
+            sequences,
+            busy: BTreeSet::new(),
+            waiting: vec![],
+            seal_at: None,
         });
         self.view.cameras.iter().for_each(|c| c.gauge.reset());
         // Valves first: not even the journal's first line is worth a lost picture.
@@ -470,13 +487,22 @@ impl Loop {
         let wall_ms = (now.utc - left.session.started_at).num_milliseconds().max(0) as u64;
         // A clock that was set back while the recorder was away must not lay new footage over old.
         let clock = SessionClock::new(now, wall_ms.max(left.since_ms));
-        let next = |c: &CameraView| left.session.segments.iter().filter(|s| s.camera == c.id).map(|s| s.sequence).max().unwrap_or(0).max(left.sequence_max) + 1;
+        let next = |c: &CameraView| {
+            left.session.segments.iter().filter(|s| s.camera == c.id).map(|s| s.sequence).max().unwrap_or(0).max(left.sequence_max) + 1
+        };
         let sequences = self.view.cameras.iter().map(next).collect();
         let ended = left.session.state == State::Ended;
         let (cause, since_ms) = (left.cause, left.since_ms);
         self.open = Some(Open {
-            session: left.session, folder: left.folder, clock, journal: None, unwritten: left.unwritten.into(), sequences,
-            busy: BTreeSet::new(), waiting: vec![], seal_at: ended.then_some(0),
+            session: left.session,
+            folder: left.folder,
+            clock,
+            journal: None,
+            unwritten: left.unwritten.into(),
+            sequences,
+            busy: BTreeSet::new(),
+            waiting: vec![],
+            seal_at: ended.then_some(0),
         });
         if ended {
             return;
@@ -490,7 +516,8 @@ impl Loop {
 fn told(act: Act, by: &AccountId, stamp: Stamp) -> (Happening, Draft) {
     match act {
         Act::Mark { kind, text } => {
-            let entry = Draft::new(EntryKind::MarkSet).about("mark", kind.as_str()).about("at_ms", stamp.at_ms).text("text", text.as_deref());
+            let entry =
+                Draft::new(EntryKind::MarkSet).about("mark", kind.as_str()).about("at_ms", stamp.at_ms).text("text", text.as_deref());
             (Happening::Marked(Mark { at_ms: stamp.at_ms, at: stamp.at, kind, text, by: by.clone() }), entry)
         }
         Act::Interrupt { cause, reason } => {

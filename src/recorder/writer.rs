@@ -130,12 +130,25 @@ pub fn start(
     let (messages, inbox) = mpsc::channel();
     let to = ToWriter { messages, waiting: Arc::default(), let_go: Arc::default() };
     let writer = Writer {
-        name: camera.to_string(), camera, segment, clock, gauge, tell, target: None, open: None, lead_in: Vec::new(), before: Vec::new(),
-        closing: None, last: None,
-        failed: None, waiting: to.waiting.clone(), let_go: to.let_go.clone(),
+        name: camera.to_string(),
+        camera,
+        segment,
+        clock,
+        gauge,
+        tell,
+        target: None,
+        open: None,
+        lead_in: Vec::new(),
+        before: Vec::new(),
+        closing: None,
+        last: None,
+        failed: None,
+        waiting: to.waiting.clone(),
+        let_go: to.let_go.clone(),
     };
     let name = format!("write-{}", writer.name);
-    let thread = thread::Builder::new().name(name).spawn(move || writer.run(&inbox)).map_err(|e| Fault::of("start", "a camera's writer", e))?;
+    let thread =
+        thread::Builder::new().name(name).spawn(move || writer.run(&inbox)).map_err(|e| Fault::of("start", "a camera's writer", e))?;
     Ok((to, thread))
 }
 
@@ -254,7 +267,9 @@ impl Writer {
 
     fn keep(&mut self, fragment: &Arc<Fragment>) {
         // Pre-roll and queue may both hold a fragment; each is written once.
-        if self.last.as_ref().is_some_and(|l| Arc::ptr_eq(&l.header, &fragment.header) && fragment.pts <= l.pts && fragment.arrived.mono_ms <= l.arrived.mono_ms) {
+        if self.last.as_ref().is_some_and(|l| {
+            Arc::ptr_eq(&l.header, &fragment.header) && fragment.pts <= l.pts && fragment.arrived.mono_ms <= l.arrived.mono_ms
+        }) {
             return;
         }
         let full = |open: &OpenSegment| fragment.key && open.length() + Duration::from_millis(100) >= self.segment;

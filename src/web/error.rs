@@ -63,7 +63,10 @@ pub fn problem(no: &No) -> (StatusCode, Problem) {
             let reference = reference(inside);
             tracing::error!(reference, "{inside}");
             let told = |lang: Lang| lang.with("fault", &[("reference", reference.clone())]);
-            (StatusCode::INTERNAL_SERVER_ERROR, Problem { code: "fault".into(), message: told(Lang::Zh), message_en: told(Lang::En), article: None, fields: vec![] })
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Problem { code: "fault".into(), message: told(Lang::Zh), message_en: told(Lang::En), article: None, fields: vec![] },
+            )
         }
     }
 }

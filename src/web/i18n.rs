@@ -60,7 +60,8 @@ impl Lang {
 
     /// A text with values in it.
     pub fn with(self, key: &str, values: &[(&'static str, String)]) -> String {
-        let args: HashMap<Cow<'static, str>, FluentValue<'_>> = values.iter().map(|(n, v)| (Cow::Borrowed(*n), FluentValue::from(v.clone()))).collect();
+        let args: HashMap<Cow<'static, str>, FluentValue<'_>> =
+            values.iter().map(|(n, v)| (Cow::Borrowed(*n), FluentValue::from(v.clone()))).collect();
         TEXTS.try_lookup_with_args(self.id(), key, &args).unwrap_or_else(|| format!("⟨{key}⟩"))
     }
 }
@@ -74,8 +75,14 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{entry::EntryKind, gap::GapCause, people::{Act, Role}, session::{InterruptionCause, MarkKind, SessionKind, State}, status::Lamp};
     use crate::model::access::{AccessMode, RequestState};
+    use crate::model::{
+        entry::EntryKind,
+        gap::GapCause,
+        people::{Act, Role},
+        session::{InterruptionCause, MarkKind, SessionKind, State},
+        status::Lamp,
+    };
     use std::collections::BTreeSet;
 
     const ZH_TEXT: &str = include_str!("i18n/zh-CN/console.ftl");

@@ -2,7 +2,7 @@
 
 use crate::model::people::Act;
 use crate::web::guard::{self, Who};
-use crate::web::{REQUEST, UPLOAD_BYTES_MAX, Web, BODY_BYTES_MAX, api, pages};
+use crate::web::{BODY_BYTES_MAX, REQUEST, UPLOAD_BYTES_MAX, Web, api, pages};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
@@ -55,7 +55,11 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/sessions/{id}/resume", conduct, post(api::sessions::resume));
     r.add("/api/v1/sessions/{id}/end", conduct, post(api::sessions::end));
     r.add("/api/v1/sessions/{id}/link", Who::May(Act::LinkSession), post(api::sessions::link));
-    r.add("/api/v1/sessions/{id}/documents", Who::May(Act::LinkSession), post(api::sessions::attach).layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX)));
+    r.add(
+        "/api/v1/sessions/{id}/documents",
+        Who::May(Act::LinkSession),
+        post(api::sessions::attach).layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX)),
+    );
     r.add("/api/v1/access-requests", request, get(api::access::inbox).post(api::access::request));
     r.add("/api/v1/access-requests/{id}/approve", Who::May(Act::DecideAccess), post(api::access::approve));
     r.add("/api/v1/access-requests/{id}/reject", Who::May(Act::DecideAccess), post(api::access::reject));

@@ -10,7 +10,18 @@ use std::time::{Duration, Instant};
 const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
 
 /// Role words with what their accounts are called.
-pub const ROLES: &[&str] = &["officer", "custodian", "office", "leader_in_charge", "bureau_head", "legal_unit", "reviewer", "inspector", "administrator", "live_viewer"];
+pub const ROLES: &[&str] = &[
+    "officer",
+    "custodian",
+    "office",
+    "leader_in_charge",
+    "bureau_head",
+    "legal_unit",
+    "reviewer",
+    "inspector",
+    "administrator",
+    "live_viewer",
+];
 
 pub struct Bureau {
     pub dir: tempfile::TempDir,
@@ -38,7 +49,9 @@ impl Bureau {
              [[rooms]]\nid = \"room-1\"\nname = \"第一询问室\"\nunit = \"land-use\"\n\
              [[rooms.cameras]]\nid = \"face\"\nname = \"面部\"\ndevice_no = \"XW-101\"\nurl = \"{}\"\n\
              [[rooms.cameras]]\nid = \"overview\"\nname = \"全景\"\ndevice_no = \"XW-102\"\nurl = \"{}\"\n",
-            data.display(), cameras.address("face"), cameras.address("overview"),
+            data.display(),
+            cameras.address("face"),
+            cameras.address("overview"),
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
         let mut bureau = Self { dir, cameras, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port };
@@ -55,7 +68,11 @@ impl Bureau {
 
     pub fn add_account(&mut self, username: &str, role: &str, unit: &str) {
         let config = self.config();
-        let out = Command::new(SHILU).args(["user", "add", "--username", username, "--name", username, "--role", role, "--unit", unit, "--config"]).arg(&config).output().unwrap();
+        let out = Command::new(SHILU)
+            .args(["user", "add", "--username", username, "--name", username, "--role", role, "--unit", unit, "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
         let text = String::from_utf8(out.stdout).unwrap();
         let password = text.trim().strip_prefix("password ").unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
         self.passwords.push((username.into(), password.into()));
@@ -116,9 +133,12 @@ impl Bureau {
     /// Where a session lies.
     pub fn folder(&self, session: &str) -> PathBuf {
         fn find(dir: &Path, name: &str) -> Option<PathBuf> {
-            std::fs::read_dir(dir).ok()?.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.is_dir()).find_map(|p| {
-                if p.file_name().unwrap() == name { Some(p) } else { find(&p, name) }
-            })
+            std::fs::read_dir(dir)
+                .ok()?
+                .filter_map(Result::ok)
+                .map(|e| e.path())
+                .filter(|p| p.is_dir())
+                .find_map(|p| if p.file_name().unwrap() == name { Some(p) } else { find(&p, name) })
         }
         find(&self.data().join("footage"), session).expect("the session's folder")
     }
@@ -182,10 +202,15 @@ impl Person {
 
     /// Starts a session with everything that a diligent officer fills in.
     pub async fn starts(&self) -> String {
-        let started = self.does("/api/v1/sessions", json!({
-            "room": "room-1", "case_no": "威自然资罚〔2026〕12号", "party": "张三", "cause": "未经批准占用土地",
-            "officers": [{ "name": "王建国", "certificate_no": "冀E-017" }, { "name": "李红", "certificate_no": "冀E-022" }],
-        })).await;
+        let started = self
+            .does(
+                "/api/v1/sessions",
+                json!({
+                    "room": "room-1", "case_no": "威自然资罚〔2026〕12号", "party": "张三", "cause": "未经批准占用土地",
+                    "officers": [{ "name": "王建国", "certificate_no": "冀E-017" }, { "name": "李红", "certificate_no": "冀E-022" }],
+                }),
+            )
+            .await;
         started["session"]["id"].as_str().unwrap().to_owned()
     }
 
@@ -197,7 +222,9 @@ impl Person {
     pub async fn waits_for_pictures(&self) {
         self.waits("pictures", |room| {
             let cameras = room["cameras"].as_array().unwrap();
-            let fresh = |c: &Value| c["connected"] == true && (room["session"].is_null() || c["durable_age_ms"].as_u64().is_some_and(|ms| ms < 2_000));
+            let fresh = |c: &Value| {
+                c["connected"] == true && (room["session"].is_null() || c["durable_age_ms"].as_u64().is_some_and(|ms| ms < 2_000))
+            };
             cameras.iter().all(fresh)
         })
         .await;
@@ -218,12 +245,16 @@ impl Person {
 
     /// Records until this many bytes of each camera are durable.
     pub async fn records(&self, bytes: u64) {
-        self.waits("durable bytes", |room| room["cameras"].as_array().unwrap().iter().all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)).await;
+        self.waits("durable bytes", |room| {
+            room["cameras"].as_array().unwrap().iter().all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)
+        })
+        .await;
     }
 
     /// Asks for access, has it approved, and gives the request's number.
     pub async fn gets_grant(&self, leader: &Self, session: &str, mode: &str) -> String {
-        let request = self.does("/api/v1/access-requests", json!({ "session": session, "purpose": "复核", "mode": mode, "hours": 2 })).await;
+        let request =
+            self.does("/api/v1/access-requests", json!({ "session": session, "purpose": "复核", "mode": mode, "hours": 2 })).await;
         let id = request["id"].as_str().unwrap().to_owned();
         leader.does(&format!("/api/v1/access-requests/{id}/approve"), json!({})).await;
         id

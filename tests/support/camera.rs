@@ -22,7 +22,13 @@ fn program() -> PathBuf {
 }
 
 fn spawn(args: &[String]) -> (Child, String) {
-    let mut child = Command::new(program()).args(args).env("TZ", "Asia/Shanghai").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the cameras example is built by cargo test");
+    let mut child = Command::new(program())
+        .args(args)
+        .env("TZ", "Asia/Shanghai")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the cameras example is built by cargo test");
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("cameras said {line:?}")).to_owned();

@@ -64,7 +64,7 @@ async fn show(mut socket: WebSocket, mut fragments: Receiver<Arc<Fragment>>, web
                 Err(RecvError::Lagged(_)) => header = None,
                 Err(RecvError::Closed) => return,
             },
-            _ = ask.tick() => if !web.desks.may_watch(&who.person, &room).await {
+            _ = ask.tick() => if !web.desks.may_watch(&who.person, &room) {
                 let reason = CloseFrame { code: 4403, reason: "not any more".into() };
                 drop(socket.send(Message::Close(Some(reason))).await);
                 return;

@@ -18,18 +18,57 @@ use utoipa::OpenApi;
 /// The whole API.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Shilu", description = "Recorder of questioning rooms. Sign in at /api/v1/login; send the answer's `csrf` as X-Csrf-Token with every POST."),
+    info(
+        title = "Shilu",
+        description = "Recorder of questioning rooms. Sign in at /api/v1/login; send the answer's `csrf` as X-Csrf-Token with every POST."
+    ),
     paths(
-        people::login, people::logout, people::me, people::change_password, people::accounts, people::make_account, people::end_account,
-        status::rooms, status::status, status::events, status::log, status::healthz, status::metrics,
-        sessions::start, sessions::list, sessions::show, sessions::mark, sessions::interrupt, sessions::resume, sessions::end, sessions::link, sessions::attach,
-        access::request, access::inbox, access::approve, access::reject, access::revoke,
-        viewing::open, viewing::segment, viewing::seen, viewing::close, viewing::copy_segment, viewing::copy_joined, viewing::copy_paper,
+        people::login,
+        people::logout,
+        people::me,
+        people::change_password,
+        people::accounts,
+        people::make_account,
+        people::end_account,
+        status::rooms,
+        status::status,
+        status::events,
+        status::log,
+        status::healthz,
+        status::metrics,
+        sessions::start,
+        sessions::list,
+        sessions::show,
+        sessions::mark,
+        sessions::interrupt,
+        sessions::resume,
+        sessions::end,
+        sessions::link,
+        sessions::attach,
+        access::request,
+        access::inbox,
+        access::approve,
+        access::reject,
+        access::revoke,
+        viewing::open,
+        viewing::segment,
+        viewing::seen,
+        viewing::close,
+        viewing::copy_segment,
+        viewing::copy_joined,
+        viewing::copy_paper,
         live::live,
     ),
     components(schemas(
-        Problem, session::Session, rule::AccessRequest, seen::Status, desks::sessions::SessionView, desks::sessions::SessionPage,
-        desks::viewing::Viewing, desks::access::Inbox, desks::reports::LogRow
+        Problem,
+        session::Session,
+        rule::AccessRequest,
+        seen::Status,
+        desks::sessions::SessionView,
+        desks::sessions::SessionPage,
+        desks::viewing::Viewing,
+        desks::access::Inbox,
+        desks::reports::LogRow
     ))
 )]
 struct Api;
@@ -52,8 +91,10 @@ mod tests {
     #[test]
     fn every_route_of_the_api_is_described() {
         let routes = include_str!("../routes.rs");
-        let registered: BTreeSet<String> = routes.lines().filter_map(|l| Some(l.split_once("(\"/api/v1/")?.1.split('"').next()?.to_owned())).collect();
-        let described: BTreeSet<String> = Api::openapi().paths.paths.keys().filter_map(|p| Some(p.strip_prefix("/api/v1/")?.to_owned())).collect();
+        let registered: BTreeSet<String> =
+            routes.lines().filter_map(|l| Some(l.split_once("(\"/api/v1/")?.1.split('"').next()?.to_owned())).collect();
+        let described: BTreeSet<String> =
+            Api::openapi().paths.paths.keys().filter_map(|p| Some(p.strip_prefix("/api/v1/")?.to_owned())).collect();
         assert_eq!(registered, described);
     }
 }

@@ -66,7 +66,11 @@ pub struct PasswordChange {
 
 /// Changes one's own password; every login ends.
 #[utoipa::path(post, path = "/api/v1/me/password", request_body = PasswordChange, responses((status = 204), (status = 422, body = Problem)))]
-pub async fn change_password(State(web): State<Web>, Extension(who): Extension<SignedIn>, body: Result<Json<PasswordChange>, JsonRejection>) -> ApiResult<StatusCode> {
+pub async fn change_password(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<PasswordChange>, JsonRejection>,
+) -> ApiResult<StatusCode> {
     let Json(change) = body?;
     web.desks.change_password(&who.person, change.old, change.new).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -100,11 +104,19 @@ pub struct Made {
 
 /// Makes an account.
 #[utoipa::path(post, path = "/api/v1/accounts", request_body = AccountRequest, responses((status = 201, body = Made), (status = 422, body = Problem)))]
-pub async fn make_account(State(web): State<Web>, Extension(who): Extension<SignedIn>, body: Result<Json<AccountRequest>, JsonRejection>) -> ApiResult<(StatusCode, Json<Made>)> {
+pub async fn make_account(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<AccountRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<Made>)> {
     let Json(r) = body?;
     let unit = |u: String| api::id("unit", &u, UnitId::new);
     let account = NewAccount {
-        username: r.username, name: r.name, roles: r.roles, unit: r.unit.map(unit).transpose()?, certificate_no: r.certificate_no,
+        username: r.username,
+        name: r.name,
+        roles: r.roles,
+        unit: r.unit.map(unit).transpose()?,
+        certificate_no: r.certificate_no,
         leads: r.leads.into_iter().map(unit).collect::<Result<_, Refusal>>()?,
     };
     let id = web.desks.make_account(&who.person, account, r.password).await?;

@@ -33,7 +33,11 @@ pub struct Started {
 
 /// Starts a session.
 #[utoipa::path(post, path = "/api/v1/sessions", request_body = StartRequest, responses((status = 201, body = Started), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn start(State(web): State<Web>, Extension(who): Extension<SignedIn>, body: Result<Json<StartRequest>, JsonRejection>) -> ApiResult<(StatusCode, Json<Started>)> {
+pub async fn start(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<StartRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<Started>)> {
     let Json(r) = body?;
     let room = api::id("room", &r.room, RoomId::new)?;
     let (session, missing) = web.desks.start(&who.person, &room, r.kind.unwrap_or(SessionKind::Interview), r.facts).await?;
@@ -42,7 +46,11 @@ pub async fn start(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 
 /// Sessions by the six fields of 第十七条.
 #[utoipa::path(get, path = "/api/v1/sessions", params(Search), responses((status = 200, body = SessionPage), (status = 403, body = Problem)))]
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, query: Result<Query<Search>, QueryRejection>) -> ApiResult<Json<SessionPage>> {
+pub async fn list(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    query: Result<Query<Search>, QueryRejection>,
+) -> ApiResult<Json<SessionPage>> {
     let Query(search) = query?;
     Ok(Json(web.desks.sessions(&who.person, &search).await?))
 }
@@ -66,7 +74,12 @@ pub struct MarkRequest {
 
 /// Sets a mark at this moment.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/marks", params(("id" = String, Path)), request_body = MarkRequest, responses((status = 201, body = Mark), (status = 409, body = Problem)))]
-pub async fn mark(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<MarkRequest>, JsonRejection>) -> ApiResult<(StatusCode, Json<Mark>)> {
+pub async fn mark(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<MarkRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<Mark>)> {
     let Json(r) = body?;
     let mark = web.desks.mark(&who.person, &session_id(&id)?, r.kind, r.text).await?;
     Ok((StatusCode::CREATED, Json(mark)))
@@ -81,7 +94,12 @@ pub struct InterruptRequest {
 
 /// Pauses a session.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/interrupt", params(("id" = String, Path)), request_body = InterruptRequest, responses((status = 200, body = Session), (status = 409, body = Problem)))]
-pub async fn interrupt(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<InterruptRequest>, JsonRejection>) -> ApiResult<Json<Session>> {
+pub async fn interrupt(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<InterruptRequest>, JsonRejection>,
+) -> ApiResult<Json<Session>> {
     let Json(r) = body?;
     Ok(Json(web.desks.interrupt(&who.person, &session_id(&id)?, r.cause, r.reason).await?))
 }
@@ -101,7 +119,12 @@ pub struct EndRequest {
 
 /// Ends and seals a session.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/end", params(("id" = String, Path)), request_body = EndRequest, responses((status = 200, body = Session), (status = 409, body = Problem)))]
-pub async fn end(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Option<Json<EndRequest>>) -> ApiResult<Json<Session>> {
+pub async fn end(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Option<Json<EndRequest>>,
+) -> ApiResult<Json<Session>> {
     let Json(r) = body.unwrap_or_default();
     Ok(Json(web.desks.end(&who.person, &session_id(&id)?, r.mistake).await?))
 }
@@ -116,14 +139,24 @@ pub struct LinkRequest {
 
 /// Links a session anew; earlier links stay.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/link", params(("id" = String, Path)), request_body = LinkRequest, responses((status = 200, body = Session), (status = 422, body = Problem)))]
-pub async fn link(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<LinkRequest>, JsonRejection>) -> ApiResult<Json<Session>> {
+pub async fn link(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<LinkRequest>, JsonRejection>,
+) -> ApiResult<Json<Session>> {
     let Json(r) = body?;
     Ok(Json(web.desks.link(&who.person, &session_id(&id)?, r.facts, r.reason).await?))
 }
 
 /// Attaches a PNG, JPEG or PDF (multipart field `file`).
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/documents", params(("id" = String, Path)), responses((status = 201, body = Document), (status = 422, body = Problem)))]
-pub async fn attach(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, mut form: Multipart) -> ApiResult<(StatusCode, Json<Document>)> {
+pub async fn attach(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    mut form: Multipart,
+) -> ApiResult<(StatusCode, Json<Document>)> {
     let bad = |problem: String| Refusal::BadUpload { problem };
     let id = session_id(&id)?;
     while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {

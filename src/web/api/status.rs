@@ -61,7 +61,11 @@ pub struct LogQuery {
 
 /// The custody log, newest first.
 #[utoipa::path(get, path = "/api/v1/log", params(LogQuery), responses((status = 200, body = Vec<LogRow>), (status = 403, body = Problem)))]
-pub async fn log(State(web): State<Web>, Extension(who): Extension<SignedIn>, query: Result<Query<LogQuery>, QueryRejection>) -> ApiResult<Json<Vec<LogRow>>> {
+pub async fn log(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> ApiResult<Json<Vec<LogRow>>> {
     let Query(q) = query?;
     Ok(Json(web.desks.log(&who.person, q.before, q.session.as_deref()).await?))
 }

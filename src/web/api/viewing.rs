@@ -16,14 +16,22 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// Opens a viewing.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/viewings", params(("id" = String, Path)), responses((status = 201, body = Viewing), (status = 403, body = Problem)))]
-pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<(StatusCode, Json<Viewing>)> {
+pub async fn open(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> ApiResult<(StatusCode, Json<Viewing>)> {
     let viewing = web.desks.open_viewing(&who.person, &api::id("session", &id, SessionId::new)?).await?;
     Ok((StatusCode::CREATED, Json(viewing)))
 }
 
 /// One file of an open viewing.
 #[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
-pub async fn segment(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path((id, camera, sequence)): Path<(String, String, u32)>) -> ApiResult<Response> {
+pub async fn segment(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera, sequence)): Path<(String, String, u32)>,
+) -> ApiResult<Response> {
     let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
     Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
 }
@@ -36,7 +44,12 @@ pub struct Seen {
 
 /// Tells how many seconds were shown since it was last told.
 #[utoipa::path(post, path = "/api/v1/viewings/{id}/seen", params(("id" = String, Path)), request_body = Seen, responses((status = 204), (status = 403, body = Problem)))]
-pub async fn seen(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>, body: Result<Json<Seen>, JsonRejection>) -> ApiResult<StatusCode> {
+pub async fn seen(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<Seen>, JsonRejection>,
+) -> ApiResult<StatusCode> {
     let Json(seen) = body?;
     web.desks.viewing_seen(&who.person, &api::id("viewing", &id, ViewingId::new)?, seen.seconds).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -51,21 +64,33 @@ pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 
 /// A copy of one original file; its SHA-256 stands in `X-Sha256`.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
-pub async fn copy_segment(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path((id, camera, sequence)): Path<(String, String, u32)>) -> ApiResult<Response> {
+pub async fn copy_segment(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera, sequence)): Path<(String, String, u32)>,
+) -> ApiResult<Response> {
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
     Ok(stream(web.desks.copy_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
 }
 
 /// A camera's whole session as one file: a derived viewing copy.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/joined", params(("id" = String, Path), ("camera" = String, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
-pub async fn copy_joined(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path((id, camera)): Path<(String, String)>) -> ApiResult<Response> {
+pub async fn copy_joined(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera)): Path<(String, String)>,
+) -> ApiResult<Response> {
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
     Ok(stream(web.desks.copy_joined(&who.person, &id, &camera).await?, "video/mp4", Some("viewing copy")))
 }
 
 /// The manifest, its signature, the signer's key or the journal.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/papers/{name}", params(("id" = String, Path), ("name" = String, Path)), responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 403, body = Problem)))]
-pub async fn copy_paper(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path((id, name)): Path<(String, String)>) -> ApiResult<Response> {
+pub async fn copy_paper(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, name)): Path<(String, String)>,
+) -> ApiResult<Response> {
     let footage = web.desks.copy_paper(&who.person, &api::id("session", &id, SessionId::new)?, &name).await?;
     Ok(stream(footage, "application/octet-stream", None))
 }

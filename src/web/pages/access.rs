@@ -51,7 +51,13 @@ pub struct RequestForm {
 }
 
 /// Asks to look at a session.
-pub async fn request(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<RequestForm>) -> Response {
+pub async fn request(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<RequestForm>,
+) -> Response {
     let done: Result<(), No> = async {
         let session = api::id("session", &id, SessionId::new)?;
         let request = NewRequest { session, purpose: form.purpose, mode: form.mode, hours: form.hours };
@@ -72,7 +78,13 @@ pub struct DecisionForm {
 }
 
 /// Decides or revokes.
-pub async fn decide(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<DecisionForm>) -> Response {
+pub async fn decide(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<DecisionForm>,
+) -> Response {
     let reason = form.reason.unwrap_or_default();
     let decision = match form.decision.as_str() {
         "approve" => Decision::Approve,

@@ -29,7 +29,7 @@ struct LogPage {
 
 impl LogPage {
     fn time(&self, row: &LogRow) -> String {
-        row.entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(&at)).unwrap_or_default()
+        row.entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at)).unwrap_or_default()
     }
     fn figures(&self, row: &LogRow) -> String {
         row.entry.about.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(" · ")

@@ -38,7 +38,8 @@ pub struct Page {
 impl Page {
     /// A page for somebody who is signed in.
     pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
-        let waiting = if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
+        let waiting =
+            if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
         Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting }
     }
 

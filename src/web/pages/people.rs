@@ -96,7 +96,12 @@ pub struct PasswordForm {
 }
 
 /// Changes one's own password; every login ends.
-pub async fn change_password(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(form): Form<PasswordForm>) -> Response {
+pub async fn change_password(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(form): Form<PasswordForm>,
+) -> Response {
     match web.desks.change_password(&who.person, form.old, form.new).await {
         Ok(()) => see("/login"),
         Err(No::Refusal(refusal)) => {
@@ -149,10 +154,16 @@ async fn accounts_page(web: Web, who: SignedIn, headers: HeaderMap, draft: Accou
 }
 
 /// Makes an account, or shows the form again with what was typed.
-pub async fn make_account(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(fields): Form<Vec<(String, String)>>) -> Response {
+pub async fn make_account(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
     let one = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default();
     let roles: Vec<String> = fields.iter().filter(|(n, _)| n == "role").map(|(_, v)| v.clone()).collect();
-    let draft = AccountDraft { username: one("username"), name: one("name"), unit: one("unit"), certificate_no: one("certificate_no"), roles };
+    let draft =
+        AccountDraft { username: one("username"), name: one("name"), unit: one("unit"), certificate_no: one("certificate_no"), roles };
     let account = NewAccount {
         username: draft.username.clone(),
         name: draft.name.clone(),
@@ -172,7 +183,12 @@ pub async fn make_account(State(web): State<Web>, Extension(who): Extension<Sign
 }
 
 /// Ends an account.
-pub async fn end_account(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+pub async fn end_account(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
     let ended = match api::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.end_account(&who.person, &id).await,
         Err(refusal) => Err(Refusal::into(refusal)),

@@ -12,8 +12,8 @@ use crate::web::{Web, api, error};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::{Extension, Form};
 use futures::Stream;
 use serde::Deserialize;
@@ -67,7 +67,11 @@ pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// The rooms as they are, each second, as a piece of the page.
-pub async fn events(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn events(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let page = Page::of(&web, &headers, who.clone(), "/").await;
     let pushes = futures::stream::unfold((web, who, page), |(web, who, page)| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -100,13 +104,26 @@ impl StartPage {
 }
 
 /// The start form: the officer's own name is there, all else may stay empty.
-pub async fn start_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(room): Path<String>) -> Response {
+pub async fn start_page(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(room): Path<String>,
+) -> Response {
     let me = Officer { name: who.person.name.clone(), certificate_no: who.person.certificate_no.clone() };
     let facts = Facts { officers: vec![me], ..Facts::default() };
     start_form(web, who, &headers, room, SessionKind::Interview, facts, vec![]).await
 }
 
-async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, kind: SessionKind, facts: Facts, problems: Vec<String>) -> Response {
+async fn start_form(
+    web: Web,
+    who: SignedIn,
+    headers: &HeaderMap,
+    room: String,
+    kind: SessionKind,
+    facts: Facts,
+    problems: Vec<String>,
+) -> Response {
     let page = Page::of(&web, headers, who, &format!("/rooms/{room}/start")).await;
     match web.desks.rooms().into_iter().find(|(id, _)| *id == room) {
         Some((room, room_name)) => html(&StartPage { page, room, room_name, kind, facts, problems }),
@@ -118,12 +135,21 @@ async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, 
 pub fn facts(fields: &[(String, String)]) -> Facts {
     let all = |name: &str| fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
     let one = |name: &str| all(name).into_iter().next().filter(|v| !v.trim().is_empty());
-    let officers = all("officer").into_iter().zip(all("certificate_no")).map(|(name, no)| Officer { name, certificate_no: Some(no).filter(|n| !n.trim().is_empty()) });
+    let officers = all("officer")
+        .into_iter()
+        .zip(all("certificate_no"))
+        .map(|(name, no)| Officer { name, certificate_no: Some(no).filter(|n| !n.trim().is_empty()) });
     Facts { case_no: one("case_no"), record_no: one("record_no"), party: one("party"), cause: one("cause"), officers: officers.collect() }
 }
 
 /// Starts a session, or shows the form again with what was typed.
-pub async fn start(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(room): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
+pub async fn start(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(room): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
     let given = facts(&fields);
     let kind = fields.iter().find(|(n, _)| n == "kind").and_then(|(_, v)| SessionKind::from_word(v)).unwrap_or(SessionKind::Interview);
     let started = match api::id("room", &room, RoomId::new) {
@@ -160,7 +186,13 @@ pub struct MarkForm {
 }
 
 /// Sets a mark.
-pub async fn mark(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<MarkForm>) -> Response {
+pub async fn mark(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<MarkForm>,
+) -> Response {
     let done = async { web.desks.mark(&who.person, &session_id(&id)?, form.kind, form.text).await.map(drop) }.await;
     back(&web, who, &headers, &id, done).await
 }
@@ -173,7 +205,13 @@ pub struct InterruptForm {
 }
 
 /// Pauses.
-pub async fn interrupt(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<InterruptForm>) -> Response {
+pub async fn interrupt(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<InterruptForm>,
+) -> Response {
     let done = async { web.desks.interrupt(&who.person, &session_id(&id)?, form.cause, form.reason).await.map(drop) }.await;
     back(&web, who, &headers, &id, done).await
 }
@@ -192,7 +230,13 @@ pub struct EndForm {
 }
 
 /// Ends and seals.
-pub async fn end(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(form): Form<EndForm>) -> Response {
+pub async fn end(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<EndForm>,
+) -> Response {
     let mistake = form.mistaken.map(|_| form.mistake.filter(|m| !m.trim().is_empty()).unwrap_or_else(|| "误操作".into()));
     let done = async { web.desks.end(&who.person, &session_id(&id)?, mistake).await.map(drop) }.await;
     back(&web, who, &headers, &id, done).await

@@ -41,7 +41,16 @@ impl ListPage {
     /// The same search on another page.
     fn address(&self, page: u32) -> String {
         let s = &self.search;
-        let fields = [("unit", &s.unit), ("device_no", &s.device_no), ("officer", &s.officer), ("from", &s.from), ("until", &s.until), ("party", &s.party), ("cause", &s.cause), ("text", &s.text)];
+        let fields = [
+            ("unit", &s.unit),
+            ("device_no", &s.device_no),
+            ("officer", &s.officer),
+            ("from", &s.from),
+            ("until", &s.until),
+            ("party", &s.party),
+            ("cause", &s.cause),
+            ("text", &s.text),
+        ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields {
             if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
@@ -53,7 +62,12 @@ impl ListPage {
 }
 
 /// The list, with the search in its address.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(search): Query<Search>) -> Response {
+pub async fn list(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(search): Query<Search>,
+) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/sessions").await;
     match web.desks.sessions(&who.person, &search).await {
         Ok(found) => html(&ListPage { page, search, found, units: web.desks.units() }),
@@ -165,7 +179,12 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// A running session as it is, each second, as a piece of its page; the end of the session ends the stream.
-pub async fn events(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn events(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let page = Page::of(&web, &headers, who.clone(), "/").await;
     let pushes = futures::stream::unfold((web, who, page, id, false), |(web, who, page, id, over)| async move {
         if over {
@@ -190,7 +209,13 @@ fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) -> String {
 }
 
 /// Links a session anew.
-pub async fn link(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
+pub async fn link(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
     let reason = fields.iter().find(|(n, _)| n == "reason").map(|(_, v)| v.clone()).unwrap_or_default();
     let done = async {
         let id: SessionId = api::id("session", &id, SessionId::new)?;
