@@ -72,7 +72,7 @@ impl Camera {
             _ => String::new(),
         };
         Ok(format!(
-            "( videotestsrc is-live=true pattern={} ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 \
+            "( videotestsrc is-live=true pattern={} background-color=0xff34495e ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 \
              ! clockoverlay time-format=\"%Y-%m-%d %H:%M:%S\" valignment=top halignment=right shaded-background=true \
              ! textoverlay text=\"{label}\" valignment=top halignment=left shaded-background=true ! {encode}  {sound} )",
             self.key("pattern", "ball"),

@@ -16,13 +16,16 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Media for this long makes the next wait short again, ms.
 const GOOD_MS: u64 = 30_000;
 
+/// A front that knows this soon that it cannot is no outage, ms.
+const AT_ONCE_MS: u64 = 2_000;
+
 /// Why a connection ended.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) cause: GapCause,
     /// In words; never a password or an address with one.
     pub(super) detail: String,
-    /// The other front can do what this one cannot.
+    /// Nothing usable came by this front; the other may do better.
     pub(super) other_front: bool,
 }
 
@@ -50,10 +53,13 @@ pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn 
         };
         feed.end_run().await;
         let Some(ended) = ended else { return };
-        if ended.other_front && !by_rtspsrc {
-            hub.note(format!("{}; going on with rtspsrc", ended.detail));
-            by_rtspsrc = true;
-            continue;
+        if ended.other_front && settings.front == Front::Retina && settings.url.scheme() != "rtsps" {
+            by_rtspsrc = !by_rtspsrc;
+            hub.note(format!("{}; the next try is by {}", ended.detail, if by_rtspsrc { "rtspsrc" } else { "retina" }));
+            // Told by the camera's own description, before a second is lost: no outage yet.
+            if by_rtspsrc && clock.now().mono_ms < began.mono_ms + AT_ONCE_MS {
+                continue;
+            }
         }
         tracing::warn!(camera = %settings.id, cause = ended.cause.as_str(), "{}", ended.detail);
         hub.down(ended.cause, &ended.detail);

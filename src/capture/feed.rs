@@ -63,6 +63,7 @@ pub(super) struct Feed {
     sound_away: bool,
     gathered: Option<Gathered>,
     last_picture: Moment,
+    begun: bool,
 }
 
 impl Feed {
@@ -82,6 +83,7 @@ impl Feed {
             sound_away: false,
             gathered: None,
             last_picture: start,
+            begun: false,
         }
     }
 
@@ -93,6 +95,11 @@ impl Feed {
     /// When the newest picture came.
     pub(super) fn last_picture(&self) -> Moment {
         self.last_picture
+    }
+
+    /// Whether a picture was ever good enough to begin with.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// The pictures' format; a new one takes effect at the next key frame.
@@ -190,6 +197,7 @@ impl Feed {
         let sound = self.sound.as_ref().filter(|_| !self.sound_away);
         let mux = Mux::start(video, sound, pts_ns, self.hub.clone()).map_err(|e| e.to_string())?;
         self.mux = Some(mux);
+        self.begun = true;
         self.anew = false;
         // Sound gets its own time to appear in each run.
         self.sound_at = self.clock.now();

@@ -17,13 +17,19 @@ use tokio::time::timeout;
 
 /// How long a camera may take to answer one request.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Packets in a row that fit nothing until the connection is given up: joining a running stream in the middle of a key
+/// frame of 4K gives some two thousand.
+const BAD_PACKETS_MAX: u32 = 5_000;
 /// Seconds between 1900 (NTP, RFC 3550) and 1970.
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 
 /// Connects and feeds until the connection ends, and says why it did.
 pub(super) async fn run(settings: &CameraSettings, feed: &mut Feed, hub: &Hub, clock: &Arc<dyn Clock>) -> Ended {
     match connect(settings, hub).await {
-        Ok((demuxed, streams)) => play(settings, demuxed, streams, feed, hub, clock).await,
+        Ok((demuxed, streams)) => {
+            let ended = play(settings, demuxed, streams, feed, hub, clock).await;
+            Ended { other_front: !feed.has_begun(), ..ended }
+        }
         Err(ended) => ended,
     }
 }
@@ -104,6 +110,11 @@ fn ended(e: &retina::Error) -> Ended {
     Ended::camera(line)
 }
 
+/// Whether an error is about one packet (a stream joined in mid-frame, a hole) and the connection goes on.
+fn is_of_a_packet(e: &retina::Error) -> bool {
+    e.to_string().contains("\nssrc: ")
+}
+
 fn choose(streams: &[Stream], hub: &Hub) -> Result<Chosen, Ended> {
     let all = |media: &str| streams.iter().enumerate().filter(|(_, s)| s.media() == media).collect::<Vec<_>>();
     let videos = all("video");
@@ -138,12 +149,18 @@ async fn play(
 ) -> Ended {
     let stall = Duration::from_secs(u64::from(settings.stall_s));
     let mut report: Report = None;
+    let mut bad = 0;
     let began = clock.now();
     formats(&demuxed, chosen, feed);
     loop {
         let item = match timeout(stall, demuxed.next()).await {
             Err(_) => return stalled(settings),
             Ok(None) => return Ended::camera("the camera ended the stream"),
+            Ok(Some(Err(e))) if is_of_a_packet(&e) && bad < BAD_PACKETS_MAX => {
+                bad += 1;
+                hub.lost_packets(1);
+                continue;
+            }
             Ok(Some(Err(e))) => return ended(&e),
             Ok(Some(Ok(item))) => item,
         };
@@ -153,6 +170,7 @@ async fn play(
         }
         let fed = match item {
             CodecItem::VideoFrame(frame) => {
+                bad = 0;
                 hub.lost_packets(u64::from(frame.loss()));
                 if frame.has_new_parameters() {
                     formats(&demuxed, chosen, feed);

@@ -27,6 +27,11 @@ enum Unit {
 
 /// Connects and feeds until the connection ends, and says why it did.
 pub(super) async fn run(settings: &CameraSettings, feed: &mut Feed, hub: &Arc<Hub>, clock: &Arc<dyn Clock>) -> Ended {
+    let ended = play(settings, feed, hub, clock).await;
+    Ended { other_front: !feed.has_begun(), ..ended }
+}
+
+async fn play(settings: &CameraSettings, feed: &mut Feed, hub: &Arc<Hub>, clock: &Arc<dyn Clock>) -> Ended {
     let (tell, mut units) = mpsc::channel(UNITS_WAITING);
     let pipeline = match start(settings, &tell, hub, clock) {
         Ok(pipeline) => Running(pipeline),
