@@ -176,3 +176,29 @@ async fn a_camera_that_reboots_is_down_with_its_cause_and_comes_back_by_itself()
     assert!(heard.fragments(1).await[0].key);
     assert_eq!(heard.capture.handle().status().reconnects, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_stalls_with_the_connection_open_is_told_after_its_seconds_and_comes_back() {
+    let cameras = Cameras::start(&["c,audio=none,size=640x360"]);
+    let mut heard = capture(CameraSettings { stall_s: 2, ..settings(&cameras.address("c"), Front::Retina) });
+    heard.fragments(2).await;
+    cameras.freeze();
+    let (cause, detail) = heard.down().await;
+    assert_eq!(cause, GapCause::Camera);
+    assert!(detail.contains("no pictures for 2 s"), "{detail}");
+    cameras.thaw();
+    while !matches!(heard.next().await, CaptureEvent::Fragment(_)) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_roll_reaches_back_its_seconds_and_no_further_and_begins_with_a_key_frame() {
+    let cameras = Cameras::start(&["c,audio=none,size=640x360"]);
+    let mut heard = capture(CameraSettings { preroll_s: 3, ..settings(&cameras.address("c"), Front::Retina) });
+    let all = heard.fragments(7).await;
+    let kept = heard.capture.handle().preroll();
+    assert!(kept[0].key && (2..=4).contains(&kept.len()), "{} fragments", kept.len());
+    let last = all.last().unwrap().arrived.mono_ms;
+    assert!(last - kept[0].arrived.mono_ms <= 3_000);
+    let none = capture(settings(&cameras.address("c"), Front::Retina));
+    assert!(none.capture.handle().preroll().is_empty());
+}

@@ -130,6 +130,13 @@ impl Desks {
         Ok(SignedIn { person: account.person, csrf: login.csrf })
     }
 
+    /// The person as they are now: streams that outlive a request ask again and again, and end with the account.
+    pub async fn fresh(&self, who: &Person) -> Answer<Person> {
+        let id = who.id.clone();
+        let account = self.read(move |c| accounts::by_id(c, &id)).await?.filter(|a| a.active);
+        Ok(account.ok_or(Refusal::NotSignedIn)?.person)
+    }
+
     /// Signs out.
     pub async fn sign_out(&self, token: &str) -> Answer<()> {
         let who = self.signed_in(token).await?.person;

@@ -49,7 +49,10 @@ impl Desks {
         let mistake = mistake.as_deref().map_or(Ok(None), |t| words::text("mistake", t)).map_err(Refusal::from)?;
         let sealed = self.conduct(who, session, Act::End { mistake });
         match tokio::time::timeout(std::time::Duration::from_secs(10), sealed).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                self.indexed().await;
+                answer
+            }
             Err(_) => Ok(self.known(who, session).await?.session),
         }
     }
@@ -64,8 +67,15 @@ impl Desks {
             return Ok(Arc::unwrap_or_clone(room.act(session, &who.id, Act::Link { facts, reason }).await?));
         }
         let (shared, folder, by) = (self.recorder.shared().clone(), self.footage().join(doc.folder), who.id.clone());
-        let linked = blocking("linking", move || links::link(&shared, &folder, &by, facts, reason)).await?;
-        Ok(linked??)
+        let linked = blocking("linking", move || links::link(&shared, &folder, &by, facts, reason)).await??;
+        self.indexed().await;
+        Ok(linked?)
+    }
+
+    /// Waits until the catalog has what was just done, so that whoever did it finds it; not for long, and not for certain: the
+    /// journal has it already.
+    async fn indexed(&self) {
+        drop(tokio::time::timeout(std::time::Duration::from_secs(2), self.acts.keep(|_| Ok(()))).await);
     }
 
     /// An act on a running session, by an officer of its unit or who started it.

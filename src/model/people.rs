@@ -140,6 +140,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_may_do_what_is_the_table_that_the_bureau_signed() {
+        let width = Act::ALL.iter().map(|a| a.as_str().len()).max().unwrap();
+        let line = |act: &Act| {
+            let roles: Vec<&str> = Role::ALL.iter().filter(|r| may(**r, *act)).map(|r| r.as_str()).collect();
+            format!("{:width$}  {}\n", act.as_str(), roles.join(" "))
+        };
+        let table: String = Act::ALL.iter().map(line).collect();
+        assert_eq!(table, include_str!("../../tests/golden/who-may.txt"), "\n{table}");
+    }
+
+    #[test]
     fn the_office_sees_status_and_nothing_of_the_footage() {
         for act in Act::ALL {
             assert_eq!(may(Role::Office, *act), *act == Act::SeeStatus, "{act:?}");

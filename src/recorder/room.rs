@@ -18,7 +18,7 @@ use crate::recorder::recovery::{self, Resumed};
 use crate::recorder::view::{CameraView, Gauge, RoomView, SessionClock};
 use crate::recorder::writer::{self, Target, ToWriter, Wrote};
 use crate::recorder::{RoomSettings, Shared};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -190,8 +190,8 @@ struct Open {
     unwritten: VecDeque<(Stamp, Happening)>,
     /// Numbers of the next segments.
     sequences: Vec<u32>,
-    /// Cameras whose valve is not closed yet.
-    busy: BTreeSet<usize>,
+    /// Closings of valves that are not answered yet.
+    busy: usize,
     /// Waiting for the seal.
     waiting: Vec<Reply>,
     seal_at: Option<u64>,
@@ -265,7 +265,7 @@ impl Loop {
             journal: None,
             unwritten: VecDeque::new(),
             sequences,
-            busy: BTreeSet::new(),
+            busy: 0,
             waiting: vec![],
             seal_at: None,
         });
@@ -339,7 +339,7 @@ impl Loop {
             }
             Wrote::Closed(segment) => self.happen(Happening::SegmentClosed(*segment), None),
             Wrote::Lost { since, cause, detail } => self.lost(camera, since, cause, detail),
-            Wrote::Idle => drop(open.busy.remove(&camera)),
+            Wrote::Idle => open.busy = open.busy.saturating_sub(1),
         }
     }
 
@@ -405,8 +405,8 @@ impl Loop {
     fn close_valves(&mut self) {
         let now = self.shared.clock.now();
         let Some(open) = &mut self.open else { return };
-        for (at, writer) in self.writers.iter().enumerate() {
-            open.busy.insert(at);
+        for writer in &self.writers {
+            open.busy += 1;
             writer.to.close(now);
         }
     }
@@ -445,7 +445,7 @@ impl Loop {
     fn seal(&mut self, now: Moment) {
         let Some(open) = &mut self.open else { return };
         let due = open.seal_at.is_some_and(|at| at <= now.mono_ms);
-        if !due || !open.busy.is_empty() || !open.unwritten.is_empty() || self.stopping {
+        if !due || open.busy > 0 || !open.unwritten.is_empty() || self.stopping {
             return;
         }
         self.note_clock(now, None);
@@ -500,7 +500,7 @@ impl Loop {
             journal: None,
             unwritten: left.unwritten.into(),
             sequences,
-            busy: BTreeSet::new(),
+            busy: 0,
             waiting: vec![],
             seal_at: ended.then_some(0),
         });

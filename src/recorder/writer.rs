@@ -141,6 +141,7 @@ pub fn start(
         lead_in: Vec::new(),
         before: Vec::new(),
         closing: None,
+        owed: 0,
         last: None,
         failed: None,
         waiting: to.waiting.clone(),
@@ -167,6 +168,8 @@ struct Writer {
     before: Vec<Arc<Fragment>>,
     /// Up to when to go on writing.
     closing: Option<Moment>,
+    /// Closings that were asked for and not answered yet.
+    owed: u32,
     last: Option<Arc<Fragment>>,
     failed: Option<Moment>,
     waiting: Arc<AtomicU64>,
@@ -223,14 +226,22 @@ impl Writer {
 
     /// The last moment lies in a fragment that the muxer still fills: the valve stays open until it is out.
     fn close_at(&mut self, until: Moment) {
-        if self.open.is_some() { self.closing = Some(until) } else { self.close_valve() }
+        self.owed += 1;
+        if self.open.is_none() {
+            self.close_valve();
+        } else if self.closing.is_none() {
+            // An end that follows a pause at once does not reach past the pause.
+            self.closing = Some(until);
+        }
     }
 
     fn close_valve(&mut self) {
         self.close_file();
         self.target = None;
         self.closing = None;
-        (self.tell)(Wrote::Idle);
+        for _ in 0..std::mem::take(&mut self.owed) {
+            (self.tell)(Wrote::Idle);
+        }
     }
 
     fn fragment(&mut self, fragment: Arc<Fragment>) {

@@ -18,7 +18,7 @@ async function person(role) {
   const { username, password } = demo.accounts.find((a) => a.role === role);
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
   const page = await context.newPage();
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   page.on('console', (m) => { if (m.type() === 'error' && !m.text().includes('status of 4')) said.push(`${role}: ${m.text()}`); });
   page.on('pageerror', (e) => said.push(`${role}: ${e.message}`));
   await page.goto(`${demo.url}/login`);
@@ -109,7 +109,7 @@ await reviewer.click('.marks-bar .mark >> nth=0', { force: true });
 await moves(reviewer, '#screens video');
 await leader.fill('form:has(button[value=revoke]) [name=reason]', '误批');
 await leader.click('button[value=revoke]');
-await reviewer.waitForFunction(() => document.querySelectorAll('#screens video').length === 0, null, { timeout: 15000 });
+await reviewer.waitForFunction(() => document.querySelectorAll('#screens video').length === 0, null, { timeout: 30000 });
 assert.match(await reviewer.textContent('#player-words'), /已撤销或到期/);
 
 // The administrator has no way round; the inspector reads all of it in the log.

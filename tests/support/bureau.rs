@@ -126,7 +126,7 @@ impl Bureau {
         let mut person = Person { client, url: self.url.clone(), csrf: String::new() };
         let (status, me) = person.post("/api/v1/login", json!({ "username": username, "password": self.password(username) })).await;
         assert_eq!(status, StatusCode::OK, "{me}");
-        person.csrf = me["csrf"].as_str().unwrap().to_owned();
+        me["csrf"].as_str().unwrap().clone_into(&mut person.csrf);
         person
     }
 

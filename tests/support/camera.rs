@@ -60,6 +60,20 @@ impl Cameras {
         self.child.wait().unwrap();
     }
 
+    /// Stops sending, with every connection open.
+    pub fn freeze(&self) {
+        self.signal(nix::sys::signal::Signal::SIGSTOP);
+    }
+
+    /// Goes on.
+    pub fn thaw(&self) {
+        self.signal(nix::sys::signal::Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
     /// Comes back at the same address.
     pub fn restart(&mut self) {
         let port = self.url.rsplit(':').next().unwrap().to_owned();

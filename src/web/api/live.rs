@@ -64,7 +64,7 @@ async fn show(mut socket: WebSocket, mut fragments: Receiver<Arc<Fragment>>, web
                 Err(RecvError::Lagged(_)) => header = None,
                 Err(RecvError::Closed) => return,
             },
-            _ = ask.tick() => if !web.desks.may_watch(&who.person, &room) {
+            _ = ask.tick() => if !may_still(&web, &who, &room).await {
                 let reason = CloseFrame { code: 4403, reason: "not any more".into() };
                 drop(socket.send(Message::Close(Some(reason))).await);
                 return;
@@ -72,6 +72,11 @@ async fn show(mut socket: WebSocket, mut fragments: Receiver<Arc<Fragment>>, web
             message = socket.recv() => if message.is_none_or(|m| m.is_err()) { return },
         }
     }
+}
+
+/// Asked anew: the account, its roles and the session may have ended since.
+async fn may_still(web: &Web, who: &SignedIn, room: &RoomId) -> bool {
+    web.desks.fresh(&who.person).await.is_ok_and(|person| web.desks.may_watch(&person, room))
 }
 
 async fn send(socket: &mut WebSocket, fragment: &Fragment, known: bool) -> Result<(), axum::Error> {

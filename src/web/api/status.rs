@@ -38,12 +38,13 @@ pub async fn status(State(web): State<Web>, Extension(who): Extension<SignedIn>)
     Ok(Json(web.desks.status(&who.person)?))
 }
 
-/// The status each second, as server-sent events; ends when the login does.
+/// The status each second, as server-sent events; ends with the account.
 #[utoipa::path(get, path = "/api/v1/events", responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub async fn events(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let pushes = futures::stream::unfold((web, who), |(web, who)| async move {
         tokio::time::sleep(PUSH).await;
-        let status = web.desks.status(&who.person).ok()?;
+        let person = web.desks.fresh(&who.person).await.ok()?;
+        let status = web.desks.status(&person).ok()?;
         let event = Event::default().event("status").json_data(&status).unwrap_or_default();
         Some((Ok(event), (web, who)))
     });

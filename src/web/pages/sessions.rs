@@ -5,7 +5,7 @@ use crate::desks::accounts::SignedIn;
 use crate::desks::sessions::{Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
 use crate::model::gap::Gap;
-use crate::model::ids::SessionId;
+use crate::model::ids::{CameraId, SessionId};
 use crate::model::people::Act;
 use crate::model::session::{MarkKind, Segment};
 use crate::web::pages::{Page, html, no_page, rooms, see};
@@ -145,6 +145,10 @@ impl SessionPageView {
         self.place(gap.from_ms, gap.to_ms)
     }
 
+    fn camera_name(&self, camera: &CameraId) -> String {
+        self.view.session.devices.iter().find(|d| d.camera == *camera).map_or_else(|| camera.to_string(), |d| d.name.clone())
+    }
+
     fn gap_length(&self, gap: &Gap) -> u64 {
         gap.to_ms - gap.from_ms
     }
@@ -192,7 +196,8 @@ pub async fn events(
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let session = SessionId::new(&id).ok()?;
-        let view = web.desks.session(&who.person, &session).await.ok()?;
+        let person = web.desks.fresh(&who.person).await.ok()?;
+        let view = web.desks.session(&person, &session).await.ok()?;
         if !view.conducts {
             return Some((Ok(Event::default().event("over").data("over")), (web, who, page, id, true)));
         }
