@@ -8,6 +8,7 @@
 
 use clap::Parser;
 use gstreamer::glib;
+use gstreamer_rtsp_server::gio;
 use gstreamer_rtsp_server::prelude::*;
 use gstreamer_rtsp_server::{RTSP_TOKEN_MEDIA_FACTORY_ROLE, RTSPAuth, RTSPMediaFactory, RTSPServer, RTSPToken};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ struct Options {
     /// File that holds the password.
     #[arg(long)]
     password_file: Option<PathBuf>,
+    /// PEM file with certificate and key: serve RTSPS instead.
+    #[arg(long)]
+    certificate: Option<PathBuf>,
     /// PATH[,key=value…]: size=1280x720 fps=15 gop=15 codec=h264|h265 audio=alaw|ulaw|aac|opus|none bframes=0 kbps=1500 pattern=ball label=…
     #[arg(long = "camera", required = true)]
     cameras: Vec<String>,
@@ -93,25 +97,41 @@ fn main() -> Result<(), Box<dyn Error>> {
         let factory = RTSPMediaFactory::new();
         factory.set_launch(&camera.launch()?);
         factory.set_shared(true);
-        if options.user.is_some() {
+        if options.user.is_some() || options.certificate.is_some() {
             factory.add_role_from_structure(
                 &gstreamer::Structure::builder("viewer").field("media.factory.access", true).field("media.factory.construct", true).build(),
             );
         }
         mounts.add_factory(&format!("/{}", camera.path), factory);
     }
-    if let Some(user) = &options.user {
-        let file = options.password_file.as_ref().ok_or("--user needs --password-file")?;
-        let password = std::fs::read_to_string(file)?;
-        let auth = RTSPAuth::new();
-        auth.set_supported_methods(gstreamer_rtsp::RTSPAuthMethod::Digest);
-        let token = RTSPToken::builder().field(RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer").build();
-        auth.add_digest(user, password.trim_end(), &token);
-        server.set_auth(Some(&auth));
-    }
+    protect(&server, &options)?;
     let attached = server.attach(None)?;
-    println!("ready rtsp://127.0.0.1:{}", server.bound_port());
+    let scheme = if options.certificate.is_some() { "rtsps" } else { "rtsp" };
+    println!("ready {scheme}://127.0.0.1:{}", server.bound_port());
     glib::MainLoop::new(None, false).run();
     attached.remove();
+    Ok(())
+}
+
+/// Password and TLS, where they are asked for.
+fn protect(server: &RTSPServer, options: &Options) -> Result<(), Box<dyn Error>> {
+    if options.user.is_none() && options.certificate.is_none() {
+        return Ok(());
+    }
+    let auth = RTSPAuth::new();
+    let viewer = || RTSPToken::builder().field(RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer").build();
+    if let Some(pem) = &options.certificate {
+        auth.set_tls_certificate(Some(&gio::TlsCertificate::from_file(pem)?));
+    }
+    match &options.user {
+        Some(user) => {
+            let file = options.password_file.as_ref().ok_or("--user needs --password-file")?;
+            let password = std::fs::read_to_string(file)?;
+            auth.set_supported_methods(gstreamer_rtsp::RTSPAuthMethod::Digest);
+            auth.add_digest(user, password.trim_end(), &viewer());
+        }
+        None => auth.set_default_token(Some(&mut viewer())),
+    }
+    server.set_auth(Some(&auth));
     Ok(())
 }

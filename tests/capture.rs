@@ -202,3 +202,22 @@ async fn pre_roll_reaches_back_its_seconds_and_no_further_and_begins_with_a_key_
     let none = capture(settings(&cameras.address("c"), Front::Retina));
     assert!(none.capture.handle().preroll().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rtsps_is_kept_by_the_second_front_whatever_front_was_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (key, certificate, both) = (dir.path().join("key"), dir.path().join("cert"), dir.path().join("both"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=camera", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    std::fs::write(&both, [std::fs::read(&certificate).unwrap(), std::fs::read(&key).unwrap()].concat()).unwrap();
+    let cameras = Cameras::with(&["--certificate", both.to_str().unwrap()], &["c,audio=none,size=640x360"]);
+    assert!(cameras.url.starts_with("rtsps://"));
+    let mut heard = capture(settings(&cameras.address("c"), Front::Retina));
+    assert!(probe(&heard.fragments(3).await).starts_with("h264"));
+}

@@ -7,7 +7,7 @@ use crate::model::access::{AccessMode, AccessRequest, Decision};
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
-use crate::web::pages::{Page, html, no_page, see};
+use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -64,10 +64,7 @@ pub async fn request(
         web.desks.request_access(&who.person, request).await.map(drop)
     }
     .await;
-    match done {
-        Ok(()) => see(&format!("/sessions/{id}")),
-        Err(no) => no_page(Page::of(&web, &headers, who, &format!("/sessions/{id}")).await, &no),
-    }
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }
 
 /// A decision, as a form gives it.
@@ -99,8 +96,5 @@ pub async fn decide(
         web.desks.decide_access(&who.person, &id, decision).await.map(drop)
     }
     .await;
-    match done {
-        Ok(()) => see("/access"),
-        Err(no) => no_page(Page::of(&web, &headers, who, "/access").await, &no),
-    }
+    after(&web, who, &headers, "/access", done).await
 }

@@ -110,6 +110,14 @@ pub fn see(path: &str) -> Response {
     Redirect::to(path).into_response()
 }
 
+/// After a form: the page that shows what came of it, or why nothing did.
+pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, done: Result<(), No>) -> Response {
+    match done {
+        Ok(()) => see(to),
+        Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "no.html", config = "src/web/askama.toml")]
 struct NoPage {

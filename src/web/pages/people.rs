@@ -6,7 +6,7 @@ use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::Role;
 use crate::model::refusal::Refusal;
 use crate::web::i18n::Lang;
-use crate::web::pages::{Page, html, no_page, see};
+use crate::web::pages::{Page, after, html, no_page, see};
 use crate::web::{Web, api, error, guard};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -193,8 +193,5 @@ pub async fn end_account(
         Ok(id) => web.desks.end_account(&who.person, &id).await,
         Err(refusal) => Err(Refusal::into(refusal)),
     };
-    match ended {
-        Ok(()) => see("/accounts"),
-        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
-    }
+    after(&web, who, &headers, "/accounts", ended).await
 }

@@ -7,7 +7,7 @@ use crate::model::people::Act;
 use crate::model::session::{Facts, InterruptionCause, MarkKind, Officer, SessionKind};
 use crate::model::status::Status;
 use crate::web::i18n::Lang;
-use crate::web::pages::{Page, html, no_page, see};
+use crate::web::pages::{Page, after, html, no_page, see};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -167,14 +167,6 @@ pub async fn start(
     }
 }
 
-/// After an act on a running session: its page again, or why not.
-async fn back(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, done: Result<(), No>) -> Response {
-    match done {
-        Ok(()) => see(&format!("/sessions/{id}")),
-        Err(no) => no_page(Page::of(web, headers, who, &format!("/sessions/{id}")).await, &no),
-    }
-}
-
 fn session_id(text: &str) -> Result<SessionId, No> {
     Ok(api::id("session", text, SessionId::new)?)
 }
@@ -195,7 +187,7 @@ pub async fn mark(
     Form(form): Form<MarkForm>,
 ) -> Response {
     let done = async { web.desks.mark(&who.person, &session_id(&id)?, form.kind, form.text).await.map(drop) }.await;
-    back(&web, who, &headers, &id, done).await
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }
 
 /// A pause, as a form gives it.
@@ -214,13 +206,13 @@ pub async fn interrupt(
     Form(form): Form<InterruptForm>,
 ) -> Response {
     let done = async { web.desks.interrupt(&who.person, &session_id(&id)?, form.cause, form.reason).await.map(drop) }.await;
-    back(&web, who, &headers, &id, done).await
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }
 
 /// Goes on.
 pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let done = async { web.desks.resume(&who.person, &session_id(&id)?).await.map(drop) }.await;
-    back(&web, who, &headers, &id, done).await
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }
 
 /// An end, as a form gives it.
@@ -240,5 +232,5 @@ pub async fn end(
 ) -> Response {
     let mistake = form.mistaken.map(|_| form.mistake.filter(|m| !m.trim().is_empty()).unwrap_or_else(|| "误操作".into()));
     let done = async { web.desks.end(&who.person, &session_id(&id)?, mistake).await.map(drop) }.await;
-    back(&web, who, &headers, &id, done).await
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }

@@ -8,7 +8,7 @@ use crate::model::gap::Gap;
 use crate::model::ids::{CameraId, SessionId};
 use crate::model::people::Act;
 use crate::model::session::{MarkKind, Segment};
-use crate::web::pages::{Page, html, no_page, rooms, see};
+use crate::web::pages::{Page, after, html, no_page, rooms};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -227,8 +227,5 @@ pub async fn link(
         web.desks.link(&who.person, &id, rooms::facts(&fields), reason).await.map(drop)
     };
     let done: Result<(), No> = done.await;
-    match done {
-        Ok(()) => see(&format!("/sessions/{id}")),
-        Err(no) => no_page(Page::of(&web, &headers, who, &format!("/sessions/{id}")).await, &no),
-    }
+    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
 }
