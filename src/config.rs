@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
-/// The file as it is written; [`Config::check`] makes the parts' settings of it.
+/// The file as it is written; its check makes the parts' settings of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
