@@ -27,6 +27,9 @@ struct Options {
     /// File that holds the password.
     #[arg(long)]
     password_file: Option<PathBuf>,
+    /// Ask for the password in the open (basic) instead of by digest.
+    #[arg(long)]
+    basic: bool,
     /// PEM file with certificate and key: serve RTSPS instead.
     #[arg(long)]
     certificate: Option<PathBuf>,
@@ -127,8 +130,13 @@ fn protect(server: &RTSPServer, options: &Options) -> Result<(), Box<dyn Error>>
         Some(user) => {
             let file = options.password_file.as_ref().ok_or("--user needs --password-file")?;
             let password = std::fs::read_to_string(file)?;
-            auth.set_supported_methods(gstreamer_rtsp::RTSPAuthMethod::Digest);
-            auth.add_digest(user, password.trim_end(), &viewer());
+            if options.basic {
+                auth.set_supported_methods(gstreamer_rtsp::RTSPAuthMethod::Basic);
+                auth.add_basic(&RTSPAuth::make_basic(user, password.trim_end()), &viewer());
+            } else {
+                auth.set_supported_methods(gstreamer_rtsp::RTSPAuthMethod::Digest);
+                auth.add_digest(user, password.trim_end(), &viewer());
+            }
         }
         None => auth.set_default_token(Some(&mut viewer())),
     }

@@ -139,21 +139,24 @@ async fn udp_works_as_tcp_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_password_is_told_and_not_shown() {
+async fn a_refused_password_is_told_and_not_shown_by_digest_and_basic_on_both_fronts() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("password");
     std::fs::write(&file, "richtig-7").unwrap();
-    let cameras = Cameras::with(&["--user", "recorder", "--password-file", file.to_str().unwrap()], &["c,audio=none,size=640x360"]);
-    for front in [Front::Retina, Front::Rtspsrc] {
-        let with = |password: &str| CameraSettings {
-            user: Some("recorder".into()),
-            password: Some(password.to_owned().into()),
-            ..settings(&cameras.address("c"), front)
-        };
-        let (cause, detail) = capture(with("falsch-9")).down().await;
-        assert_eq!(cause, GapCause::Camera);
-        assert!(detail.contains("refuses user or password") && !detail.contains("falsch"), "{detail}");
-        capture(with("richtig-7")).fragments(1).await;
+    for method in [&["--basic"][..], &[]] {
+        let options = [&["--user", "recorder", "--password-file", file.to_str().unwrap()], method].concat();
+        let cameras = Cameras::with(&options, &["c,audio=none,size=640x360"]);
+        for front in [Front::Retina, Front::Rtspsrc] {
+            let with = |password: &str| CameraSettings {
+                user: Some("recorder".into()),
+                password: Some(password.to_owned().into()),
+                ..settings(&cameras.address("c"), front)
+            };
+            let (cause, detail) = capture(with("falsch-9")).down().await;
+            assert_eq!(cause, GapCause::Camera);
+            assert!(detail.contains("refuses user or password") && !detail.contains("falsch"), "{detail}");
+            capture(with("richtig-7")).fragments(1).await;
+        }
     }
 }
 

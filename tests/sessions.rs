@@ -91,6 +91,25 @@ async fn an_unplugged_camera_leaves_a_gap_and_comes_back_into_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_comes_back_with_another_resolution_begins_a_new_file_and_never_touches_its_neighbour() {
+    let mut bureau = Bureau::open().await;
+    let officer = bureau.sign_in("officer").await;
+    officer.waits_for_pictures().await;
+    let id = officer.starts().await;
+    officer.records(100_000).await;
+    bureau.cameras.kill();
+    bureau.cameras.restart_as(&["face,size=480x270", "overview,size=640x360,pattern=smpte,audio=none"]);
+    officer.waits("the lamp", |room| room["lamp"] == "recording" && room["cameras"][0]["resolution"] == "480x270").await;
+    let sealed = officer.ends(&id).await;
+    let sizes = |camera: &str| -> Vec<String> {
+        let of = |s: &&Value| s["camera"] == camera;
+        sealed["segments"].as_array().unwrap().iter().filter(of).map(|s| s["resolution"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((sizes("face"), sizes("overview")), (vec!["640x360".into(), "480x270".into()], vec!["640x360".to_owned(); 2]), "{sealed:#}");
+    assert_eq!(verify(&bureau.folder(&id)).0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interruption_pauses_and_a_resumption_goes_on() {
     let bureau = Bureau::open().await;
     let officer = bureau.sign_in("officer").await;

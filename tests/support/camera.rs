@@ -60,6 +60,12 @@ impl Cameras {
         self.child.wait().unwrap();
     }
 
+    /// Comes back at the same address with other cameras.
+    pub fn restart_as(&mut self, cameras: &[&str]) {
+        self.args = cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()]).collect();
+        self.restart();
+    }
+
     /// Stops sending, with every connection open.
     pub fn freeze(&self) {
         self.signal(nix::sys::signal::Signal::SIGSTOP);
