@@ -67,6 +67,12 @@ async fn a_viewing_without_grant_is_refused_to_every_role_by_every_door_and_the_
     // The one who was granted sees.
     let answer = reviewer.ask(Method::GET, &format!("/api/v1/viewings/{viewing}/face/1"), None).await;
     assert!(shows_pictures(answer).await);
+    // And the log has for how long.
+    reviewer.ask(Method::POST, &format!("/api/v1/viewings/{viewing}/seen"), Some(json!({ "seconds": 7 }))).await;
+    reviewer.ask(Method::POST, &format!("/api/v1/viewings/{viewing}/close"), Some(json!({}))).await;
+    let (_, log) = bureau.sign_in("inspector").await.get(&format!("/api/v1/log?session={session}")).await;
+    let closed = log.as_array().unwrap().iter().find(|r| r["entry"]["kind"] == "viewing_closed").unwrap();
+    assert_eq!(closed["entry"]["about"]["seconds"], "7");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,8 +62,21 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     );
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
+    look_after(&desks);
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
     Ok(Running { url, desks, recorder, acts, server, _lock: lock })
+}
+
+/// What has to be done every minute, as long as there are desks.
+fn look_after(desks: &Arc<Desks>) {
+    let desks = Arc::downgrade(desks);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            let Some(desks) = desks.upgrade() else { return };
+            desks.end_quiet_viewings().await;
+        }
+    });
 }
 
 async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Result<(String, Handle<SocketAddr>), String> {

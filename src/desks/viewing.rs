@@ -15,12 +15,14 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// A piece of footage on its way to a browser.
 const PIECE_BYTES: usize = 256 * 1024;
+/// A player tells every ten seconds what it showed; one that was not heard for so long has gone, ms. A paused one is opened anew.
+const QUIET_MS: i64 = 30 * 60_000;
 /// The largest signed paper that is given out.
 const PAPER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -86,6 +88,8 @@ struct OpenViewing {
     segments: Vec<Segment>,
     until: chrono::DateTime<chrono::Utc>,
     seconds: AtomicU64,
+    /// When the player last asked or told something, ms since 1970.
+    heard: AtomicI64,
     cut: Arc<AtomicBool>,
 }
 
@@ -149,6 +153,7 @@ impl Desks {
             segments: session.segments,
             until: grant.until(),
             seconds: AtomicU64::new(0),
+            heard: AtomicI64::new(at),
             cut: Arc::default(),
         };
         self.viewings.with(|all| all.insert(id, Arc::new(open)));
@@ -157,7 +162,9 @@ impl Desks {
 
     fn viewing(&self, who: &Person, id: &ViewingId) -> Answer<Arc<OpenViewing>> {
         let found = self.viewings.with(|all| all.get(id).cloned()).filter(|v| v.person == who.id);
-        Ok(found.ok_or_else(|| Refusal::no_such("viewing", id.as_str()))?)
+        let open = found.ok_or_else(|| Refusal::no_such("viewing", id.as_str()))?;
+        open.heard.store(self.now_ms(), Ordering::Relaxed);
+        Ok(open)
     }
 
     /// One file of an open viewing.
@@ -183,14 +190,34 @@ impl Desks {
 
     /// Ends a viewing.
     pub async fn close_viewing(&self, who: &Person, viewing: &ViewingId) -> Answer<()> {
-        let open = self.viewing(who, viewing)?;
-        self.viewings.with(|all| all.remove(viewing));
+        self.viewing(who, viewing)?;
+        self.end_viewing(viewing).await
+    }
+
+    /// Takes a viewing out and logs what was seen.
+    async fn end_viewing(&self, viewing: &ViewingId) -> Answer<()> {
+        let Some(open) = self.viewings.with(|all| all.remove(viewing)) else { return Ok(()) };
         open.cut.store(true, Ordering::Relaxed);
         let seconds = open.seconds.load(Ordering::Relaxed);
-        let draft =
-            Draft::new(EntryKind::ViewingClosed).by(&who.id).in_session(&open.session).about("viewing", viewing).about("seconds", seconds);
+        let draft = Draft::new(EntryKind::ViewingClosed)
+            .by(&open.person)
+            .in_session(&open.session)
+            .about("viewing", viewing)
+            .about("seconds", seconds);
         let (id, at) = (viewing.clone(), self.now_ms());
         Ok(self.acts.log_then_do(draft, move |t| viewings::close(t, &id, seconds, at)).await?)
+    }
+
+    /// Ends viewings whose browser went away without a word, so that the seconds seen are logged all the same.
+    pub async fn end_quiet_viewings(&self) {
+        let now_ms = self.now_ms();
+        let is_quiet = |v: &OpenViewing| v.heard.load(Ordering::Relaxed) + QUIET_MS < now_ms;
+        let quiet: Vec<ViewingId> = self.viewings.with(|all| all.iter().filter(|(_, v)| is_quiet(v)).map(|(id, _)| id.clone()).collect());
+        for id in quiet {
+            if let Err(no) = self.end_viewing(&id).await {
+                tracing::error!(viewing = %id, "cannot be ended: {no}");
+            }
+        }
     }
 
     /// A grant for copies, with its entry already durable.
