@@ -1,3 +1,6 @@
+//! Which error type where: handlers of the API answer [`ApiResult`], whose [`ApiError`] is a [`Problem`] on the wire; handlers of
+//! pages answer a response, and `pages::no_page` makes a page of the same problem; what an extractor cannot read is a `BadFields`.
+//!
 //! How a no is told. `Refusal` (a rule) keeps its words and its article; `No::Fault` (the machine) is logged here, once, and
 //! shown as a general sentence with a reference. Nothing of the inside reaches a person.
 
@@ -7,6 +10,7 @@ use crate::model::refusal::Refusal;
 use crate::model::words::{BadField, FieldProblem};
 use crate::web::i18n::Lang;
 use axum::Json;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -78,9 +82,16 @@ fn reference(inside: &str) -> String {
     digest::sha256(format!("{inside}{n}").as_bytes())[..8].to_uppercase()
 }
 
-/// After a panic: the journal has it; the person gets a sentence.
+/// After a panic: the journal has it; the person gets a sentence, which needs nothing that may have panicked.
 pub fn broken() -> Response {
-    ApiError(No::Fault("a handler panicked".into())).into_response()
+    let told = Problem {
+        code: "fault".into(),
+        message: "系统出了问题，录制不受影响。请告诉技术人员。".into(),
+        message_en: "Something failed; recording is not affected. Please tell the technician.".into(),
+        article: None,
+        fields: vec![],
+    };
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(told)).into_response()
 }
 
 fn status(refusal: &Refusal) -> StatusCode {
@@ -123,7 +134,7 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::RoomBusy { session } => vec![("session", session.clone())],
         Refusal::NoSuch { id, .. } => vec![("id", id.clone())],
-        Refusal::BadUpload { problem } => vec![("problem", problem.clone())],
+        Refusal::BadUpload { problem } => vec![("problem", form_text(problem, lang))],
         Refusal::BadFields { fields } => {
             let all: Vec<String> = fields.iter().map(|f| field_text(f, lang)).collect();
             vec![("fields", all.join(if lang == Lang::Zh { "；" } else { "; " }))]
@@ -133,16 +144,46 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
     lang.with(&key, &values)
 }
 
+/// What is wrong with a field, in a language, without its name.
+pub fn problem_text(field: &BadField, lang: Lang) -> String {
+    match &field.problem {
+        FieldProblem::Empty => lang.t("problem-empty"),
+        FieldProblem::TooLong { chars, max } => lang.with("problem-too-long", &[("chars", chars.to_string()), ("max", max.to_string())]),
+        FieldProblem::Control => lang.t("problem-control"),
+        FieldProblem::Form(form) => form_text(form, lang),
+    }
+}
+
+/// The forms that fields have to have: how the desks' sentence begins, and its text. What is not here is shown as it is.
+const FORMS: &[(&str, &str)] = &[
+    ("is taken", "form-taken"),
+    ("is 2 to 40", "form-username"),
+    ("choose at least one", "form-one-role"),
+    ("administrator and inspector", "form-apart"),
+    ("is not in the configuration", "form-unknown-unit"),
+    ("is 1 to 720", "form-hours"),
+    ("is no day", "form-day"),
+    ("is easy to guess", "form-easy"),
+    ("is your own", "form-own-account"),
+    ("holds letters", "form-number"),
+    ("it is larger", "upload-large"),
+    ("it is empty", "upload-empty"),
+    ("it is no PNG", "upload-type"),
+    ("there is no field named file", "upload-none"),
+];
+
+fn form_text(form: &str, lang: Lang) -> String {
+    match FORMS.iter().find(|(begins, _)| form.starts_with(begins)) {
+        Some((_, key)) => lang.t(key),
+        None => lang.with("problem-form", &[("form", form.to_owned())]),
+    }
+}
+
 /// A bad field in a language.
 pub fn field_text(field: &BadField, lang: Lang) -> String {
     let name = lang.of_word("field", &field.field);
     let name = if name.starts_with('⟨') { field.field.clone() } else { name };
-    let problem = match &field.problem {
-        FieldProblem::Empty => lang.t("problem-empty"),
-        FieldProblem::TooLong { chars, max } => lang.with("problem-too-long", &[("chars", chars.to_string()), ("max", max.to_string())]),
-        FieldProblem::Control => lang.t("problem-control"),
-        FieldProblem::Form(form) => lang.with("problem-form", &[("form", form.clone())]),
-    };
+    let problem = problem_text(field, lang);
     if lang == Lang::Zh { format!("{name}：{problem}") } else { format!("{name}: {problem}") }
 }
 
@@ -157,4 +198,30 @@ macro_rules! rejections {
         }
     )*};
 }
-rejections!(JsonRejection => "body", QueryRejection => "query", PathRejection => "path");
+rejections!(JsonRejection => "body", QueryRejection => "query", PathRejection => "path", MultipartRejection => "body");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_tells_a_reference_and_nothing_of_its_inside() {
+        let (status, problem) = problem(&No::Fault("/srv/shilu/catalog.db: disk I/O error".into()));
+        assert_eq!((status, problem.code.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "fault"));
+        assert!(!problem.message.contains("catalog") && !problem.message_en.contains("catalog"));
+    }
+
+    #[test]
+    fn a_refusal_of_a_picture_cites_its_article_in_both_languages() {
+        let (status, problem) = problem(&Refusal::NoGrant.into());
+        assert_eq!((status, problem.article), (StatusCode::FORBIDDEN, Some("第二十二条")));
+        assert!(!problem.message.contains('⟨') && !problem.message_en.contains('⟨'));
+    }
+
+    #[test]
+    fn every_form_has_its_text() {
+        for (begins, key) in FORMS {
+            assert!(!form_text(begins, Lang::Zh).contains('⟨') && !Lang::En.t(key).contains('⟨'), "{key}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::web::error::ApiError;
 use crate::web::i18n::{self, Lang};
+use crate::web::pages::Page;
 use crate::web::{BODY_BYTES_MAX, Web, pages};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -35,24 +36,33 @@ pub fn token<'a>(web: &Web, headers: &'a HeaderMap) -> Option<&'a str> {
 
 /// `Set-Cookie` for a login; without a value it ends one.
 pub fn set_cookie(web: &Web, token: Option<&str>) -> String {
-    let secure = if web.settings.secure { "; Secure" } else { "" };
+    set_cookie_text(cookie_name(web), token, web.settings.secure)
+}
+
+fn set_cookie_text(name: &str, token: Option<&str>, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
     let age = if token.is_some() { "" } else { "; Max-Age=0" };
-    format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}{age}", cookie_name(web), token.unwrap_or_default())
+    format!("{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}{age}", token.unwrap_or_default())
 }
 
 /// Lets a request through to its handler, or says no.
 pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
-    let lang = Lang::of(request.headers());
-    match pass(&web, who, request).await {
+    let headers = request.headers().clone();
+    let mut signed_in = None;
+    match pass(&web, who, request, &mut signed_in).await {
         Ok(request) => next.run(request).await,
-        Err(Refusal::NotSignedIn) if !api => Redirect::to("/login").into_response(),
         Err(refusal) if api => ApiError(refusal.into()).into_response(),
-        Err(refusal) => pages::refused(&web, lang, &refusal.into()),
+        Err(Refusal::NotSignedIn) => Redirect::to("/login").into_response(),
+        Err(refusal) => match signed_in {
+            Some(who) => pages::no_page(Page::of(&web, &headers, who, "").await, &refusal.into()),
+            None => pages::refused(&web, Lang::of(&headers), &refusal.into()),
+        },
     }
 }
 
-async fn pass(web: &Web, who: Who, mut request: Request) -> Result<Request, Refusal> {
+/// `found` is who asks, also where the answer is no: the page that says so keeps their navigation.
+async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<SignedIn>) -> Result<Request, Refusal> {
     same_site(request.headers(), request.method())?;
     if who == Who::Anyone {
         return Ok(request);
@@ -66,6 +76,7 @@ async fn pass(web: &Web, who: Who, mut request: Request) -> Result<Request, Refu
             return Err(Refusal::NotSignedIn);
         }
     };
+    *found = Some(signed_in.clone());
     if !request.method().is_safe() {
         request = with_token(request, &signed_in).await?;
     }
@@ -108,6 +119,7 @@ async fn with_token(request: Request, signed_in: &SignedIn) -> Result<Request, R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::people::Person;
 
     #[test]
     fn another_site_cannot_change_anything() {
@@ -116,5 +128,47 @@ mod tests {
         assert!(same_site(&from("cross-site"), &Method::GET).is_ok());
         assert!(same_site(&from("same-origin"), &Method::POST).is_ok());
         assert!(same_site(&HeaderMap::new(), &Method::POST).is_ok(), "no browser, no cookie jar to ride on; the token is still asked for");
+    }
+
+    fn signed_in() -> SignedIn {
+        let id = crate::model::ids::AccountId::new("wang").unwrap();
+        let person =
+            Person { id, username: "wang".into(), name: "王某".into(), unit: None, certificate_no: None, roles: vec![], leads: vec![] };
+        SignedIn { person, csrf: "5e".repeat(32) }
+    }
+
+    async fn asked(kind: &str, token: Option<&str>, body: &str) -> Result<Request, Refusal> {
+        let mut request = Request::post("/api/v1/sessions").header(header::CONTENT_TYPE, kind);
+        if let Some(token) = token {
+            request = request.header("x-csrf-token", token);
+        }
+        with_token(request.body(Body::from(body.to_owned())).unwrap(), &signed_in()).await
+    }
+
+    #[tokio::test]
+    async fn a_change_needs_the_token_of_its_login() {
+        let (right, form, json) = (signed_in().csrf, "application/x-www-form-urlencoded", "application/json");
+        for (kind, token, body) in [
+            (json, None, "{}".to_owned()),
+            (json, Some("5e"), "{}".into()),
+            (form, None, "party=x".into()),
+            (form, None, "csrf=5e".into()),
+            (json, None, format!("csrf={right}")),
+        ] {
+            assert_eq!(asked(kind, token, &body).await.err(), Some(Refusal::CrossSite), "{kind} {body}");
+        }
+        assert!(asked(json, Some(&right), "{}").await.is_ok());
+        let passed = asked(form, None, &format!("party=x&csrf={right}")).await.unwrap();
+        let body = to_bytes(passed.into_body(), BODY_BYTES_MAX).await.unwrap();
+        assert!(body.starts_with(b"party=x"), "the handler still gets the form");
+    }
+
+    #[test]
+    fn a_cookie_is_out_of_reach_of_scripts_and_of_other_sites() {
+        let cookie = set_cookie_text("__Host-shilu", Some("t"), true);
+        for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Secure"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        assert!(!set_cookie_text("shilu", None, false).contains("Secure"));
     }
 }

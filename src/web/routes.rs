@@ -25,10 +25,10 @@ pub fn all(web: Web) -> Router {
     r.add("/rooms/{room}/start", conduct, get(pages::rooms::start_page).post(pages::rooms::start));
     r.add("/sessions", Who::May(Act::ListUnitSessions), get(pages::sessions::list));
     r.add("/sessions/{id}", Who::SignedIn, get(pages::sessions::show));
-    r.add("/sessions/{id}/mark", conduct, post(pages::rooms::mark));
-    r.add("/sessions/{id}/interrupt", conduct, post(pages::rooms::interrupt));
-    r.add("/sessions/{id}/resume", conduct, post(pages::rooms::resume));
-    r.add("/sessions/{id}/end", conduct, post(pages::rooms::end));
+    r.add("/sessions/{id}/mark", conduct, post(pages::running::mark));
+    r.add("/sessions/{id}/interrupt", conduct, post(pages::running::interrupt));
+    r.add("/sessions/{id}/resume", conduct, post(pages::running::resume));
+    r.add("/sessions/{id}/end", conduct, post(pages::running::end));
     r.add("/sessions/{id}/link", Who::May(Act::LinkSession), post(pages::sessions::link));
     r.add("/sessions/{id}/request", request, post(pages::access::request));
     r.add("/access", Who::SignedIn, get(pages::access::inbox));
@@ -73,7 +73,7 @@ pub fn all(web: Web) -> Router {
 
     // Streams: without the limit on time.
     r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));
-    r.add_stream("/sessions/{id}/events", conduct, get(pages::sessions::events));
+    r.add_stream("/sessions/{id}/events", conduct, get(pages::running::events));
     r.add_stream("/api/v1/events", Who::May(Act::SeeStatus), get(api::status::events));
     r.add_stream("/api/v1/rooms/{room}/cameras/{camera}/live", Who::SignedIn, get(api::live::live));
     r.add_stream("/api/v1/viewings/{id}/{camera}/{sequence}", Who::SignedIn, get(api::viewing::segment));
@@ -81,7 +81,11 @@ pub fn all(web: Web) -> Router {
     r.add_stream("/api/v1/sessions/{id}/copy/{camera}/{sequence}", Who::SignedIn, get(api::viewing::copy_segment));
     r.add_stream("/api/v1/sessions/{id}/copy/papers/{name}", Who::SignedIn, get(api::viewing::copy_paper));
 
-    r.router.fallback(pages::not_found).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(web)
+    r.router
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(web)
 }
 
 struct Routes {

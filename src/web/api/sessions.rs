@@ -8,6 +8,7 @@ use crate::model::refusal::Refusal;
 use crate::model::session::{Facts, InterruptionCause, Mark, MarkKind, Session, SessionKind};
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::StatusCode;
@@ -123,9 +124,9 @@ pub async fn end(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
-    body: Option<Json<EndRequest>>,
+    body: Result<Option<Json<EndRequest>>, JsonRejection>,
 ) -> ApiResult<Json<Session>> {
-    let Json(r) = body.unwrap_or_default();
+    let Json(r) = body?.unwrap_or_default();
     Ok(Json(web.desks.end(&who.person, &session_id(&id)?, r.mistake).await?))
 }
 
@@ -155,8 +156,9 @@ pub async fn attach(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
-    mut form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> ApiResult<(StatusCode, Json<Document>)> {
+    let mut form = form?;
     let bad = |problem: String| Refusal::BadUpload { problem };
     let id = session_id(&id)?;
     while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {

@@ -6,7 +6,7 @@ use crate::model::ids::{CameraId, SessionId, ViewingId};
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
 use axum::body::Body;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -30,8 +30,9 @@ pub async fn open(
 pub async fn segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
-    Path((id, camera, sequence)): Path<(String, String, u32)>,
+    path: Result<Path<(String, String, u32)>, PathRejection>,
 ) -> ApiResult<Response> {
+    let Path((id, camera, sequence)) = path?;
     let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
     Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
 }
@@ -67,8 +68,9 @@ pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 pub async fn copy_segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
-    Path((id, camera, sequence)): Path<(String, String, u32)>,
+    path: Result<Path<(String, String, u32)>, PathRejection>,
 ) -> ApiResult<Response> {
+    let Path((id, camera, sequence)) = path?;
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
     Ok(stream(web.desks.copy_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
 }

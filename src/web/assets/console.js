@@ -1,6 +1,9 @@
-// What every page has: pushed pieces of the page, live pictures, uploads. Pages work without it; it keeps them up to date.
+// What every page has: pushed pieces of the page, dialogs, uploads, small helps in forms. Pages work without it; it keeps them
+// up to date. Texts come from the page (#words), so that they are in its language.
+import { live } from '/assets/live.js';
 
 const csrf = document.body.dataset.csrf;
+export const words = document.getElementById('words').dataset;
 
 /** Posts JSON to the API; throws the problem that the API tells. */
 export async function post(address, body, options = {}) {
@@ -12,9 +15,19 @@ export async function post(address, body, options = {}) {
 /** What the API says was wrong, in the page's language. */
 export async function problem(answer) {
   const told = await answer.json().catch(() => ({}));
-  const zh = document.documentElement.lang.startsWith('zh');
-  return Object.assign(new Error((zh ? told.message : told.message_en) ?? answer.statusText), { status: answer.status, code: told.code });
+  return Object.assign(new Error(inWords(told) ?? answer.statusText), { status: answer.status, code: told.code });
 }
+
+function inWords(told) { return document.documentElement.lang.startsWith('zh') ? told.message : told.message_en; }
+
+/** `1:02:03` of milliseconds. */
+export function clock(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(s / 3600)}:${String(Math.floor(s / 60) % 60).padStart(2, '0')}:${String(s % 60).padStart(2, '0')}`;
+}
+
+/** `2026-11-23 22:15:02`, in Shanghai, whatever the machine at the desk believes. */
+export function shanghai(at) { return new Date(at).toLocaleString('sv-SE', { timeZone: 'Asia/Shanghai' }); }
 
 // A piece that is pushed replaces only what differs, so that focus and selection stay where they are.
 function morph(old, now) {
@@ -28,6 +41,9 @@ function morph(old, now) {
   theirs.forEach((node, at) => { const mine = old.childNodes[at]; if (mine) morph(mine, node); else old.append(node.cloneNode(true)); });
 }
 
+let leaving = false;
+addEventListener('submit', (event) => { if (!event.defaultPrevented) leaving = true; });
+
 function follow(place) {
   const source = new EventSource(place.dataset.stream);
   const offline = document.getElementById('offline');
@@ -35,88 +51,93 @@ function follow(place) {
   source.addEventListener('now', (event) => {
     last = Date.now();
     offline.hidden = true;
+    document.body.classList.remove('stale');
     const fresh = document.createElement(place.localName);
     fresh.innerHTML = event.data;
     const holder = place.cloneNode(false);
     holder.append(...fresh.childNodes);
     morph(place, holder);
   });
-  source.addEventListener('over', () => { source.close(); location.reload(); });
+  // A form that is under way leads to its own page.
+  source.addEventListener('over', () => { source.close(); if (!leaving) location.reload(); });
   // A page that looks alive and is not would be worse than none.
-  setInterval(() => { if (Date.now() - last > 5000) offline.hidden = false; }, 1000);
+  setInterval(() => { if (Date.now() - last > 4000) { offline.hidden = false; document.body.classList.add('stale'); } }, 1000);
+  // The browser tries again by itself, but not after an answer that is no stream (signed out meanwhile): then the page is asked for anew.
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000); };
   addEventListener('pagehide', () => source.close());
 }
 
-/** Shows a camera's live fragments; begins anew after an end, at a key frame. */
-function live(tile) {
-  const video = tile.querySelector('video');
-  const state = tile.querySelector('.tile-state');
-  const address = new URL(tile.dataset.live, location.href);
-  address.protocol = address.protocol.replace('http', 'ws');
-  let wait = 500;
-  const connect = () => {
-    const socket = new WebSocket(address);
-    socket.binaryType = 'arraybuffer';
-    let buffer = null; let queue = [];
-    const next = () => {
-      if (!buffer || buffer.updating) return;
-      const end = video.buffered.length ? video.buffered.end(video.buffered.length - 1) : 0;
-      if (queue.length) return buffer.appendBuffer(queue.shift());
-      if (end && video.currentTime < end - 3) video.currentTime = end - 0.3;
-      const start = video.buffered.length ? video.buffered.start(0) : 0;
-      if (end - start > 30) buffer.remove(start, end - 15);
-    };
-    socket.onmessage = ({ data }) => {
-      if (typeof data === 'string') {
-        const { codecs } = JSON.parse(data);
-        const type = `video/mp4; codecs="${codecs}"`;
-        if (!MediaSource.isTypeSupported(type)) { state.textContent = codecs; return; }
-        const media = new MediaSource();
-        buffer = null; queue = [];
-        video.src = URL.createObjectURL(media);
-        media.onsourceopen = () => {
-          buffer = media.addSourceBuffer(type);
-          buffer.onupdateend = () => {
-            if (video.buffered.length && video.currentTime < video.buffered.start(0)) video.currentTime = video.buffered.start(0);
-            next();
-          };
-          next();
-        };
-        video.play().catch(() => {});
-        return;
-      }
-      queue.push(data);
-      if (queue.length > 30) queue.splice(1, queue.length - 30);
-      wait = 500; state.textContent = '●';
-      next();
-    };
-    socket.onclose = () => { state.textContent = '…'; setTimeout(connect, wait); wait = Math.min(wait * 2, 10000); };
-    addEventListener('pagehide', () => { socket.onclose = null; socket.close(); });
-  };
-  connect();
+// A question before an act: an open <dialog> inside <details> where there is no script; over the page where there is.
+function ask(details) {
+  const dialog = details.querySelector('dialog');
+  dialog.removeAttribute('open');
+  const cancel = Object.assign(document.createElement('button'), { type: 'button', textContent: words.cancel });
+  cancel.onclick = () => dialog.close();
+  dialog.querySelector('.actions')?.prepend(cancel);
+  dialog.addEventListener('close', () => { details.open = false; });
+  details.addEventListener('toggle', () => {
+    if (!details.open || dialog.open) return;
+    // What is missing changes while the page stands; the newest list is the pushed one.
+    const [now, shown] = [document.querySelector('#now .missing'), dialog.querySelector('.missing')];
+    if (now && shown) shown.innerHTML = now.innerHTML;
+    dialog.showModal();
+  });
 }
 
 function upload(form) {
-  const [progress, words] = [form.querySelector('progress'), form.querySelector('.problem')];
+  const [progress, told] = [form.querySelector('progress'), form.querySelector('.problem')];
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const request = new XMLHttpRequest();
     request.open('POST', form.dataset.to);
     request.setRequestHeader('X-Csrf-Token', csrf);
-    progress.hidden = false; words.hidden = true;
+    progress.hidden = false; told.hidden = true;
     request.upload.onprogress = (e) => { progress.value = e.loaded / e.total; };
     request.onload = () => {
       if (request.status === 201) return location.reload();
-      progress.hidden = true; words.hidden = false;
-      try { const told = JSON.parse(request.responseText); words.textContent = document.documentElement.lang.startsWith('zh') ? told.message : told.message_en; } catch { words.textContent = request.statusText || String(request.status); }
+      progress.hidden = true; told.hidden = false;
+      try { told.textContent = inWords(JSON.parse(request.responseText)); } catch { told.textContent = request.statusText || String(request.status); }
     };
-    request.onerror = () => { progress.hidden = true; document.getElementById('offline').hidden = false; };
+    request.onerror = () => { progress.hidden = true; told.hidden = false; told.textContent = words.offline; };
     request.send(new FormData(form));
+  });
+}
+
+// One more row of officers: a copy of the last one, empty.
+function more(button) {
+  button.hidden = false;
+  button.addEventListener('click', () => {
+    const rows = button.closest('form').querySelectorAll('[data-row]');
+    const row = rows[rows.length - 1].cloneNode(true);
+    row.querySelectorAll('input').forEach((input) => { input.value = ''; });
+    rows[rows.length - 1].after(row);
+    row.querySelector('input').focus();
+  });
+}
+
+// A password that nobody has to invent: 16 letters and digits, about 90 bits; shown, because it has to be handed over.
+function generate(button) {
+  button.hidden = false;
+  button.addEventListener('click', () => {
+    const letters = 'abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+    const drawn = [];
+    while (drawn.length < 16) { const [byte] = crypto.getRandomValues(new Uint8Array(1)); if (byte < letters.length * 4) drawn.push(letters[byte % letters.length]); }
+    const input = document.getElementById(button.dataset.generate);
+    input.type = 'text';
+    input.value = drawn.join('').replace(/(.{4})(?=.)/g, '$1-');
+    input.select();
   });
 }
 
 document.querySelectorAll('[data-stream]').forEach(follow);
 document.querySelectorAll('[data-live]').forEach(live);
+document.querySelectorAll('details.asks').forEach(ask);
 document.querySelectorAll('form[data-to]').forEach(upload);
-document.querySelectorAll('[data-place]').forEach((span) => { const [left, width] = span.dataset.place.split(' '); span.style.left = `${left}%`; span.style.width = `${width}%`; });
+document.querySelectorAll('[data-more]').forEach(more);
+document.querySelectorAll('[data-generate]').forEach(generate);
+document.querySelectorAll('[data-place]').forEach((span) => { const [left, width] = span.dataset.place.split(' '); span.style.left = `${left}%`; if (width) span.style.width = `${width}%`; });
+document.querySelectorAll('[data-sure]').forEach((form) => form.addEventListener('submit', (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); }));
+document.querySelectorAll('[data-print]').forEach((button) => { button.hidden = false; button.addEventListener('click', () => print()); });
 document.querySelector('[data-back]')?.addEventListener('click', (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } });
+// What was just done is said once.
+if (document.querySelector('.flash')) document.cookie = 'done=; Path=/; Max-Age=0; SameSite=Strict';

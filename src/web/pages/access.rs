@@ -7,13 +7,14 @@ use crate::model::access::{AccessMode, AccessRequest, Decision};
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
+use crate::web::pages::form::Form;
 use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Form};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -30,6 +31,11 @@ impl InboxPage {
     fn state(&self, r: &AccessRequest) -> String {
         let over = r.state == crate::model::access::RequestState::Approved && r.until <= self.now;
         if over { self.page.t("request-expired") } else { self.page.word("request", r.state.as_str()) }
+    }
+
+    /// How many hours were asked for.
+    fn hours(&self, r: &AccessRequest) -> i64 {
+        (r.until - r.from).num_hours()
     }
 }
 
@@ -58,13 +64,13 @@ pub async fn request(
     Path(id): Path<String>,
     Form(form): Form<RequestForm>,
 ) -> Response {
-    let done: Result<(), No> = async {
+    let result: Result<(), No> = async {
         let session = api::id("session", &id, SessionId::new)?;
         let request = NewRequest { session, purpose: form.purpose, mode: form.mode, hours: form.hours };
         web.desks.request_access(&who.person, request).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
+    after(&web, who, &headers, &format!("/sessions/{id}"), "requested", result).await
 }
 
 /// A decision, as a form gives it.
@@ -83,12 +89,12 @@ pub async fn decide(
     Form(form): Form<DecisionForm>,
 ) -> Response {
     let reason = form.reason.unwrap_or_default();
-    let decision = match form.decision.as_str() {
-        "approve" => Decision::Approve,
-        "revoke" => Decision::Revoke { reason },
-        _ => Decision::Reject { reason },
+    let (decision, word) = match form.decision.as_str() {
+        "approve" => (Decision::Approve, "approved"),
+        "revoke" => (Decision::Revoke { reason }, "revoked"),
+        _ => (Decision::Reject { reason }, "rejected"),
     };
-    let done: Result<(), No> = async {
+    let result: Result<(), No> = async {
         let id = api::id("request", &id, RequestId::new)?;
         if !who.person.may(Act::DecideAccess) {
             return Err(Refusal::NotYourRole.into());
@@ -96,5 +102,5 @@ pub async fn decide(
         web.desks.decide_access(&who.person, &id, decision).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, "/access", done).await
+    after(&web, who, &headers, "/access", word, result).await
 }

@@ -1,9 +1,11 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod form;
 pub mod log;
 pub mod people;
 pub mod rooms;
+pub mod running;
 pub mod sessions;
 
 use crate::desks::No;
@@ -11,7 +13,7 @@ use crate::desks::accounts::SignedIn;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;
-use crate::web::i18n::Lang;
+use crate::web::i18n::{self, Lang};
 use crate::web::{Web, error};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -33,6 +35,8 @@ pub struct Page {
     pub path: String,
     /// Requests that wait for this person's decision.
     pub waiting: usize,
+    /// What was just done, by its word: said once.
+    pub done: Option<String>,
 }
 
 impl Page {
@@ -40,12 +44,13 @@ impl Page {
     pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
         let waiting =
             if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
-        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting }
+        let done = said(headers);
+        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting, done }
     }
 
     /// A page for nobody in particular.
     pub fn plain(web: &Web, lang: Lang) -> Self {
-        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0 }
+        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0, done: None }
     }
 
     /// A text.
@@ -105,17 +110,45 @@ fn html_with(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// After a form: to the page that shows what came of it.
-pub fn see(path: &str) -> Response {
-    Redirect::to(path).into_response()
+/// What a page can say of the form before it (`done-…`). The word travels in a cookie of ten seconds, which the script ends once
+/// it was shown; what else a cookie may hold is not said.
+const DONE: &[&str] = &[
+    "started",
+    "resumed",
+    "interrupted",
+    "ended",
+    "linked",
+    "requested",
+    "approved",
+    "rejected",
+    "revoked",
+    "account-made",
+    "account-ended",
+    "marked",
+    "password",
+];
+
+/// The word of the form before, if there is one.
+fn said(headers: &HeaderMap) -> Option<String> {
+    i18n::cookie(headers, "done").filter(|w| DONE.contains(w)).map(Into::into)
 }
 
-/// After a form: the page that shows what came of it, or why nothing did.
-pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, done: Result<(), No>) -> Response {
-    match done {
-        Ok(()) => see(to),
+/// To a page, with a word of what was done.
+pub fn done(path: &str, word: &str) -> Response {
+    ([(header::SET_COOKIE, format!("done={word}; Path=/; Max-Age=10; SameSite=Strict"))], Redirect::to(path)).into_response()
+}
+
+/// After a form: the page that shows what came of it with a word that says so, or why nothing did.
+pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, word: &str, result: Result<(), No>) -> Response {
+    match result {
+        Ok(()) => done(to, word),
         Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
     }
+}
+
+/// To another page.
+pub fn see(path: &str) -> Response {
+    Redirect::to(path).into_response()
 }
 
 #[derive(Template)]
@@ -150,6 +183,15 @@ pub fn no_page(page: Page, no: &No) -> Response {
 pub async fn not_found(State(web): State<Web>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
     let no = No::from(Refusal::no_such("page", uri.path()));
     if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, Lang::of(&headers), &no) }
+}
+
+/// The address is there, but not for this method.
+pub async fn wrong_method(State(web): State<Web>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
+    let no = No::from(Refusal::no_such("method", uri.path()));
+    let mut response =
+        if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, Lang::of(&headers), &no) };
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
 }
 
 #[derive(Embed)]

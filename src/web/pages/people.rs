@@ -4,15 +4,15 @@ use crate::desks::No;
 use crate::desks::accounts::{AccountRow, NewAccount, SignedIn};
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::Role;
-use crate::model::refusal::Refusal;
 use crate::web::i18n::Lang;
-use crate::web::pages::{Page, after, html, no_page, see};
+use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::{Page, after, done, html, no_page, said};
 use crate::web::{Web, api, error, guard};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Form};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -26,7 +26,8 @@ struct LoginPage {
 
 /// The sign-in page.
 pub async fn login_page(State(web): State<Web>, headers: HeaderMap) -> Response {
-    html(&LoginPage { page: Page::plain(&web, Lang::of(&headers)), username: String::new(), problem: None })
+    let page = Page { done: said(&headers), ..Page::plain(&web, Lang::of(&headers)) };
+    html(&LoginPage { page, username: String::new(), problem: None })
 }
 
 /// A sign-in.
@@ -103,7 +104,7 @@ pub async fn change_password(
     Form(form): Form<PasswordForm>,
 ) -> Response {
     match web.desks.change_password(&who.person, form.old, form.new).await {
-        Ok(()) => see("/login"),
+        Ok(()) => done("/login", "password"),
         Err(No::Refusal(refusal)) => {
             let page = Page::of(&web, &headers, who, "/me").await;
             let problem = Some(error::text(&refusal, page.lang));
@@ -121,6 +122,7 @@ pub struct AccountDraft {
     unit: String,
     certificate_no: String,
     roles: Vec<String>,
+    leads: Vec<String>,
 }
 
 #[derive(Template)]
@@ -134,6 +136,11 @@ struct AccountsPage {
 }
 
 impl AccountsPage {
+    /// One's own account is ended by another administrator.
+    fn is_self(&self, row: &AccountRow) -> bool {
+        self.page.person().is_some_and(|p| p.id == row.person.id)
+    }
+
     fn unit_name(&self, row: &AccountRow) -> String {
         let unit = row.person.unit.as_ref().map(UnitId::as_str);
         self.units.iter().find(|(id, _)| Some(id.as_str()) == unit).map(|(_, name)| name.clone()).unwrap_or_default()
@@ -160,20 +167,28 @@ pub async fn make_account(
     headers: HeaderMap,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let one = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default();
-    let roles: Vec<String> = fields.iter().filter(|(n, _)| n == "role").map(|(_, v)| v.clone()).collect();
-    let draft =
-        AccountDraft { username: one("username"), name: one("name"), unit: one("unit"), certificate_no: one("certificate_no"), roles };
+    let line = |name| one(&fields, name).unwrap_or_default();
+    let many = |name| all(&fields, name).map(str::to_owned).collect::<Vec<_>>();
+    let draft = AccountDraft {
+        username: line("username"),
+        name: line("name"),
+        unit: line("unit"),
+        certificate_no: line("certificate_no"),
+        roles: many("role"),
+        leads: many("lead"),
+    };
+    // As it was typed: a space at its end belongs to it.
+    let password = all(&fields, "password").next().unwrap_or_default();
     let account = NewAccount {
         username: draft.username.clone(),
         name: draft.name.clone(),
         roles: draft.roles.iter().filter_map(|r| Role::from_word(r)).collect(),
         unit: UnitId::new(&draft.unit).ok(),
         certificate_no: Some(draft.certificate_no.clone()),
-        leads: vec![],
+        leads: draft.leads.iter().filter_map(|u| UnitId::new(u).ok()).collect(),
     };
-    match web.desks.make_account(&who.person, account, one("password").into()).await {
-        Ok(_) => see("/accounts"),
+    match web.desks.make_account(&who.person, account, password.into()).await {
+        Ok(_) => done("/accounts", "account-made"),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
             accounts_page(web, who, headers, draft, Some(problem)).await
@@ -191,7 +206,7 @@ pub async fn end_account(
 ) -> Response {
     let ended = match api::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.end_account(&who.person, &id).await,
-        Err(refusal) => Err(Refusal::into(refusal)),
+        Err(refusal) => Err(refusal.into()),
     };
-    after(&web, who, &headers, "/accounts", ended).await
+    after(&web, who, &headers, "/accounts", "account-ended", ended).await
 }

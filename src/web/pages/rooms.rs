@@ -1,22 +1,23 @@
-//! The live page, starting a session, and running it.
+//! The rooms as they are, and starting a session.
 
 use crate::desks::No;
 use crate::desks::accounts::SignedIn;
-use crate::model::ids::{RoomId, SessionId};
+use crate::model::ids::RoomId;
 use crate::model::people::Act;
-use crate::model::session::{Facts, InterruptionCause, MarkKind, Officer, SessionKind};
-use crate::model::status::Status;
-use crate::web::i18n::Lang;
-use crate::web::pages::{Page, after, html, no_page, see};
+use crate::model::refusal::Refusal;
+use crate::model::session::{Facts, Officer, SessionKind};
+use crate::model::status::{Lamp, Status, VolumeStatus};
+use crate::model::words::BadField;
+use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::{Page, done, html, no_page, see};
 use crate::web::{Web, api, error};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::{Extension, Form};
 use futures::Stream;
-use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -42,18 +43,22 @@ impl RoomsPage {
 }
 
 impl RoomsNow<'_> {
-    fn percent(&self, free: &u64, total: &u64) -> u64 {
-        if *total == 0 { 0 } else { (total - free) * 100 / total }
+    fn used_percent(&self, volume: &VolumeStatus) -> u64 {
+        ((volume.total - volume.free.min(volume.total)) * 100).checked_div(volume.total).unwrap_or(100)
     }
     fn megabits(&self, bps: &u64) -> String {
         format!("{:.1} Mbit/s", *bps as f64 / 1e6)
     }
-    fn seconds(&self, ms: &Option<u64>) -> String {
-        ms.map_or_else(|| "—".into(), |ms| format!("{:.1} s", ms as f64 / 1000.0))
+    fn ago(&self, ms: &Option<u64>) -> String {
+        ms.map_or_else(|| "—".into(), |ms| self.page.with("ago", "seconds", format!("{:.1}", ms as f64 / 1000.0)))
+    }
+    /// Late: the newest durable byte of an open session is older than the promise allows.
+    fn late(&self, lamp: &Lamp, ms: &Option<u64>) -> bool {
+        matches!(lamp, Lamp::Partly | Lamp::NotRecording) && ms.is_none_or(|ms| ms > crate::model::status::DURABLE_MS_MAX)
     }
 }
 
-/// Where a person begins: the rooms, or, for who sees no status, the sessions or their account.
+/// Where a person begins: the rooms, or, for who sees no status, what they asked for.
 pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     if !who.person.may(Act::SeeStatus) {
         return see("/access");
@@ -91,7 +96,11 @@ struct StartPage {
     room_name: String,
     kind: SessionKind,
     facts: Facts,
-    problems: Vec<String>,
+    officer_rows: usize,
+    /// What is wrong with a field, shown beside it.
+    fields: Vec<BadField>,
+    /// What else is wrong, shown above.
+    problem: Option<String>,
 }
 
 impl StartPage {
@@ -101,6 +110,22 @@ impl StartPage {
 
     fn officer(&self, at: &usize) -> (String, String) {
         self.facts.officers.get(*at).map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default())).unwrap_or_default()
+    }
+
+    /// The single lines of the form: name, text, what was typed.
+    fn lines(&self) -> [(&'static str, &'static str, String); 4] {
+        let f = &self.facts;
+        let typed = |text: &Option<String>| text.clone().unwrap_or_default();
+        [
+            ("case_no", "field-case-no", typed(&f.case_no)),
+            ("record_no", "field-record-no", typed(&f.record_no)),
+            ("party", "field-party", typed(&f.party)),
+            ("cause", "field-cause", typed(&f.cause)),
+        ]
+    }
+
+    fn wrong(&self, field: &str) -> Option<String> {
+        self.fields.iter().find(|f| f.field == field).map(|f| error::problem_text(f, self.page.lang))
     }
 }
 
@@ -113,7 +138,7 @@ pub async fn start_page(
 ) -> Response {
     let me = Officer { name: who.person.name.clone(), certificate_no: who.person.certificate_no.clone() };
     let facts = Facts { officers: vec![me], ..Facts::default() };
-    start_form(web, who, &headers, room, SessionKind::Interview, facts, vec![]).await
+    start_form(web, who, &headers, room, SessionKind::Interview, facts, None).await
 }
 
 async fn start_form(
@@ -123,24 +148,32 @@ async fn start_form(
     room: String,
     kind: SessionKind,
     facts: Facts,
-    problems: Vec<String>,
+    refusal: Option<Refusal>,
 ) -> Response {
     let page = Page::of(&web, headers, who, &format!("/rooms/{room}/start")).await;
-    match web.desks.rooms().into_iter().find(|(id, _)| *id == room) {
-        Some((room, room_name)) => html(&StartPage { page, room, room_name, kind, facts, problems }),
-        None => no_page(page, &crate::model::refusal::Refusal::no_such("room", &room).into()),
-    }
+    let Some((room, room_name)) = web.desks.rooms().into_iter().find(|(id, _)| *id == room) else {
+        return no_page(page, &Refusal::no_such("room", &room).into());
+    };
+    let problem = refusal.as_ref().map(|r| error::text(r, page.lang));
+    let fields = if let Some(Refusal::BadFields { fields }) = refusal { fields } else { vec![] };
+    let officer_rows = facts.officers.len().max(2);
+    html(&StartPage { page, room, room_name, kind, facts, officer_rows, fields, problem })
 }
 
 /// Facts from a form: officers are repeated fields.
 pub fn facts(fields: &[(String, String)]) -> Facts {
-    let all = |name: &str| fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
-    let one = |name: &str| all(name).into_iter().next().filter(|v| !v.trim().is_empty());
-    let officers = all("officer")
-        .into_iter()
-        .zip(all("certificate_no"))
-        .map(|(name, no)| Officer { name, certificate_no: Some(no).filter(|n| !n.trim().is_empty()) });
-    Facts { case_no: one("case_no"), record_no: one("record_no"), party: one("party"), cause: one("cause"), officers: officers.collect() }
+    let given = |text: &str| Some(text.to_owned()).filter(|t| !t.trim().is_empty());
+    let officers = all(fields, "officer")
+        .zip(all(fields, "certificate_no"))
+        .map(|(name, no)| Officer { name: name.into(), certificate_no: given(no) });
+    let officers = officers.filter(|o| !o.name.trim().is_empty() || o.certificate_no.is_some()).collect();
+    Facts {
+        case_no: one(fields, "case_no"),
+        record_no: one(fields, "record_no"),
+        party: one(fields, "party"),
+        cause: one(fields, "cause"),
+        officers,
+    }
 }
 
 /// Starts a session, or shows the form again with what was typed.
@@ -152,85 +185,53 @@ pub async fn start(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let given = facts(&fields);
-    let kind = fields.iter().find(|(n, _)| n == "kind").and_then(|(_, v)| SessionKind::from_word(v)).unwrap_or(SessionKind::Interview);
-    let started = match api::id("room", &room, RoomId::new) {
-        Ok(id) => web.desks.start(&who.person, &id, kind, given.clone()).await,
+    let kind = one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
+    let begin = async |facts: Facts| match api::id("room", &room, RoomId::new) {
+        Ok(id) => web.desks.start(&who.person, &id, kind, facts).await,
         Err(refusal) => Err(refusal.into()),
     };
+    let mut started = begin(given.clone()).await;
+    // Nothing that was typed may keep a recording from starting: the second button leaves out what is not right (promise 1).
+    if let (Err(No::Refusal(Refusal::BadFields { fields: bad })), Some(_)) = (&started, one(&fields, "anyway")) {
+        let without = without(given.clone(), bad);
+        started = begin(without).await;
+    }
     match started {
-        Ok((session, _)) => see(&format!("/sessions/{}", session.id)),
-        Err(No::Refusal(refusal)) => {
-            let problems = vec![error::text(&refusal, Lang::of(&headers))];
-            start_form(web, who, &headers, room, kind, given, problems).await
-        }
+        Ok((session, _)) => done(&format!("/sessions/{}", session.id), "started"),
+        Err(No::Refusal(refusal)) => start_form(web, who, &headers, room, kind, given, Some(refusal)).await,
         Err(no) => no_page(Page::of(&web, &headers, who, "/").await, &no),
     }
 }
 
-fn session_id(text: &str) -> Result<SessionId, No> {
-    Ok(api::id("session", text, SessionId::new)?)
+/// What was typed, without what is not right.
+fn without(mut facts: Facts, bad: &[BadField]) -> Facts {
+    for field in bad {
+        match field.field.as_str() {
+            "case_no" => facts.case_no = None,
+            "record_no" => facts.record_no = None,
+            "party" => facts.party = None,
+            "cause" => facts.cause = None,
+            _ => facts.officers.clear(),
+        }
+    }
+    facts
 }
 
-/// A mark, as a form gives it.
-#[derive(Deserialize)]
-pub struct MarkForm {
-    kind: MarkKind,
-    text: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Sets a mark.
-pub async fn mark(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(form): Form<MarkForm>,
-) -> Response {
-    let done = async { web.desks.mark(&who.person, &session_id(&id)?, form.kind, form.text).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
-}
+    #[test]
+    fn what_is_not_right_is_left_out_and_the_rest_stays() {
+        let typed = Facts { case_no: Some("../x".into()), party: Some("张三".into()), ..Facts::default() };
+        let left = without(typed, &[BadField::form("case_no", "no path")]);
+        assert_eq!((left.case_no, left.party.as_deref()), (None, Some("张三")));
+    }
 
-/// A pause, as a form gives it.
-#[derive(Deserialize)]
-pub struct InterruptForm {
-    cause: InterruptionCause,
-    reason: Option<String>,
-}
-
-/// Pauses.
-pub async fn interrupt(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(form): Form<InterruptForm>,
-) -> Response {
-    let done = async { web.desks.interrupt(&who.person, &session_id(&id)?, form.cause, form.reason).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
-}
-
-/// Goes on.
-pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let done = async { web.desks.resume(&who.person, &session_id(&id)?).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
-}
-
-/// An end, as a form gives it.
-#[derive(Deserialize)]
-pub struct EndForm {
-    mistaken: Option<String>,
-    mistake: Option<String>,
-}
-
-/// Ends and seals.
-pub async fn end(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(form): Form<EndForm>,
-) -> Response {
-    let mistake = form.mistaken.map(|_| form.mistake.filter(|m| !m.trim().is_empty()).unwrap_or_else(|| "误操作".into()));
-    let done = async { web.desks.end(&who.person, &session_id(&id)?, mistake).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
+    #[test]
+    fn a_form_that_is_empty_is_a_session_without_facts() {
+        let fields =
+            [("kind", "interview"), ("case_no", " "), ("officer", ""), ("certificate_no", "")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(facts(&fields), Facts::default());
+    }
 }

@@ -1,4 +1,4 @@
-//! The list of sessions and a session's page: running, for who conducts it; afterwards, for who may know of it.
+//! The list of sessions, and a session's page for who may know of it: what it is, its time line, its footage under a grant.
 
 use crate::desks::No;
 use crate::desks::accounts::SignedIn;
@@ -7,18 +7,17 @@ use crate::model::digest;
 use crate::model::gap::Gap;
 use crate::model::ids::{CameraId, SessionId};
 use crate::model::people::Act;
-use crate::model::session::{MarkKind, Segment};
+use crate::model::session::{Interruption, Link, Segment};
+use crate::web::pages::form::{Form, one};
+use crate::web::pages::running::RunningPage;
 use crate::web::pages::{Page, after, html, no_page, rooms};
 use crate::web::{Web, api};
 use askama::Template;
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::{Extension, Form};
-use futures::Stream;
-use std::convert::Infallible;
-use std::time::Duration;
 
 #[derive(Template)]
 #[template(path = "sessions.html", config = "src/web/askama.toml")]
@@ -38,10 +37,9 @@ impl ListPage {
         row.length_ms.map_or_else(|| "—".into(), |ms| self.page.length(ms))
     }
 
-    /// The same search on another page.
-    fn address(&self, page: u32) -> String {
+    fn fields(&self) -> [(&'static str, &Option<String>); 8] {
         let s = &self.search;
-        let fields = [
+        [
             ("unit", &s.unit),
             ("device_no", &s.device_no),
             ("officer", &s.officer),
@@ -50,9 +48,17 @@ impl ListPage {
             ("party", &s.party),
             ("cause", &s.cause),
             ("text", &s.text),
-        ];
+        ]
+    }
+
+    fn narrowed(&self) -> bool {
+        self.fields().iter().any(|(_, v)| v.as_ref().is_some_and(|v| !v.trim().is_empty()))
+    }
+
+    /// The same search on another page.
+    fn address(&self, page: u32) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in fields {
+        for (name, value) in self.fields() {
             if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
                 query.append_pair(name, value);
             }
@@ -66,53 +72,14 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
-    Query(search): Query<Search>,
+    query: Result<Query<Search>, QueryRejection>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/sessions").await;
+    // An address that was typed by hand and cannot be read is a search for everything.
+    let search = query.map(|Query(s)| s).unwrap_or_default();
     match web.desks.sessions(&who.person, &search).await {
         Ok(found) => html(&ListPage { page, search, found, units: web.desks.units() }),
         Err(no) => no_page(page, &no),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "session_running.html", config = "src/web/askama.toml")]
-struct RunningPage {
-    page: Page,
-    view: SessionView,
-}
-
-#[derive(Template)]
-#[template(path = "session_now.html", config = "src/web/askama.toml")]
-struct SessionNow<'a> {
-    page: &'a Page,
-    view: &'a SessionView,
-    lamp: &'static str,
-}
-
-/// Marks that a button sets, with their keys.
-const BUTTONS: &[(MarkKind, &str)] = &[
-    (MarkKind::NoticeGiven, "N"),
-    (MarkKind::CertificateShown, "C"),
-    (MarkKind::RightStatement, "1"),
-    (MarkKind::RightDefence, "2"),
-    (MarkKind::RightRecusal, "3"),
-    (MarkKind::RightHearing, "4"),
-    (MarkKind::Questioning, "Q"),
-    (MarkKind::Break, "B"),
-    (MarkKind::DocumentShown, "D"),
-    (MarkKind::ReadingBack, "R"),
-    (MarkKind::Signing, "S"),
-    (MarkKind::SignatureRefusal, "X"),
-    (MarkKind::Note, "T"),
-];
-
-impl RunningPage {
-    fn buttons(&self) -> &'static [(MarkKind, &'static str)] {
-        BUTTONS
-    }
-    fn interrupted(&self) -> bool {
-        self.view.session.state == crate::model::session::State::Interrupted
     }
 }
 
@@ -121,6 +88,25 @@ impl RunningPage {
 struct SessionPageView {
     page: Page,
     view: SessionView,
+    officer_rows: usize,
+}
+
+/// Steps of the time line's axis, ms.
+const STEPS_MS: &[u64] = &[5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000];
+
+/// A stretch of a time line in percent: `left width`, for the script that places it (the policy forbids styles in the page).
+fn place(all_ms: u64, from_ms: u64, to_ms: u64) -> String {
+    let all = all_ms.max(1) as f64;
+    let left = from_ms as f64 * 100.0 / all;
+    let width = (to_ms.saturating_sub(from_ms) as f64 * 100.0 / all).clamp(0.15, 100.0);
+    format!("{left:.3} {width:.3}")
+}
+
+/// At most eleven moments of an axis.
+fn ticks(all_ms: u64) -> Vec<u64> {
+    let step = STEPS_MS.iter().copied().find(|step| all_ms / step <= 10).unwrap_or(all_ms.max(1));
+    // One that stands at the very end has no room for its words.
+    (0..=all_ms / step).map(|n| n * step).filter(|at| *at == 0 || at * 100 < all_ms * 96).collect()
 }
 
 impl SessionPageView {
@@ -128,12 +114,12 @@ impl SessionPageView {
         self.view.session.seal.as_ref().map(|s| digest::short(&s.code)).unwrap_or_default()
     }
 
-    /// Left edge and width of a stretch on the time line, in percent.
     fn place(&self, from_ms: u64, to_ms: u64) -> String {
-        let all = self.view.length_ms.max(1) as f64;
-        let left = from_ms as f64 * 100.0 / all;
-        let width = (to_ms.saturating_sub(from_ms) as f64 * 100.0 / all).clamp(0.15, 100.0);
-        format!("{left:.3} {width:.3}")
+        place(self.view.length_ms, from_ms, to_ms)
+    }
+
+    fn ticks(&self) -> Vec<u64> {
+        ticks(self.view.length_ms)
     }
 
     fn segment_place(&self, segment: &Segment) -> String {
@@ -145,72 +131,72 @@ impl SessionPageView {
         self.place(gap.from_ms, gap.to_ms)
     }
 
+    fn gap_length(&self, gap: &Gap) -> u64 {
+        gap.to_ms.saturating_sub(gap.from_ms)
+    }
+
+    fn pause_end(&self, pause: &Interruption) -> u64 {
+        pause.to_ms.unwrap_or(self.view.length_ms)
+    }
+
     fn camera_name(&self, camera: &CameraId) -> String {
         self.view.session.devices.iter().find(|d| d.camera == *camera).map_or_else(|| camera.to_string(), |d| d.name.clone())
     }
 
-    fn gap_length(&self, gap: &Gap) -> u64 {
-        gap.to_ms - gap.from_ms
+    fn officers(&self, link: &Link) -> String {
+        link.facts.officers.iter().map(|o| o.name.as_str()).collect::<Vec<_>>().join("、")
+    }
+
+    fn officer(&self, at: &usize) -> (String, String) {
+        self.view
+            .session
+            .facts()
+            .officers
+            .get(*at)
+            .map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default()))
+            .unwrap_or_default()
     }
 
     fn may_request(&self) -> bool {
         self.page.who.as_ref().is_some_and(|w| w.person.may(Act::RequestAccess)) && self.view.session.seal.is_some()
     }
 
+    /// In the order of cameras and files.
     fn sorted_segments(&self) -> Vec<Segment> {
         let mut all = self.view.session.segments.clone();
         all.sort_by(|a, b| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
         all
     }
 
-    /// Gaps and marks for the player, as JSON in a data attribute.
+    /// Gaps for the player, as JSON in a data attribute.
     fn for_player(&self) -> String {
-        let s = &self.view.session;
-        let gaps: Vec<_> = s.gaps.iter().map(|g| serde_json::json!({ "camera": g.camera, "from": g.from_ms, "to": g.to_ms, "cause": self.page.word("cause", g.cause.as_str()) })).collect();
+        let cause = |g: &Gap| match &g.detail {
+            Some(detail) => format!("{} · {detail}", self.page.word("cause", g.cause.as_str())),
+            None => self.page.word("cause", g.cause.as_str()),
+        };
+        let gaps: Vec<_> = self
+            .view
+            .session
+            .gaps
+            .iter()
+            .map(|g| serde_json::json!({ "camera": g.camera, "from": g.from_ms, "to": g.to_ms, "cause": cause(g) }))
+            .collect();
         serde_json::json!({ "gaps": gaps }).to_string()
     }
 }
 
-/// A session's page.
+/// A session's page: running, for who conducts it; else its record.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}")).await;
     let found = async { web.desks.session(&who.person, &api::id("session", &id, SessionId::new)?).await }.await;
     match found {
-        Ok(view) if view.conducts => html(&RunningPage { page, view }),
-        Ok(view) => html(&SessionPageView { page, view }),
+        Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view)),
+        Ok(view) => {
+            let officer_rows = (view.session.facts().officers.len() + 1).max(2);
+            html(&SessionPageView { page, view, officer_rows })
+        }
         Err(no) => no_page(page, &no),
     }
-}
-
-/// A running session as it is, each second, as a piece of its page; the end of the session ends the stream.
-pub async fn events(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let page = Page::of(&web, &headers, who.clone(), "/").await;
-    let pushes = futures::stream::unfold((web, who, page, id, false), |(web, who, page, id, over)| async move {
-        if over {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let session = SessionId::new(&id).ok()?;
-        let person = web.desks.fresh(&who.person).await.ok()?;
-        let view = web.desks.session(&person, &session).await.ok()?;
-        if !view.conducts {
-            return Some((Ok(Event::default().event("over").data("over")), (web, who, page, id, true)));
-        }
-        let text = now(&web, &who, &page, &view);
-        Some((Ok(Event::default().event("now").data(text)), (web, who, page, id, false)))
-    });
-    Sse::new(pushes).keep_alive(KeepAlive::default())
-}
-
-fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) -> String {
-    let room = web.desks.status(&who.person).ok().and_then(|s| s.rooms.into_iter().find(|r| r.id == view.session.room));
-    let lamp = room.map_or("not_recording", |r| r.lamp.as_str());
-    SessionNow { page, view, lamp }.render().unwrap_or_default()
 }
 
 /// Links a session anew.
@@ -221,11 +207,29 @@ pub async fn link(
     Path(id): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let reason = fields.iter().find(|(n, _)| n == "reason").map(|(_, v)| v.clone()).unwrap_or_default();
-    let done = async {
+    let reason = one(&fields, "reason").unwrap_or_default();
+    let linked: Result<(), No> = async {
         let id: SessionId = api::id("session", &id, SessionId::new)?;
         web.desks.link(&who.person, &id, rooms::facts(&fields), reason).await.map(drop)
-    };
-    let done: Result<(), No> = done.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), done).await
+    }
+    .await;
+    after(&web, who, &headers, &format!("/sessions/{id}"), "linked", linked).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_of_any_length_has_a_few_moments() {
+        for ms in [0, 1, 4_000, 96_000, 3_600_000, 8 * 3_600_000, 900 * 3_600_000] {
+            assert!((1..=11).contains(&ticks(ms).len()), "{ms}: {:?}", ticks(ms));
+        }
+        assert_eq!(ticks(96_000)[..3], [0, 10_000, 20_000]);
+    }
+
+    #[test]
+    fn a_gap_of_a_moment_in_eight_hours_can_still_be_seen() {
+        assert_eq!(place(8 * 3_600_000, 14_400_000, 14_400_700), "50.000 0.150");
+    }
 }
