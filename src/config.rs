@@ -42,6 +42,9 @@ fn rules() -> String {
 #[serde(deny_unknown_fields)]
 struct Storage {
     data: PathBuf,
+    mirror: Option<PathBuf>,
+    #[serde(default)]
+    own_volume: bool,
     #[serde(default = "reserve_gb")]
     reserve_gb: u64,
 }
@@ -56,11 +59,12 @@ struct Recording {
     segment_s: u64,
     preroll_s: u32,
     stall_s: u32,
+    waiting_mb: u64,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { segment_s: 60, preroll_s: 10, stall_s: 5 }
+        Self { segment_s: 60, preroll_s: 10, stall_s: 5, waiting_mb: 64 }
     }
 }
 
@@ -219,6 +223,12 @@ impl Config {
         let mut c = Checks::default();
         c.that(!self.bureau.trim().is_empty(), "bureau", || "is empty; write the bureau's name".into());
         c.that(self.storage.data.is_absolute(), "storage.data", || "is relative; write a path that begins with /".into());
+        if let Some(mirror) = &self.storage.mirror {
+            c.that(mirror.is_absolute(), "storage.mirror", || "is relative; write a path that begins with /".into());
+            let apart = !mirror.starts_with(&self.storage.data) && !self.storage.data.starts_with(mirror);
+            c.that(apart, "storage.mirror", || "lies inside storage.data or around it; give it a volume of its own".into());
+        }
+        c.within("recording.waiting_mb", self.recording.waiting_mb as i64, 1, 4096);
         c.within("recording.segment_s", self.recording.segment_s as i64, 10, 600);
         c.within("recording.preroll_s", i64::from(self.recording.preroll_s), 0, 60);
         c.within("recording.stall_s", i64::from(self.recording.stall_s), 2, 60);
@@ -247,6 +257,9 @@ impl Config {
             tls,
             recorder: recorder::Settings {
                 footage: data.join("footage"),
+                mirror: self.storage.mirror.map(|m| m.join("footage")),
+                own_volume: self.storage.own_volume,
+                waiting_bytes_max: self.recording.waiting_mb * 1_000_000,
                 segment: Duration::from_secs(self.recording.segment_s),
                 rules: self.rules,
                 rooms,

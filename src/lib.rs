@@ -70,7 +70,6 @@ pub mod capture;
 pub mod custody;
 #[cfg(feature = "recorder")]
 pub mod catalog;
-#[cfg(feature = "recorder")]
 pub mod footage;
 pub mod machine;
 pub mod model;

@@ -44,7 +44,7 @@ pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn 
     let mut by_rtspsrc = settings.front == Front::Rtspsrc || settings.url.scheme() == "rtsps";
     loop {
         let began = clock.now();
-        let mut feed = Feed::new(hub.clone(), clock.clone());
+        let mut feed = Feed::new(hub.clone(), &*clock);
         let ended = tokio::select! {
             ended = async {
                 if by_rtspsrc { rtspsrc_front::run(&settings, &mut feed, &hub, &clock).await } else { retina_front::run(&settings, &mut feed, &hub, &clock).await }

@@ -2,7 +2,7 @@
 //! format changes, and goes on without sound when sound stays away.
 
 use crate::capture::hub::Hub;
-use crate::capture::mux::Mux;
+use crate::capture::mux::{CHUNK, Mux};
 use crate::capture::timeline::{Placed, Timeline};
 use crate::machine::clock::Clock;
 use crate::model::time::Moment;
@@ -13,10 +13,16 @@ use std::time::Duration;
 
 /// The largest access unit that is taken: a 4K key frame has some 2 MB.
 const UNIT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Sound that is announced and does not come for this long is gone on without, ms.
-const SOUND_AWAY_MS: u64 = 3_000;
-/// G.711 comes in 20 ms packets; each push wakes a thread, so they are gathered to this length.
-const GATHER: Duration = Duration::from_millis(200);
+/// How long the first pictures wait for sound that is announced, ms; then they go on without it.
+const SOUND_WAIT_MS: u64 = 1_000;
+/// Sound that stays away longer than this behind the pictures is a hole in the sound, and holds them no longer.
+const SOUND_LATE: Duration = Duration::from_millis(700);
+/// G.711 comes in 20 ms packets; each push wakes a thread, so they are gathered to the length of a chunk.
+const GATHER: Duration = CHUNK;
+
+/// Pictures that come in the order in which they are shown, and pictures that may not.
+pub(super) const IN_ORDER: &str = "h264";
+pub(super) const REORDERED: &str = "h264-reordered";
 
 /// A stream's format: which piece of `pipelines/` takes it, and its caps. Another format means another run of the muxer.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +56,6 @@ struct Gathered {
 
 pub(super) struct Feed {
     hub: Arc<Hub>,
-    clock: Arc<dyn Clock>,
     start: Moment,
     video: Option<Format>,
     sound: Option<Format>,
@@ -59,19 +64,27 @@ pub(super) struct Feed {
     mux: Option<Mux>,
     /// The next key frame begins a new run.
     anew: bool,
-    sound_at: Moment,
+    /// Since this connection began there was sound.
+    sound_seen: bool,
+    /// It was announced and did not come, so the run is without it.
     sound_away: bool,
+    /// It is bridged by silence now.
+    sound_late: bool,
+    /// First pictures, with their times, that wait for sound.
+    held: Vec<(Picture, i64)>,
     gathered: Option<Gathered>,
     last_picture: Moment,
+    last_pts_ns: i64,
+    /// Seen, whatever the parameter sets say.
+    out_of_order: bool,
     begun: bool,
 }
 
 impl Feed {
-    pub(super) fn new(hub: Arc<Hub>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, clock: &dyn Clock) -> Self {
         let start = clock.now();
         Self {
             hub,
-            clock,
             start,
             video: None,
             sound: None,
@@ -79,10 +92,14 @@ impl Feed {
             sounds: Timeline::default(),
             mux: None,
             anew: false,
-            sound_at: start,
+            sound_seen: false,
             sound_away: false,
+            sound_late: false,
+            held: Vec::new(),
             gathered: None,
             last_picture: start,
+            last_pts_ns: 0,
+            out_of_order: false,
             begun: false,
         }
     }
@@ -103,7 +120,10 @@ impl Feed {
     }
 
     /// The pictures' format; a new one takes effect at the next key frame.
-    pub(super) fn set_video(&mut self, format: Format) {
+    pub(super) fn set_video(&mut self, mut format: Format) {
+        if self.out_of_order && format.piece == IN_ORDER {
+            format.piece = REORDERED;
+        }
         if self.video.as_ref() != Some(&format) {
             self.anew |= self.video.is_some();
             self.video = Some(format);
@@ -134,20 +154,37 @@ impl Feed {
             }
             Placed::AfterHole(_) => self.end_run().await,
         }
-        self.look_for_sound(picture.at);
         if picture.key && self.anew {
             self.end_run().await;
         }
         let pts_ns = placed.pts_ns();
+        if self.mux.is_some() && pts_ns < self.last_pts_ns && self.video.as_ref().is_some_and(|v| v.piece == IN_ORDER) {
+            self.hub.note("pictures come out of order, though the camera's parameter sets deny it".into());
+            self.out_of_order = true;
+            self.end_run().await;
+            if let Some(video) = &mut self.video {
+                video.piece = REORDERED;
+            }
+        }
+        self.last_pts_ns = pts_ns;
         if self.mux.is_none() {
-            if !picture.key {
+            if self.waits_for_sound(&picture) {
+                self.held.push((picture, pts_ns));
                 return Ok(());
             }
-            self.begin_run(pts_ns)?;
+            if !picture.key && self.held.is_empty() {
+                return Ok(());
+            }
+            self.begin_run(self.held.first().map_or(pts_ns, |(_, first)| *first))?;
+            for (held, pts_ns) in std::mem::take(&mut self.held) {
+                if let Some(mux) = &mut self.mux {
+                    mux.picture(held.data, pts_ns, held.key, held.at, held.camera_utc)?;
+                }
+            }
         }
-        let Some(mux) = &self.mux else { return Ok(()) };
-        mux.picture(picture.data, pts_ns, picture.key, picture.at, picture.camera_utc)?;
-        mux.problem().map_or(Ok(()), Err)
+        self.bridge_silence(pts_ns)?;
+        let Some(mux) = &mut self.mux else { return Ok(()) };
+        mux.picture(picture.data, pts_ns, picture.key, picture.at, picture.camera_utc)
     }
 
     /// Sound came.
@@ -155,10 +192,13 @@ impl Feed {
         if sound.data.len() > UNIT_BYTES_MAX {
             return Ok(());
         }
-        self.sound_at = sound.at;
+        self.sound_seen = true;
         if std::mem::take(&mut self.sound_away) {
-            self.hub.note("sound is back".into());
+            self.hub.note("there is sound now".into());
             self.anew = true;
+        }
+        if std::mem::take(&mut self.sound_late) {
+            self.hub.note("sound is back".into());
         }
         let pts_ns = self.sounds.place(sound.media_ns, self.since_start(sound.at)).pts_ns();
         let Some(bytes_s) = self.sound.as_ref().and_then(|f| f.gathers) else { return self.push_sound(sound.data, pts_ns, None) };
@@ -178,18 +218,42 @@ impl Feed {
         Ok(())
     }
 
-    fn push_sound(&self, data: Vec<u8>, pts_ns: i64, length: Option<Duration>) -> Result<(), String> {
-        self.mux.as_ref().map_or(Ok(()), |mux| mux.sound(data, pts_ns, length))
+    fn push_sound(&mut self, data: Vec<u8>, pts_ns: i64, length: Option<Duration>) -> Result<(), String> {
+        self.mux.as_mut().map_or(Ok(()), |mux| mux.sound(data, pts_ns, length))
+    }
+
+    /// Whether a first picture waits for sound that is announced, so that it is there from the beginning.
+    fn waits_for_sound(&mut self, picture: &Picture) -> bool {
+        if self.sound.is_none() || self.sound_seen || self.sound_away || (self.held.is_empty() && !picture.key) {
+            return false;
+        }
+        let since = self.held.first().map_or(picture.at, |(first, _)| first.at);
+        self.sound_away = picture.at.mono_ms > since.mono_ms + SOUND_WAIT_MS;
+        if self.sound_away {
+            self.hub.note("sound is announced and does not come; pictures go on without it".into());
+        }
+        !self.sound_away
     }
 
     /// A muxer that waits for sound would hold the pictures back.
-    fn look_for_sound(&mut self, now: Moment) {
-        let waits = self.mux.as_ref().is_some_and(Mux::has_sound);
-        if waits && now.mono_ms > self.sound_at.mono_ms + SOUND_AWAY_MS {
-            self.hub.note("sound stays away; pictures go on without it".into());
-            self.sound_away = true;
-            self.anew = true;
+    fn bridge_silence(&mut self, pts_ns: i64) -> Result<(), String> {
+        let by = if self.sound_late { CHUNK } else { SOUND_LATE };
+        let late = |mux: &Option<Mux>| mux.as_ref().is_some_and(|m| m.lacks_sound(pts_ns, by));
+        if !late(&self.mux) {
+            return Ok(());
         }
+        if let Some(g) = self.gathered.take() {
+            self.push_sound(g.data, g.pts_ns, None)?;
+        }
+        if late(&self.mux) {
+            if !std::mem::replace(&mut self.sound_late, true) {
+                self.hub.note("sound stays away; pictures go on without it".into());
+            }
+            if let Some(mux) = &mut self.mux {
+                mux.bridge_silence(pts_ns);
+            }
+        }
+        Ok(())
     }
 
     fn begin_run(&mut self, pts_ns: i64) -> Result<(), String> {
@@ -199,8 +263,6 @@ impl Feed {
         self.mux = Some(mux);
         self.begun = true;
         self.anew = false;
-        // Sound gets its own time to appear in each run.
-        self.sound_at = self.clock.now();
         Ok(())
     }
 

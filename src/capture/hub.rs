@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 /// Fragments that a viewer may lag behind before it skips.
-const LIVE_FRAGMENTS: usize = 16;
+const LIVE_FRAGMENTS: usize = 32;
 /// Over how long bit rate and picture rate are measured, ms.
 const RATE_MS: u64 = 5_000;
 /// Most bytes in a pre-roll ring.

@@ -17,6 +17,7 @@ mod codecs;
 mod feed;
 mod hub;
 mod mux;
+mod order;
 mod pipelines;
 mod retina_front;
 mod rtspsrc_front;
@@ -29,7 +30,8 @@ use crate::model::ids::CameraId;
 use crate::model::time::Moment;
 use secrecy::SecretString;
 use std::sync::Arc;
-use tokio::sync::{broadcast, watch};
+use std::time::Duration;
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -163,6 +165,51 @@ impl CaptureHandle {
     }
 }
 
+/// How long the cameras' thread rests before it looks who has sent something: sixteen cameras out of step would wake it 400
+/// times a second, and waking costs more than reading. What comes meanwhile waits in TCP's own buffers.
+const REST: Duration = Duration::from_millis(40);
+
+/// The threads that all cameras' connections share: one wake-up serves whoever has sent something, and nothing that the
+/// console does on its own threads can hold them up.
+#[derive(Debug)]
+pub struct CaptureThread {
+    /// Rests between looks.
+    tcp: tokio::runtime::Handle,
+    /// Does not: a key frame's burst could overflow a socket's buffer.
+    udp: tokio::runtime::Handle,
+    /// The threads end when these are gone.
+    _ends: [oneshot::Sender<()>; 2],
+}
+
+impl CaptureThread {
+    /// Starts them.
+    pub fn start() -> std::io::Result<Self> {
+        let (tcp, tcp_end) = thread("cameras", REST)?;
+        let (udp, udp_end) = thread("cameras-udp", Duration::ZERO)?;
+        Ok(Self { tcp, udp, _ends: [tcp_end, udp_end] })
+    }
+
+    fn of(&self, transport: Transport) -> &tokio::runtime::Handle {
+        match transport {
+            Transport::Tcp => &self.tcp,
+            Transport::Udp => &self.udp,
+        }
+    }
+}
+
+fn thread(name: &str, rest: Duration) -> std::io::Result<(tokio::runtime::Handle, oneshot::Sender<()>)> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all();
+    if !rest.is_zero() {
+        builder.on_thread_park(move || std::thread::sleep(rest));
+    }
+    let runtime = builder.build()?;
+    let handle = runtime.handle().clone();
+    let (end, ended) = oneshot::channel::<()>();
+    std::thread::Builder::new().name(name.into()).spawn(move || drop(runtime.block_on(ended)))?;
+    Ok((handle, end))
+}
+
 /// A running capture: connects and reconnects until stopped or dropped.
 pub struct Capture {
     hub: Arc<hub::Hub>,
@@ -171,12 +218,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Starts; needs a current tokio runtime. `events` hears everything in order, and must not wait.
-    pub fn start(settings: CameraSettings, clock: Arc<dyn Clock>, events: Events) -> Result<Self, CaptureError> {
+    /// Starts. `events` hears everything in order, and must not wait.
+    pub fn start(settings: CameraSettings, thread: &CaptureThread, clock: Arc<dyn Clock>, events: Events) -> Self {
         let hub = Arc::new(hub::Hub::new(settings.preroll_s, clock.clone(), events));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(camera::run(settings, hub.clone(), clock, stopped));
-        Ok(Self { hub, stop, task })
+        let task = thread.of(settings.transport).spawn(camera::run(settings, hub.clone(), clock, stopped));
+        Self { hub, stop, task }
     }
 
     /// A handle for reading.
@@ -188,7 +235,7 @@ impl Capture {
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         // The task closes its pipeline in good order; a second is more than it needs, and nobody waits for a dead camera.
-        if tokio::time::timeout(std::time::Duration::from_secs(3), &mut self.task).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(3), &mut self.task).await.is_err() {
             self.task.abort();
         }
     }

@@ -1,7 +1,7 @@
 //! One run of the muxer: access units in, whole fragments out, from a key frame until the format changes or the stream ends.
 
 use crate::capture::codecs;
-use crate::capture::feed::Format;
+use crate::capture::feed::{Format, IN_ORDER};
 use crate::capture::hub::Hub;
 use crate::capture::{CaptureError, pipelines};
 use crate::model::fragment::{Fragment, Header};
@@ -12,48 +12,79 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Room before the first key frame for pictures that are shown earlier and come later (open GOP).
 const LEAD: Duration = Duration::from_secs(1);
-/// Pictures whose arrival is remembered until their fragment comes out: 20 s at 60 a second, more is not waited for.
-const ARRIVALS_MAX: usize = 1_200;
+/// A fragment's length: long enough to cost little, short enough for live pictures within a second.
+pub(super) const CHUNK: Duration = Duration::from_millis(200);
+/// RTP times are rounded.
+const SLACK: Duration = Duration::from_millis(1);
+/// Fragments that may be inside the muxer: it waits for sound at most three seconds.
+const INSIDE_MAX: usize = 256;
 /// How long the last fragment may take to come out.
 const END: Duration = Duration::from_secs(2);
 
+/// Pictures that come out together.
 #[derive(Clone, Copy)]
-struct Arrival {
-    pts: Duration,
+struct Chunk {
+    /// Of the first picture to be shown, and of the last.
+    first: Duration,
+    last: Duration,
+    key: bool,
+    frames: u32,
     at: Moment,
     camera_utc: Option<DateTime<Utc>>,
 }
+
+/// Times at which a stream is cut, and whether a key frame begins there.
+type Cuts = Arc<Mutex<VecDeque<(Duration, bool)>>>;
 
 /// A running muxer.
 pub(super) struct Mux {
     pipeline: gst::Pipeline,
     video: gst_app::AppSrc,
     sound: Option<gst_app::AppSrc>,
-    arrivals: Arc<Mutex<VecDeque<Arrival>>>,
+    /// What is inside, in the order in which it comes out; the last one is still being filled.
+    chunks: Arc<Mutex<VecDeque<Chunk>>>,
+    /// Where each stream is still to be cut: pictures, and sound.
+    cuts: Vec<Cuts>,
     ended: tokio::sync::oneshot::Receiver<()>,
     start_ns: i64,
+    /// Pictures that are pushed together.
+    gathered: Vec<gst::Buffer>,
+    /// Decode times are presentation times.
+    in_order: bool,
+    /// There was a picture.
+    begun: AtomicBool,
+    /// Up to where there is sound, or silence in its place.
+    sound_until: Duration,
+    /// Up to where there is silence.
+    silent_until: Duration,
 }
 
 impl Mux {
     /// Starts a run whose first picture has this presentation time.
     pub(super) fn start(video: &Format, sound: Option<&Format>, start_ns: i64, hub: Arc<Hub>) -> Result<Self, CaptureError> {
+        let in_order = video.piece == IN_ORDER;
         let pipeline = gst::Pipeline::new();
         let failed = |problem: &dyn std::fmt::Display| CaptureError::Pipeline { name: "mux", problem: problem.to_string() };
         let muxer = pipelines::piece("mux")?;
         let mux: gst::Element = pipelines::named(&muxer, "mux")?;
         pipeline.add(&muxer).map_err(|e| failed(&e))?;
         let mut sources = Vec::new();
+        let mut cuts = Vec::new();
         for format in std::iter::once(video).chain(sound) {
             let bin = pipelines::piece(format.piece)?;
             let source: gst_app::AppSrc = pipelines::named(&bin, "in")?;
             source.set_caps(Some(&format.caps));
             pipeline.add(&bin).map_err(|e| failed(&e))?;
             let outer = mux.request_pad_simple("sink_%u").ok_or_else(|| failed(&"the muxer takes no further stream"))?;
+            let of_this = Cuts::default();
+            cut_at_the_door(&outer, of_this.clone(), cuts.is_empty());
+            cuts.push(of_this);
             let ghost = gst::GhostPad::with_target(&outer).map_err(|e| failed(&e))?;
             ghost.set_active(true).map_err(|e| failed(&e))?;
             muxer.add_pad(&ghost).map_err(|e| failed(&e))?;
@@ -62,19 +93,28 @@ impl Mux {
             sources.push(source);
         }
         let sink: gst_app::AppSink = pipelines::named(&muxer, "fragments")?;
-        let arrivals = Arc::new(Mutex::new(VecDeque::new()));
+        let chunks = Arc::new(Mutex::new(VecDeque::new()));
         let (tell, ended) = tokio::sync::oneshot::channel();
-        sink.set_callbacks(outlet(hub, arrivals.clone(), tell));
+        sink.set_callbacks(outlet(hub, chunks.clone(), tell));
         // No clock: fragments come out when they are full, however late or early the camera is.
         pipeline.use_clock(None::<&gst::Clock>);
         pipeline.set_state(gst::State::Playing).map_err(|e| failed(&e))?;
         let mut sources = sources.into_iter();
         let video = sources.next().ok_or_else(|| failed(&"no pictures"))?;
-        Ok(Self { pipeline, video, sound: sources.next(), arrivals, ended, start_ns })
-    }
-
-    pub(super) fn has_sound(&self) -> bool {
-        self.sound.is_some()
+        Ok(Self {
+            pipeline,
+            video,
+            sound: sources.next(),
+            chunks,
+            cuts,
+            ended,
+            start_ns,
+            gathered: Vec::new(),
+            in_order,
+            begun: AtomicBool::new(false),
+            sound_until: LEAD,
+            silent_until: Duration::ZERO,
+        })
     }
 
     /// Running time of a presentation time; `None` before the lead.
@@ -85,7 +125,7 @@ impl Mux {
 
     /// A picture.
     pub(super) fn picture(
-        &self,
+        &mut self,
         data: Vec<u8>,
         pts_ns: i64,
         key: bool,
@@ -93,28 +133,87 @@ impl Mux {
         camera_utc: Option<DateTime<Utc>>,
     ) -> Result<(), String> {
         let Some(pts) = self.running(pts_ns) else { return Ok(()) };
-        {
-            let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-            arrivals.push_back(Arrival { pts, at, camera_utc });
-            if arrivals.len() > ARRIVALS_MAX {
-                arrivals.pop_front();
-            }
+        let cut = self.opens_chunk(pts, key, at, camera_utc)?;
+        if cut {
+            self.cuts.iter().for_each(|c| lock(c).push_back((pts, key)));
         }
         let flags = if key { gst::BufferFlags::empty() } else { gst::BufferFlags::DELTA_UNIT };
-        push(&self.video, data, pts, None, flags)
+        let mut picture = buffer(data, pts, None, flags)?;
+        if let Some(picture) = picture.get_mut().filter(|_| self.in_order) {
+            picture.set_dts(picture.pts());
+        }
+        self.gathered.push(picture);
+        // The first picture behind a cut completes the fragment before it, and is pushed together with what that still lacks.
+        if cut { self.push_gathered() } else { Ok(()) }
+    }
+
+    /// Counts a picture to the fragment that it belongs to; whether it begins another than the first.
+    fn opens_chunk(&self, pts: Duration, key: bool, at: Moment, camera_utc: Option<DateTime<Utc>>) -> Result<bool, String> {
+        let mut chunks = lock(&self.chunks);
+        let goes_on = chunks.back_mut().filter(|c| !key && pts.saturating_sub(c.first) + SLACK < CHUNK);
+        if let Some(chunk) = goes_on {
+            chunk.first = chunk.first.min(pts);
+            chunk.last = chunk.last.max(pts);
+            chunk.frames += 1;
+            return Ok(false);
+        }
+        if chunks.len() >= INSIDE_MAX {
+            return Err("the muxer does not keep up".into());
+        }
+        let follows = self.begun.swap(true, Ordering::Relaxed);
+        chunks.push_back(Chunk { first: pts, last: pts, key, frames: 1, at, camera_utc });
+        Ok(follows)
+    }
+
+    fn push_gathered(&mut self) -> Result<(), String> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        room(&self.video)?;
+        let list: gst::BufferList = std::mem::take(&mut self.gathered).into_iter().collect();
+        self.video.push_buffer_list(list).map(drop).map_err(|e| refused(&e))?;
+        self.problem().map_or(Ok(()), Err)
     }
 
     /// Sound.
-    pub(super) fn sound(&self, data: Vec<u8>, pts_ns: i64, duration: Option<Duration>) -> Result<(), String> {
+    pub(super) fn sound(&mut self, data: Vec<u8>, pts_ns: i64, duration: Option<Duration>) -> Result<(), String> {
         match (&self.sound, self.running(pts_ns)) {
             // Sound from before the first picture would make the file begin without one.
-            (Some(source), Some(pts)) if pts >= LEAD => push(source, data, pts, duration, gst::BufferFlags::empty()),
+            // Nor can sound come after the silence that stands in its place.
+            (Some(source), Some(pts)) if pts >= LEAD && pts + SLACK >= self.silent_until => {
+                room(source)?;
+                self.sound_until = self.sound_until.max(pts + duration.unwrap_or_default());
+                source.push_buffer(buffer(data, pts, duration, gst::BufferFlags::empty())?).map(drop).map_err(|e| refused(&e))
+            }
             _ => Ok(()),
         }
     }
 
+    /// Whether sound ends so far before this time.
+    pub(super) fn lacks_sound(&self, pts_ns: i64, by: Duration) -> bool {
+        self.sound.is_some() && self.running(pts_ns).is_some_and(|pts| pts > self.sound_until + by)
+    }
+
+    /// Puts silence in the place of sound up to this time: pictures no longer wait for it.
+    pub(super) fn bridge_silence(&mut self, pts_ns: i64) {
+        if let Some(until) = self.running(pts_ns) {
+            self.silence(until);
+        }
+    }
+
+    fn silence(&mut self, until: Duration) {
+        let Some(sound) = self.sound.as_ref().filter(|_| until > self.sound_until) else { return };
+        let time = |d: Duration| gst::ClockTime::from_nseconds(d.as_nanos() as u64);
+        let gap = gst::event::Gap::builder(time(self.sound_until)).duration(time(until - self.sound_until)).build();
+        if !sound.send_event(gap) {
+            tracing::warn!("the muxer was not told of silence");
+        }
+        self.sound_until = until;
+        self.silent_until = until;
+    }
+
     /// What went wrong inside, if anything did.
-    pub(super) fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<String> {
         let bus = self.pipeline.bus()?;
         let message = bus.pop_filtered(&[gst::MessageType::Error])?;
         match message.view() {
@@ -125,6 +224,12 @@ impl Mux {
 
     /// Lets what is inside come out, and ends.
     pub(super) async fn end(mut self) {
+        let _ = self.push_gathered();
+        // Every cut has to come to sound as well before its end does: the muxer cannot cut a stream that has ended.
+        let last = lock(&self.chunks).back().map(|c| c.last);
+        if let Some(last) = last {
+            self.silence(last + CHUNK);
+        }
         for source in std::iter::once(&self.video).chain(&self.sound) {
             let _ = source.end_of_stream();
         }
@@ -140,30 +245,61 @@ impl Drop for Mux {
     }
 }
 
-fn push(source: &gst_app::AppSrc, data: Vec<u8>, pts: Duration, duration: Option<Duration>, flags: gst::BufferFlags) -> Result<(), String> {
-    if source.current_level_bytes() > source.max_bytes() {
-        return Err("the muxer does not keep up".into());
-    }
-    let mut buffer = gst::Buffer::from_mut_slice(data);
-    {
-        let Some(buffer) = buffer.get_mut() else { return Err("a buffer is shared".into()) };
-        let time = |d: Duration| gst::ClockTime::from_nseconds(d.as_nanos() as u64);
-        buffer.set_pts(time(pts));
-        buffer.set_duration(duration.map(time));
-        buffer.set_flags(flags);
-    }
-    source.push_buffer(buffer).map(drop).map_err(|e| format!("the muxer refuses data: {e}"))
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells the muxer to end a fragment before what comes through this door next, where a cut is due: pictures are cut at exactly
+/// that picture, sound at the first that is no earlier.
+fn cut_at_the_door(door: &gst::Pad, cuts: Cuts, pictures: bool) {
+    door.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |door, info| {
+        // The piece before it may count from elsewhere (decode times below zero): running time is what both sides mean.
+        let segment = door.sticky_event::<gst::event::Segment>(0);
+        let segment = segment.as_ref().and_then(|s| s.segment().downcast_ref::<gst::ClockTime>());
+        let silence = |event: &gst::Event| match event.view() {
+            gst::EventView::Gap(gap) => Some(gap.get().0 + gap.get().1.unwrap_or_default()),
+            _ => None,
+        };
+        let pts = info.buffer().and_then(|b| b.pts()).or_else(|| info.event().and_then(silence));
+        let running = pts.and_then(|pts| segment?.to_running_time(pts));
+        let Some(pts) = running.map(|t| Duration::from_nanos(t.nseconds())) else { return gst::PadProbeReturn::Ok };
+        let due = |(at, _): &(Duration, bool)| if pictures { pts.abs_diff(*at) < SLACK } else { *at <= pts + SLACK };
+        while let Some((_, key)) = lock(&cuts).pop_front_if(|c| due(c)) {
+            // A whole fragment begins with a key frame; sound has none of its own.
+            let structure = gst::Structure::builder("FMP4MuxSplitNow").field("chunk", !(key && pictures)).build();
+            door.send_event(gst::event::CustomDownstream::new(structure));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn room(source: &gst_app::AppSrc) -> Result<(), String> {
+    if source.current_level_bytes() > source.max_bytes() { Err("the muxer does not keep up".into()) } else { Ok(()) }
+}
+
+fn refused(e: &gst::FlowError) -> String {
+    format!("the muxer refuses data: {e}")
+}
+
+fn buffer(data: Vec<u8>, pts: Duration, duration: Option<Duration>, flags: gst::BufferFlags) -> Result<gst::Buffer, String> {
+    let mut whole = gst::Buffer::from_mut_slice(data);
+    let Some(buffer) = whole.get_mut() else { return Err("a buffer is shared".into()) };
+    let time = |d: Duration| gst::ClockTime::from_nseconds(d.as_nanos() as u64);
+    buffer.set_pts(time(pts));
+    buffer.set_duration(duration.map(time));
+    buffer.set_flags(flags);
+    Ok(whole)
 }
 
 /// What happens at the muxer's end: header kept, fragments given to the hub.
-fn outlet(hub: Arc<Hub>, arrivals: Arc<Mutex<VecDeque<Arrival>>>, ended: tokio::sync::oneshot::Sender<()>) -> gst_app::AppSinkCallbacks {
+fn outlet(hub: Arc<Hub>, chunks: Arc<Mutex<VecDeque<Chunk>>>, ended: tokio::sync::oneshot::Sender<()>) -> gst_app::AppSinkCallbacks {
     let mut header: Option<Arc<Header>> = None;
     let mut ended = Some(ended);
     gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(list) = sample.buffer_list() {
-                out(list, sample.segment(), &mut header, &arrivals, &hub);
+                out(list, &mut header, &chunks, &hub);
             }
             Ok(gst::FlowSuccess::Ok)
         })
@@ -175,60 +311,31 @@ fn outlet(hub: Arc<Hub>, arrivals: Arc<Mutex<VecDeque<Arrival>>>, ended: tokio::
         .build()
 }
 
-fn out(
-    list: &gst::BufferListRef,
-    segment: Option<&gst::Segment>,
-    header: &mut Option<Arc<Header>>,
-    arrivals: &Mutex<VecDeque<Arrival>>,
-    hub: &Hub,
-) {
+fn out(list: &gst::BufferListRef, header: &mut Option<Arc<Header>>, chunks: &Mutex<VecDeque<Chunk>>, hub: &Hub) {
     let mut bytes = Vec::with_capacity(list.calculate_size());
-    let mut times = None;
     for buffer in list {
         let Ok(map) = buffer.map_readable() else { return };
         if map.get(4..8) == Some(b"ftyp") {
             *header = Some(Arc::new(make_header(&map)));
             continue;
         }
-        if times.is_none() && matches!(map.get(4..8), Some(b"styp" | b"moof")) {
-            times = Some((buffer.pts(), buffer.duration(), !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)));
-        }
         bytes.extend_from_slice(&map);
     }
-    let (Some(header), Some((Some(pts), duration, key))) = (header.clone(), times) else { return };
-    // The muxer counts from 1000 h, so that decode times may lie before the first picture; running time takes that off.
-    let running = segment.and_then(|s| s.downcast_ref::<gst::ClockTime>()).and_then(|s| s.to_running_time(pts)).unwrap_or(pts);
-    let pts = Duration::from_nanos(running.nseconds());
-    let duration = duration.map_or(Duration::ZERO, |d| Duration::from_nanos(d.nseconds()));
-    let Some((first, frames)) = arrival(arrivals, pts, duration) else { return };
-    hub.fragment(Arc::new(Fragment {
-        header,
-        bytes: Bytes::from(bytes),
-        key,
-        pts,
-        duration,
-        arrived: first.at,
-        camera_utc: first.camera_utc,
-        frames,
-    }));
+    let (chunk, next) = {
+        let mut chunks = lock(chunks);
+        (chunks.pop_front(), chunks.front().copied())
+    };
+    let (Some(header), Some(chunk)) = (header.clone(), chunk) else {
+        return hub.note("the muxer gave more than it was given".into());
+    };
+    // The last of a run ends a picture's length behind its last picture.
+    let own = (chunk.last - chunk.first) * (chunk.frames + 1) / chunk.frames.max(1);
+    let duration = next.map_or(own, |next| next.first.saturating_sub(chunk.first));
+    let Chunk { first, key, frames, at, camera_utc, .. } = chunk;
+    hub.fragment(Arc::new(Fragment { header, bytes: Bytes::from(bytes), key, pts: first, duration, arrived: at, camera_utc, frames }));
 }
 
 fn make_header(bytes: &[u8]) -> Header {
     let said = codecs::read(bytes);
     Header { bytes: Bytes::copy_from_slice(bytes), codecs: said.codecs, width: said.width, height: said.height, sound: said.sound }
-}
-
-/// The arrival of a fragment's first picture, and how many pictures it holds; older ones are forgotten.
-fn arrival(arrivals: &Mutex<VecDeque<Arrival>>, pts: Duration, duration: Duration) -> Option<(Arrival, u32)> {
-    let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-    let slack = Duration::from_millis(1);
-    let inside = |a: &&Arrival| a.pts + slack >= pts && a.pts + slack < pts + duration;
-    let frames = arrivals.iter().filter(inside).count() as u32;
-    // In order of arrival: pictures out of order make the first to arrive the key frame, which is what counts.
-    let first = arrivals.iter().find(inside).or(arrivals.front()).copied();
-    arrivals.retain(|a| a.pts + slack >= pts + duration);
-    first
-        .map(|a| (a, frames))
-        // Sound alone: the pictures' queue is empty only if pictures stopped.
-        .filter(|_| frames > 0)
 }

@@ -7,6 +7,7 @@ use gstreamer as gst;
 /// Every text, by name.
 pub(super) const TEXTS: &[(&str, &str)] = &[
     ("h264", include_str!("../../pipelines/h264.gst")),
+    ("h264-reordered", include_str!("../../pipelines/h264-reordered.gst")),
     ("h265", include_str!("../../pipelines/h265.gst")),
     ("alaw", include_str!("../../pipelines/alaw.gst")),
     ("mulaw", include_str!("../../pipelines/mulaw.gst")),
@@ -27,12 +28,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
 const ELEMENTS: &[(&str, &str)] = &[
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
-    ("queue", "libgstreamer1.0-0"),
     ("rtspsrc", "gstreamer1.0-plugins-good"),
     ("rtph264depay", "gstreamer1.0-plugins-good"),
     ("aacparse", "gstreamer1.0-plugins-good"),
     ("flacenc", "gstreamer1.0-plugins-good"),
-    ("flacparse", "gstreamer1.0-plugins-good"),
+    ("capssetter", "gstreamer1.0-plugins-good"),
     ("alawdec", "gstreamer1.0-plugins-good"),
     ("mulawdec", "gstreamer1.0-plugins-good"),
     ("h264parse", "gstreamer1.0-plugins-bad"),

@@ -1,9 +1,9 @@
 //! The usual front: the `retina` crate, RTSP over TCP or UDP, digest and basic authentication.
 
 use crate::capture::camera::Ended;
-use crate::capture::feed::{Feed, Format, Picture, Sound};
+use crate::capture::feed::{Feed, Format, IN_ORDER, Picture, REORDERED, Sound};
 use crate::capture::hub::Hub;
-use crate::capture::{CameraSettings, Transport};
+use crate::capture::{CameraSettings, Transport, order};
 use crate::machine::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
@@ -185,7 +185,7 @@ async fn play(
                 feed.sound(Sound { data: frame.data().to_vec(), media_ns: nanoseconds(frame.timestamp()), at: now })
             }
             CodecItem::Rtcp(packet) if packet.stream_id() == chosen.video => {
-                report = sender_report(&packet).or(report);
+                report = sender_report(&packet, now.utc).or(report);
                 Ok(())
             }
             _ => Ok(()),
@@ -204,11 +204,14 @@ fn nanoseconds(t: retina::Timestamp) -> i64 {
     (i128::from(t.elapsed()) * 1_000_000_000 / i128::from(t.clock_rate().get())) as i64
 }
 
-fn sender_report(packet: &retina::rtcp::ReceivedCompoundPacket) -> Report {
+fn sender_report(packet: &retina::rtcp::ReceivedCompoundPacket, now: DateTime<Utc>) -> Report {
     let at = nanoseconds(packet.rtp_timestamp()?);
     let report = packet.pkts().find_map(|p| p.as_sender_report().ok().flatten())?;
     let ntp = report.ntp_timestamp().0;
-    let utc = DateTime::from_timestamp((ntp >> 32) as i64 - NTP_TO_UNIX_S, (((ntp & 0xFFFF_FFFF) * 1_000_000_000) >> 32) as u32)?;
+    // 32 bits of seconds begin anew in 2036: of all eras the one that is nearest to now is meant (RFC 5905, 6).
+    let in_first_era = (ntp >> 32) as i64 - NTP_TO_UNIX_S;
+    let eras = (now.timestamp() - in_first_era + (1 << 31)).div_euclid(1 << 32);
+    let utc = DateTime::from_timestamp(in_first_era + (eras << 32), (((ntp & 0xFFFF_FFFF) * 1_000_000_000) >> 32) as u32)?;
     Some((at, utc))
 }
 
@@ -226,7 +229,8 @@ fn formats(demuxed: &Demuxed, chosen: Chosen, feed: &mut Feed) {
 fn video_format(stream: &Stream) -> Option<Format> {
     let Some(ParametersRef::Video(p)) = stream.parameters() else { return None };
     let (piece, name, form) = match stream.encoding_name() {
-        "h264" => ("h264", "video/x-h264", "avc"),
+        "h264" if order::is_shown_as_it_comes(p.extra_data()) => (IN_ORDER, "video/x-h264", "avc"),
+        "h264" => (REORDERED, "video/x-h264", "avc"),
         _ => ("h265", "video/x-h265", "hvc1"),
     };
     let (width, height) = p.pixel_dimensions();

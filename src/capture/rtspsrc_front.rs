@@ -163,7 +163,7 @@ fn unit(sample: &gst::Sample, at: Moment) -> Option<Unit> {
     let sound =
         |piece, gathers| Some(Unit::Sound(Format { piece, caps: caps.to_owned(), gathers }, Sound { data: data.clone(), media_ns, at }));
     match s.name().as_str() {
-        "video/x-h264" => picture("h264"),
+        "video/x-h264" => picture("h264-reordered"),
         "video/x-h265" => picture("h265"),
         "audio/x-alaw" => sound("alaw", Some((rate * channels) as u32)),
         "audio/x-mulaw" => sound("mulaw", Some((rate * channels) as u32)),

@@ -8,6 +8,7 @@ use crate::config::{self, Parts, Tls};
 use crate::custody::keys::Signer;
 use crate::desks::Desks;
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
 use crate::recorder::Recorder;
@@ -49,6 +50,7 @@ pub struct Running {
 pub async fn start(parts: Parts) -> Result<Running, String> {
     let told = |e: &dyn std::fmt::Display| e.to_string();
     capture::init().map_err(|e| told(&e))?;
+    Place::new(parts.data.clone(), parts.recorder.own_volume).check().map_err(|e| told(&e))?;
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| told(&e))?;
     durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;

@@ -4,8 +4,10 @@
 //! file). An expert can do the same by hand with `sha256sum` and `openssl pkeyutl -verify`; this only does it faster.
 
 use crate::custody::keys::PublicKey;
+use crate::footage::continuity::Continuity;
 use crate::machine::{durable, fault::Fault};
 use crate::model::digest::{self, Running};
+use crate::model::gap::GapCause;
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::session::Segment;
 use std::collections::BTreeSet;
@@ -58,6 +60,7 @@ pub fn verify(folder: &Path, trusted: Option<&PublicKey>) -> Report {
         check_segment(folder, segment, &mut report);
     }
     check_sequence(&manifest, &mut report);
+    check_continuity(folder, &manifest, &mut report);
     check_unlisted(folder, &manifest, &mut report);
     report
 }
@@ -71,7 +74,10 @@ fn manifest(folder: &Path, trusted: Option<&PublicKey>, report: &mut Report) -> 
     if !has("session.json") {
         match (has("session.json.sig"), has("journal.jsonl")) {
             (true, _) => report.wrong.push("session.json: missing, though its signature is there".into()),
-            (_, true) => report.unknown.push("session.json: not there; the session is not sealed (yet)".into()),
+            (_, true) => {
+                report.unknown.push("session.json: not there; the session is not sealed (yet)".into());
+                chain_without_manifest(folder, report);
+            }
             _ => report.unknown.push(format!("{} is no session's folder: it has no session.json", folder.display())),
         }
         return None;
@@ -172,6 +178,73 @@ fn check_sequence(manifest: &Manifest, report: &mut Report) {
         if of.windows(2).any(|w| w[1] <= w[0]) {
             report.wrong.push(format!("session.json: {}: segments are out of order", device.camera));
         }
+    }
+}
+
+/// What the files say of themselves: each names its session, its number and the digest of the one before it.
+fn check_continuity(folder: &Path, manifest: &Manifest, report: &mut Report) {
+    for device in &manifest.devices {
+        // Where the signed manifest itself declares that a disk lost something, a file may name one that never came to be.
+        let lost = manifest.gaps.iter().any(|g| g.camera == device.camera && g.cause == GapCause::Disk);
+        let mut previous: Option<&Segment> = None;
+        for segment in manifest.segments.iter().filter(|s| s.camera == device.camera && !s.file.contains('/')) {
+            // A file that was cut off before its head was whole says nothing of itself, and holds no picture.
+            let said = head_of(&folder.join(&segment.file)).and_then(|head| Continuity::read(&head));
+            if let Some(said) = said {
+                let here = said.session == manifest.session && said.camera == segment.camera && said.sequence == segment.sequence;
+                if !here {
+                    let of = format!("{} of session {}, camera {}", said.sequence, said.session, said.camera);
+                    report.wrong.push(format!("{}: says of itself that it is number {of}", segment.file));
+                }
+                match (&said.previous, previous) {
+                    _ if lost => {}
+                    (Some(digest), Some(before)) if *digest != before.sha256 && !before.recovered => {
+                        report.wrong.push(format!("{}: does not follow {}: names another file before it", segment.file, before.file));
+                    }
+                    (Some(_), None) => report.wrong.push(format!("{}: names a file before it that is not there", segment.file)),
+                    _ => {}
+                }
+            }
+            previous = Some(segment);
+        }
+    }
+}
+
+/// Enough of a file to hold what it says of itself.
+fn head_of(path: &Path) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    durable::open(path).ok()?.take(64 * 1024).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
+/// What the files of an unsealed session say of themselves, by camera: how many follow one another, and where the chain breaks.
+fn chain_without_manifest(folder: &Path, report: &mut Report) {
+    let mut files: Vec<(Continuity, String)> = Vec::new();
+    for name in durable::names(folder).unwrap_or_default().into_iter().filter(|n| n.ends_with(".mp4")) {
+        files.extend(head_of(&folder.join(&name)).and_then(|head| Continuity::read(&head)).map(|said| (said, name)));
+    }
+    files.sort_by(|(a, _), (b, _)| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
+    for pair in files.windows(2).filter(|p| p[0].0.camera == p[1].0.camera) {
+        let ((_, before), (said, name)) = (&pair[0], &pair[1]);
+        match (digest_file(&folder.join(before)), &said.previous) {
+            (Ok((_, digest)), Some(named)) if digest != *named => {
+                report.wrong.push(format!("{name}: does not follow {before}: a file between them is missing, or one was altered"));
+            }
+            (Err(fault), _) => report.unknown.push(fault.to_string()),
+            _ => {}
+        }
+    }
+    for pair in files.chunk_by(|a, b| a.0.camera == b.0.camera) {
+        let (first, last) = (&pair[0].0, &pair[pair.len() - 1].0);
+        if first.previous.is_some() {
+            report.wrong.push(format!("{}: names a file before it that is not there", pair[0].1));
+        }
+        let span = format!("files {} to {}", first.sequence, last.sequence);
+        report.unknown.push(format!(
+            "{}: {} {span} by what they say of themselves; whether more came later cannot be told",
+            last.camera,
+            pair.len()
+        ));
     }
 }
 

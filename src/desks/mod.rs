@@ -82,7 +82,8 @@ impl Desks {
     pub fn new(settings: Settings, recorder: Arc<Recorder>) -> Self {
         let shared = recorder.shared();
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
-        let machine = status::Watch::start(shared.footage.clone(), settings.reserve_bytes, clock.clone());
+        let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
+        let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
         Self { settings, recorder, acts, clock, viewings: viewing::Open::default(), machine }
     }
 

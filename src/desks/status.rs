@@ -6,13 +6,14 @@ use crate::machine::volume;
 use crate::model::people::{Act, Person};
 use crate::model::status::{MachineStatus, Status, VolumeStatus};
 use crate::model::time::ClockState;
-use std::path::PathBuf;
+use crate::recorder::view::AGES_MS;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// How often volume and clock are looked at. Both may hang (a dead disk, a daemon that does not answer), so a thread of its own
-/// looks, and pages show what it last saw.
+/// How often volumes and clock are looked at. Each may hang (a dead disk, a daemon that does not answer), so each has a thread
+/// of its own that looks, and pages show what it last saw.
 const LOOK: Duration = Duration::from_secs(5);
 
 struct Seen {
@@ -24,31 +25,46 @@ struct Seen {
 pub(crate) struct Watch(Arc<RwLock<Seen>>);
 
 impl Watch {
-    pub(crate) fn start(footage: PathBuf, reserve_bytes: u64, clock: Arc<dyn Clock>) -> Self {
-        let seen = Arc::new(RwLock::new(look(&footage, reserve_bytes, &*clock)));
-        let weak: Weak<RwLock<Seen>> = Arc::downgrade(&seen);
-        let run = move || {
-            while let Some(seen) = weak.upgrade() {
-                let now = look(&footage, reserve_bytes, &*clock);
-                *seen.write().unwrap_or_else(PoisonError::into_inner) = now;
-                drop(seen);
-                thread::sleep(LOOK);
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("machine-watch".into()).spawn(run) {
-            tracing::error!(%error, "nobody watches the machine");
+    /// `volumes`: names and folders.
+    pub(crate) fn start(volumes: Vec<(String, PathBuf)>, reserve_bytes: u64, clock: Arc<dyn Clock>) -> Self {
+        let unseen = |(name, _): &(String, PathBuf)| VolumeStatus { name: name.clone(), total: 0, free: 0, low: false, fault: None };
+        let seen = Seen { clock: clock.state(), volumes: volumes.iter().map(unseen).collect() };
+        let seen = Arc::new(RwLock::new(seen));
+        for (at, (name, folder)) in volumes.into_iter().enumerate() {
+            keep_looking(&seen, format!("watch-{name}"), move |seen| {
+                let now = look(&name, &folder, reserve_bytes);
+                seen.write().unwrap_or_else(PoisonError::into_inner).volumes[at] = now;
+            });
         }
+        keep_looking(&seen, "watch-clock".into(), move |seen| {
+            let now = clock.state();
+            seen.write().unwrap_or_else(PoisonError::into_inner).clock = now;
+        });
         Self(seen)
     }
 }
 
-fn look(footage: &std::path::Path, reserve_bytes: u64, clock: &dyn Clock) -> Seen {
-    let name = "primary".to_owned();
-    let volume = match volume::room(footage) {
+/// As long as anybody asks.
+fn keep_looking(seen: &Arc<RwLock<Seen>>, name: String, look: impl Fn(&RwLock<Seen>) + Send + 'static) {
+    let weak: Weak<RwLock<Seen>> = Arc::downgrade(seen);
+    let run = move || {
+        while let Some(seen) = weak.upgrade() {
+            look(&seen);
+            drop(seen);
+            thread::sleep(LOOK);
+        }
+    };
+    if let Err(error) = thread::Builder::new().name(name).spawn(run) {
+        tracing::error!(%error, "nobody watches the machine");
+    }
+}
+
+fn look(name: &str, folder: &Path, reserve_bytes: u64) -> VolumeStatus {
+    let name = name.to_owned();
+    match volume::room(folder) {
         Ok(room) => VolumeStatus { name, total: room.total, free: room.free, low: room.free < reserve_bytes, fault: None },
         Err(fault) => VolumeStatus { name, total: 0, free: 0, low: true, fault: Some(fault.to_string()) },
-    };
-    Seen { clock: clock.state(), volumes: vec![volume] }
+    }
 }
 
 impl Desks {
@@ -81,6 +97,8 @@ impl Desks {
             self.recorder.rooms().filter(|r| !r.is_alive()).map(|r| format!("room {}: its loop has ended", r.view().id)).collect();
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);
         faults.extend(seen.volumes.iter().filter_map(|v| v.fault.clone()));
+        let troubled = self.recorder.shared().volumes.iter().filter_map(|v| Some(format!("{} volume: {}", v.name(), v.trouble()?)));
+        faults.extend(troubled);
         if self.acts.spooled() > 100 {
             faults.push(format!("{} acts wait to be logged", self.acts.spooled()));
         }
@@ -130,7 +148,29 @@ impl Desks {
             vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
         );
         gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
+        self.not_durable(&mut text);
         text
+    }
+
+    /// How old the oldest byte was each time that a camera's bytes became durable.
+    fn not_durable(&self, text: &mut String) {
+        use std::fmt::Write;
+        let name = "shilu_not_durable_seconds";
+        let _ = writeln!(text, "# HELP {name} Age of the oldest byte when it became durable.\n# TYPE {name} histogram");
+        let cameras = || self.recorder.rooms().flat_map(|r| r.view().cameras.iter());
+        let mut longest = String::new();
+        for camera in cameras() {
+            let (ages, id) = (camera.gauge.ages(), &camera.id);
+            for (bound, count) in AGES_MS.iter().zip(&ages.at_most) {
+                let _ = writeln!(text, "{name}_bucket{{camera=\"{id}\",le=\"{}\"}} {count}", *bound as f64 / 1000.0);
+            }
+            let _ = writeln!(text, "{name}_bucket{{camera=\"{id}\",le=\"+Inf\"}} {}", ages.count);
+            let _ = writeln!(text, "{name}_sum{{camera=\"{id}\"}} {}", ages.sum_ms as f64 / 1000.0);
+            let _ = writeln!(text, "{name}_count{{camera=\"{id}\"}} {}", ages.count);
+            let _ = writeln!(longest, "shilu_not_durable_max_seconds{{camera=\"{id}\"}} {}", ages.max_ms as f64 / 1000.0);
+        }
+        let name = "shilu_not_durable_max_seconds";
+        let _ = write!(text, "# HELP {name} The largest such age since the recorder started.\n# TYPE {name} gauge\n{longest}");
     }
 
     /// Server time.

@@ -157,22 +157,35 @@ pub fn start_ns(data: &[u8], tracks: &[Track]) -> Result<u64, Malformed> {
     ns.min().ok_or(Malformed::Lacking("track"))
 }
 
-/// The same fragment with its decode times moved by `shift_ns`; never below zero. Samples stay as they are, byte for byte.
+/// Fragments with their decode times moved by `shift_ns`; never below zero. Samples stay as they are, byte for byte.
 pub fn shifted(data: &Bytes, tracks: &[Track], shift_ns: i64) -> Result<Bytes, Malformed> {
+    moved(data, data, tracks, shift_ns).map(BytesMut::freeze)
+}
+
+/// The same for one fragment, its samples not copied: what lies before `mdat`, and the rest as it is.
+pub fn shifted_apart(data: &Bytes, tracks: &[Track], shift_ns: i64) -> Result<(Bytes, Bytes), Malformed> {
+    let mdat = boxes(data, 0..data.len())?.into_iter().rev().find(|b| &b.kind == b"mdat").ok_or(Malformed::Lacking("mdat"))?;
+    let from = mdat.content.start - 8;
+    Ok((moved(data, &data[..from], tracks, shift_ns)?.freeze(), data.slice(from..)))
+}
+
+fn moved(data: &[u8], copied: &[u8], tracks: &[Track], shift_ns: i64) -> Result<BytesMut, Malformed> {
     let times = decode_times(data)?;
-    let mut moved = BytesMut::from(&data[..]);
+    let mut moved = BytesMut::from(copied);
     for time in times {
         let Some(track) = tracks.iter().find(|t| t.id == time.track) else { return Err(Malformed::Lacking("track")) };
         let shift = i128::from(shift_ns) * i128::from(track.timescale) / 1_000_000_000;
         let value = (i128::from(time.value) + shift).max(0);
+        let length = if time.wide { 8 } else { 4 };
+        let field = moved.get_mut(time.at..time.at + length).ok_or(Malformed::Lacking("tfdt before mdat"))?;
         if time.wide {
-            moved[time.at..time.at + 8].copy_from_slice(&(value as u64).to_be_bytes());
+            field.copy_from_slice(&(value as u64).to_be_bytes());
         } else {
             let narrow = u32::try_from(value).map_err(|_| Malformed::Lacking("room in a 32-bit tfdt"))?;
-            moved[time.at..time.at + 4].copy_from_slice(&narrow.to_be_bytes());
+            field.copy_from_slice(&narrow.to_be_bytes());
         }
     }
-    Ok(moved.freeze())
+    Ok(moved)
 }
 
 /// A stretch of a file: its boxes up to a whole number of fragments.
@@ -238,6 +251,8 @@ mod tests {
         assert_eq!(start_ns(&data, &TRACK).unwrap(), 2_000_000_000);
         let moved = shifted(&data, &TRACK, -2_000_000_000).unwrap();
         assert_eq!(&moved[..], &fragment(0)[..]);
+        let (head, rest) = shifted_apart(&data, &TRACK, -2_000_000_000).unwrap();
+        assert_eq!([&head[..], &rest[..]].concat(), fragment(0));
     }
 
     #[test]
@@ -260,7 +275,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(data in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), shifted(&Bytes::from(data), &TRACK, -5));
+            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), shifted(&Bytes::from(data.clone()), &TRACK, -5), shifted_apart(&Bytes::from(data), &TRACK, -5));
         }
     }
 }

@@ -42,9 +42,7 @@ impl Journal {
 
     /// Writes a line and makes it durable. After a fault the line may or may not be there: replay tolerates both.
     pub fn write(&mut self, stamp: Stamp, happening: &Happening) -> Result<(), Fault> {
-        let line = Line { stamp, happening: happening.clone() };
-        let mut text = serde_json::to_vec(&line).map_err(|e| Fault::of("encode", "a journal line", e))?;
-        text.push(b'\n');
+        let text = line(stamp, happening);
         if let Err(fault) = self.file.append(&text) {
             // A full disk leaves half a line; it is taken back so that the next one begins on its own.
             self.file.drop_torn_tail()?;
@@ -52,6 +50,14 @@ impl Journal {
         }
         self.file.sync()
     }
+}
+
+/// A line as it stands in the file.
+pub fn line(stamp: Stamp, happening: &Happening) -> Vec<u8> {
+    // Plain data with text keys: it cannot fail.
+    let mut text = serde_json::to_vec(&Line { stamp, happening: happening.clone() }).unwrap_or_default();
+    text.push(b'\n');
+    text
 }
 
 /// The lines of a folder's journal, in order. What is no whole line (a torn end) is left out and counted.

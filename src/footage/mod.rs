@@ -9,9 +9,17 @@
 //! ```
 //!
 //! Nothing here rewrites a closed file. The journal is the truth of a session; the catalog is an index of it (promise 7).
+//!
+//! The expert's tool needs [`continuity`] alone, and is built with it alone.
 
+pub mod continuity;
+#[cfg(feature = "recorder")]
 pub mod copy;
+#[cfg(feature = "recorder")]
 pub mod fragment;
+#[cfg(feature = "recorder")]
 pub mod journal;
+#[cfg(feature = "recorder")]
 pub mod segment;
+#[cfg(feature = "recorder")]
 pub mod tree;

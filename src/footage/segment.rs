@@ -1,14 +1,15 @@
-//! A segment: header and whole fragments, digested as they are written, never touched once closed.
+//! A segment: header, what it says of itself, and whole fragments; digested as it is filled, never touched once closed.
 
+use crate::footage::continuity::Continuity;
 use crate::footage::fragment::{self, Malformed, Track};
 use crate::footage::tree;
-use crate::machine::durable::{self, Appending};
-use crate::machine::fault::Fault;
+use crate::machine::{durable, fault::Fault};
 use crate::model::digest::Running;
 use crate::model::fragment::{Fragment, Header};
-use crate::model::ids::CameraId;
+use crate::model::ids::{CameraId, SessionId};
 use crate::model::session::Segment;
 use crate::model::time::Moment;
+use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +17,11 @@ use std::time::Duration;
 /// The largest file that is read whole to find its fragments: a minute at 100 Mbit/s.
 pub const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Why a fragment could not be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum NotKept {
-    /// The machine's fault.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The bytes are no fragment.
-    #[error("malformed fragment: {0}")]
-    Malformed(#[from] Malformed),
-}
-
-/// A segment that is being written.
+/// A segment that is being filled: what its bytes are, wherever they are then written. No file is touched here, so that two
+/// volumes get the same bytes and one digest serves both.
 #[derive(Debug)]
-pub struct OpenSegment {
-    file: Appending,
-    name: String,
-    camera: CameraId,
-    sequence: u32,
+pub struct Filling {
+    segment: Segment,
     header: Arc<Header>,
     tracks: Vec<Track>,
     base_ns: i64,
@@ -41,62 +29,54 @@ pub struct OpenSegment {
     first: Moment,
     first_pts: Duration,
     end_pts: Duration,
-    camera_clock_offset_ms: Option<i64>,
-    offset_ms: i64,
-    fragments: u32,
 }
 
-impl OpenSegment {
-    /// Begins a file with this fragment as its first; the header is written, the fragment not yet.
-    pub fn begin(folder: &Path, camera: &CameraId, sequence: u32, first: &Fragment, offset_ms: i64) -> Result<Self, NotKept> {
+impl Filling {
+    /// Begins a segment with this fragment as its first, which is not added yet; gives the bytes that come before it.
+    /// `previous` is the digest of the camera's segment before this one.
+    pub fn begin(
+        session: &SessionId,
+        camera: &CameraId,
+        sequence: u32,
+        previous: Option<String>,
+        first: &Fragment,
+        offset_ms: i64,
+    ) -> Result<(Self, Bytes), Malformed> {
         let tracks = fragment::tracks(&first.header.bytes)?;
         let base_ns = fragment::start_ns(&first.bytes, &tracks)? as i64;
-        let name = tree::segment_name(camera, sequence, first.arrived.utc);
-        let mut file = Appending::create(&folder.join(&name))?;
+        let (session, utc) = (session.clone(), first.arrived.utc);
+        let said = Continuity { session, camera: camera.clone(), sequence, previous, first_frame: utc };
+        let head = Bytes::from([&first.header.bytes[..], &said.boxes(tracks.first().map_or(1, |t| t.id))].concat());
         let mut digest = Running::default();
-        digest.update(&first.header.bytes);
-        if let Err(fault) = file.append(&first.header.bytes) {
-            // An empty file is left: footage is never removed here. Recovery lists it as recovered with nothing whole in it.
-            file.drop_torn_tail()?;
-            return Err(fault.into());
-        }
-        Ok(Self {
-            file,
-            name,
+        digest.update(&head);
+        let segment = Segment {
             camera: camera.clone(),
             sequence,
-            header: first.header.clone(),
-            tracks,
-            base_ns,
-            digest,
-            first: first.arrived,
-            first_pts: first.pts,
-            end_pts: first.pts,
-            camera_clock_offset_ms: first.camera_utc.map(|c| (c - first.arrived.utc).num_milliseconds()),
+            file: tree::segment_name(camera, sequence, utc),
+            started_at: utc,
             offset_ms,
+            duration_ms: 0,
+            bytes: head.len() as u64,
             fragments: 0,
-        })
+            sha256: String::new(),
+            codecs: first.header.codecs.clone(),
+            resolution: format!("{}x{}", first.header.width, first.header.height),
+            camera_clock_offset_ms: first.camera_utc.map(|c| (c - utc).num_milliseconds()),
+            recovered: false,
+            whole_bytes: None,
+            from_mirror: None,
+        };
+        let (header, first_pts) = (first.header.clone(), first.pts);
+        Ok((Self { segment, header, tracks, base_ns, digest, first: first.arrived, first_pts, end_pts: first_pts }, head))
     }
 
-    /// The file's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-    /// Its number.
-    pub fn sequence(&self) -> u32 {
-        self.sequence
-    }
-    /// Where it begins on the session's time line.
-    pub fn offset_ms(&self) -> i64 {
-        self.offset_ms
+    /// What is known of it so far; without a digest.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
     }
     /// Arrival of its first picture.
     pub fn first(&self) -> Moment {
         self.first
-    }
-    /// Bytes in the file.
-    pub fn bytes(&self) -> u64 {
-        self.file.bytes()
     }
     /// Media length so far.
     pub fn length(&self) -> Duration {
@@ -110,44 +90,27 @@ impl OpenSegment {
         same && next.pts >= self.first_pts && next.pts.abs_diff(self.end_pts) < Duration::from_millis(500)
     }
 
-    /// Appends a fragment: decode times moved so that the file begins at zero, all else byte for byte. Not yet durable.
-    pub fn append(&mut self, next: &Fragment) -> Result<(), NotKept> {
+    /// Adds a fragment: decode times moved so that the file begins at zero, all else byte for byte. Gives the bytes to append:
+    /// boxes, and samples.
+    pub fn add(&mut self, next: &Fragment) -> Result<(Bytes, Bytes), Malformed> {
         fragment::check(&next.bytes)?;
-        let bytes = fragment::shifted(&next.bytes, &self.tracks, -self.base_ns)?;
-        if let Err(fault) = self.file.append(&bytes) {
-            self.file.drop_torn_tail()?;
-            return Err(fault.into());
-        }
-        self.digest.update(&bytes);
-        self.fragments += 1;
+        let (boxes, samples) = fragment::shifted_apart(&next.bytes, &self.tracks, -self.base_ns)?;
+        self.digest.update(&boxes);
+        self.digest.update(&samples);
+        self.segment.bytes += (boxes.len() + samples.len()) as u64;
+        self.segment.fragments += 1;
         self.end_pts = next.pts + next.duration;
-        Ok(())
+        Ok((boxes, samples))
     }
 
-    /// Makes everything so far durable.
-    pub fn sync(&mut self) -> Result<(), Fault> {
-        self.file.sync()
+    /// What is in it, with its digest.
+    pub fn close(self) -> Segment {
+        self.so_far()
     }
 
-    /// Closes the file and says what is in it.
-    pub fn close(mut self) -> Result<Segment, Fault> {
-        self.file.sync()?;
-        Ok(Segment {
-            duration_ms: self.length().as_millis() as u64,
-            camera: self.camera,
-            sequence: self.sequence,
-            file: self.name,
-            started_at: self.first.utc,
-            offset_ms: self.offset_ms,
-            bytes: self.file.bytes(),
-            fragments: self.fragments,
-            sha256: self.digest.hex(),
-            codecs: self.header.codecs.clone(),
-            resolution: format!("{}x{}", self.header.width, self.header.height),
-            camera_clock_offset_ms: self.camera_clock_offset_ms,
-            recovered: false,
-            whole_bytes: None,
-        })
+    /// What would be in it if it were closed now.
+    pub fn so_far(&self) -> Segment {
+        Segment { duration_ms: self.length().as_millis() as u64, sha256: self.digest.clone().hex(), ..self.segment.clone() }
     }
 }
 
@@ -166,7 +129,7 @@ pub struct Left {
     pub started_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// Takes up a file as it lies: digested whole, cut only in words (`whole_bytes`), never altered. `None` if nothing in it is whole.
+/// Takes up a file as it lies: digested whole, cut only in words (`whole_bytes`), never altered.
 pub fn recover(folder: &Path, left: Left) -> Result<Segment, Fault> {
     let data = durable::read_whole(&folder.join(&left.file), BYTES_MAX)?;
     let extent = fragment::extent(&data);
@@ -189,6 +152,7 @@ pub fn recover(folder: &Path, left: Left) -> Result<Segment, Fault> {
         camera_clock_offset_ms: None,
         recovered: true,
         whole_bytes: Some(extent.whole as u64),
+        from_mirror: None,
     })
 }
 

@@ -4,7 +4,7 @@
 
 use crate::machine::fault::Fault;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -75,13 +75,19 @@ impl Appending {
 
     /// Appends, not yet durable. After an error the length is what the file system says it is.
     pub fn append(&mut self, data: &[u8]) -> Result<(), Fault> {
-        match self.file.write_all(data) {
-            Ok(()) => {
-                self.bytes += data.len() as u64;
-                Ok(())
-            }
-            Err(e) => Err(Fault::file("write", &self.path, e)),
-        }
+        self.append_both(data, &[])
+    }
+
+    /// Appends two pieces by one call to the kernel, as a rule.
+    pub fn append_both(&mut self, first: &[u8], second: &[u8]) -> Result<(), Fault> {
+        let mut write = || {
+            let written = self.file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?;
+            self.file.write_all(first.get(written..).unwrap_or_default())?;
+            self.file.write_all(second.get(written.saturating_sub(first.len())..).unwrap_or_default())
+        };
+        write().map_err(|e| Fault::file("write", &self.path, e))?;
+        self.bytes += (first.len() + second.len()) as u64;
+        Ok(())
     }
 
     /// Makes all that was appended durable (`fdatasync`).
@@ -97,9 +103,16 @@ impl Appending {
     /// Takes back what a failed append left behind the last whole one. The file was never announced past that point, so
     /// nothing that anyone was told of is changed.
     pub fn drop_torn_tail(&mut self) -> Result<(), Fault> {
+        self.cut_to(self.bytes)
+    }
+
+    /// The same, back to an earlier length: what a failed sync leaves behind may or may not be on the disk, and whoever appended
+    /// it has it still.
+    pub fn cut_to(&mut self, bytes: u64) -> Result<(), Fault> {
         let fault = |e| Fault::file("cut", &self.path, e);
-        self.file.set_len(self.bytes).map_err(fault)?;
-        self.file.seek(SeekFrom::End(0)).map_err(fault)?;
+        self.file.set_len(bytes).map_err(fault)?;
+        self.file.seek(SeekFrom::Start(bytes)).map_err(fault)?;
+        self.bytes = bytes;
         Ok(())
     }
 }

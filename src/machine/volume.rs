@@ -3,7 +3,9 @@
 use crate::machine::fault::Fault;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Room on a volume, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,52 @@ pub fn room(path: &Path) -> Result<Room, Fault> {
     let s = nix::sys::statvfs::statvfs(path).map_err(|e| Fault::file("measure", path, e.into()))?;
     let unit = s.fragment_size();
     Ok(Room { total: s.blocks() * unit, free: s.blocks_available() * unit })
+}
+
+/// Where a volume belongs: nothing is written to a mount point while its volume is away.
+#[derive(Debug, Clone)]
+pub struct Place {
+    root: PathBuf,
+    own: bool,
+    device: Arc<OnceLock<u64>>,
+}
+
+impl Place {
+    /// A place that shall lie on another volume than the system's (`own`), or wherever it is found at first.
+    pub fn new(root: PathBuf, own: bool) -> Self {
+        Self { root, own, device: Arc::default() }
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether the volume is there, and still the one that it was when it was first asked for.
+    pub fn check(&self) -> Result<(), Fault> {
+        let device = device(&self.root)?;
+        if self.own && device == device_of(Path::new("/"))? {
+            return Err(self.away("no volume is mounted there"));
+        }
+        if *self.device.get_or_init(|| device) != device {
+            return Err(self.away("its volume is no longer mounted there"));
+        }
+        Ok(())
+    }
+
+    fn away(&self, why: &'static str) -> Fault {
+        Fault::of("use", self.root.display().to_string(), why)
+    }
+}
+
+/// The device that a path lies on, or would lie on once its folders are made.
+fn device(path: &Path) -> Result<u64, Fault> {
+    let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
+    device_of(there)
+}
+
+fn device_of(path: &Path) -> Result<u64, Fault> {
+    std::fs::metadata(path).map(|m| m.dev()).map_err(|e| Fault::file("look at", path, e))
 }
 
 /// Held while this process may write to a store; a second one is refused.

@@ -32,6 +32,12 @@ words!(
         SessionLinked = "session_linked",
         /// A camera's recording stopped in a session.
         CameraLost = "camera_lost",
+        /// A volume does not take what is recorded.
+        VolumeFailed = "volume_failed",
+        /// It takes it again.
+        VolumeBack = "volume_back",
+        /// A file that was not the same on both volumes, and what was done.
+        VolumesReconciled = "volumes_reconciled",
         /// The clock was stepped.
         ClockStepped = "clock_stepped",
         /// Access was requested.

@@ -201,13 +201,16 @@ pub struct Segment {
     /// Camera's clock minus the server's at the first picture, where RTCP gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera_clock_offset_ms: Option<i64>,
-    /// The file was open when the recorder was killed, and was sealed as it lay. `bytes` and `sha256` are of the whole file;
+    /// The file was not closed in good order (kill, power cut, failing volume) and was sealed as it lay. `bytes` and `sha256` are of the whole file;
     /// `whole_bytes` says up to where it is whole fragments.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recovered: bool,
     /// See `recovered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_bytes: Option<u64>,
+    /// From which byte on the file was brought over from the mirror, because the first volume had lost it; 0: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_mirror: Option<u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
@@ -386,6 +389,13 @@ pub enum Happening {
     },
     /// The clock, as found.
     Clock(ClockSeen),
+    /// The two volumes differed, and what was done.
+    Reconciled {
+        /// Which file.
+        file: String,
+        /// What was done.
+        how: Reconciled,
+    },
     /// The session ended.
     Ended {
         /// Who; none: the machine.
@@ -403,6 +413,27 @@ pub enum Happening {
         reason: String,
         /// What to.
         facts: Facts,
+    },
+}
+
+/// What was done about a file that was not the same on both volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "done")]
+pub enum Reconciled {
+    /// The mirror had more of it; the rest was brought over.
+    FromMirror {
+        /// From which byte on; 0: all of it.
+        from_byte: u64,
+    },
+    /// The mirror had less of it; the rest was brought there.
+    ToMirror {
+        /// From which byte on; 0: all of it.
+        from_byte: u64,
+    },
+    /// Neither is the beginning of the other. Both stay as they are; the first volume's is the one that is sealed.
+    Differs {
+        /// The first byte that is not the same.
+        at_byte: u64,
     },
 }
 

@@ -112,7 +112,7 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             close_interruption(&mut s, stamp.at_ms);
             effects.push(Effect::OpenValves);
         }
-        Happening::SegmentOpened { .. } => {}
+        Happening::SegmentOpened { .. } | Happening::Reconciled { .. } => {}
         Happening::SegmentClosed(segment) => s.segments.push(segment.clone()),
         Happening::Lost { camera, since_ms, cause, detail } => {
             let cause = CauseFrom { at_ms: *since_ms, cause: *cause, detail: detail.clone() };
@@ -234,6 +234,7 @@ mod tests {
             camera_clock_offset_ms: None,
             recovered: false,
             whole_bytes: None,
+            from_mirror: None,
         })
     }
 

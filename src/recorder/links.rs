@@ -8,7 +8,7 @@ use crate::model::ids::AccountId;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Facts, Happening, Session, Stamp};
 use crate::model::step;
-use crate::recorder::{Shared, recovery};
+use crate::recorder::{Shared, mirror, recovery};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -35,6 +35,7 @@ pub fn link(shared: &Shared, folder: &Path, by: &AccountId, facts: Facts, reason
             Journal::open(folder)?.write(stamp, &happening)?;
             // A crash here leaves the line without its entry and row: `rebuild` finds the line.
             recovery::index(shared, &next, folder, Some(entry));
+            mirror::copy_papers(shared, folder);
             Ok(Ok(next))
         }
     }

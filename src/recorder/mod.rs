@@ -2,28 +2,37 @@
 //!
 //! ```text
 //! camera ─ capture ─┬─ pre-roll ring, live viewers
-//!                   └─ writer (a thread a camera): fragments → segment files, durable, digested
-//!                          │ opened, closed, lost
-//! desk ── command ──► room (a thread a room): happening → model::step → journal, then effects
+//!                   └─ cutter (memory only): what is kept, where a file ends, its digest
+//!                          └─ volume, and mirror if there is one (a thread each): orders → lane → files, durable
+//!                                 │ opened, closed, lost
+//! desk ── command ──► room's loop (a thread a room): happening → model::step → journal, then effects
 //!                          └─ acts: log entry, catalog row: queued, never waited for
 //! ```
 //!
-//! What a fragment needs on its way to the disk is the writer and the volume, nothing else: the room's loop, the journal, the
+//! What a fragment needs on its way to the disk is the cutter and the volume, nothing else: the room's loop, the journal, the
 //! log, the catalog and the console may all hang, and fragments still reach the disk (promise 1).
 //!
-//! Threads, not tasks: every step here is a file operation, and one room's slow disk must not hold a worker of another.
+//! Threads, not tasks: every step of a volume and of a room's loop is a file operation, and may hang. A volume that hangs holds
+//! its own thread; what is recorded waits in memory, and goes to the mirror meanwhile.
 
+pub mod cutter;
+mod lane;
+mod lines;
 pub mod links;
+pub mod mirror;
 pub mod recovery;
 pub mod room;
+mod running;
 pub mod view;
-pub mod writer;
+pub mod volume;
 
 use crate::acts::Acts;
-use crate::capture::CameraSettings;
+use crate::capture::{CameraSettings, CaptureThread};
 use crate::custody::keys::Signer;
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
+use crate::machine::volume::Place;
+use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, RoomId, SessionId, UnitId};
 use crate::model::session::Session;
 use room::Room;
@@ -31,6 +40,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use volume::Volume;
 
 /// A camera of a room.
 pub struct CameraPlace {
@@ -58,6 +68,12 @@ pub struct RoomSettings {
 pub struct Settings {
     /// Root of the footage tree.
     pub footage: PathBuf,
+    /// Root of the same tree on a second volume.
+    pub mirror: Option<PathBuf>,
+    /// Both have to lie on volumes other than the system's.
+    pub own_volume: bool,
+    /// Bytes of one camera that may wait for a volume.
+    pub waiting_bytes_max: u64,
     /// When a segment is closed.
     pub segment: Duration,
     /// Version of the rules in force (第二十四条).
@@ -80,6 +96,17 @@ pub struct Shared {
     pub signer: Arc<Signer>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// The volumes, the first one first.
+    pub volumes: Vec<Arc<Volume>>,
+    /// The cameras' thread.
+    pub captures: CaptureThread,
+}
+
+impl Shared {
+    /// The second volume.
+    pub fn mirror(&self) -> Option<&Arc<Volume>> {
+        self.volumes.get(1)
+    }
 }
 
 /// All rooms.
@@ -93,7 +120,20 @@ impl Recorder {
     /// Starts every room's loop and every camera's capture; sessions that were open when the recorder last ended go on by
     /// themselves. Needs a tokio runtime.
     pub fn start(settings: Settings, acts: Acts, signer: Arc<Signer>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let shared = Arc::new(Shared { footage: settings.footage, segment: settings.segment, rules: settings.rules, acts, signer, clock });
+        let mut volumes = Vec::new();
+        for (name, root) in [("primary", Some(settings.footage.clone())), ("mirror", settings.mirror)] {
+            let Some(root) = root else { continue };
+            let logged = acts.clone();
+            let on_trouble = Box::new(move |what: Option<&str>| {
+                let kind = if what.is_some() { EntryKind::VolumeFailed } else { EntryKind::VolumeBack };
+                logged.do_and_log(Draft::new(kind).about("volume", name).text("what", what), |_| Ok(()));
+            });
+            let place = Place::new(root, settings.own_volume);
+            volumes.push(Volume::start(name, place, settings.waiting_bytes_max, clock.clone(), on_trouble)?);
+        }
+        let captures = CaptureThread::start().map_err(|e| Fault::of("start", "the cameras' thread", e))?;
+        let (footage, segment, rules) = (settings.footage, settings.segment, settings.rules);
+        let shared = Arc::new(Shared { footage, segment, rules, acts, signer, clock, volumes, captures });
         let mut left = recovery::open_sessions(&shared)?;
         let mut rooms = BTreeMap::new();
         let mut order = Vec::new();
@@ -139,5 +179,7 @@ impl Recorder {
     pub async fn stop(self) {
         let stops: Vec<_> = self.rooms.into_values().map(Room::stop).collect();
         futures::future::join_all(stops).await;
+        let volumes = self.shared.volumes.clone();
+        drop(tokio::task::spawn_blocking(move || volumes.iter().for_each(|v| v.stop())).await);
     }
 }

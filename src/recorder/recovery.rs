@@ -15,7 +15,7 @@ use crate::model::gap::GapCause;
 use crate::model::ids::CameraId;
 use crate::model::session::{Facts, Happening, Segment, Session, Stamp, State};
 use crate::model::step;
-use crate::recorder::Shared;
+use crate::recorder::{Shared, mirror};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,7 @@ fn left_open(shared: &Shared, folder: &Path) -> Result<Option<Resumed>, Fault> {
     let now = shared.clock.now();
     let stamp = Stamp { at: now.utc, at_ms: (now.utc - session.started_at).num_milliseconds().max(0) as u64 };
     let mut unwritten = Vec::new();
-    for segment in take_up(folder, &session) {
-        let happening = Happening::SegmentClosed(segment);
+    for happening in mirror::take_up(shared, folder, &session, &[]) {
         if let Ok((next, _)) = step::step(&session, &happening, stamp) {
             session = next;
             unwritten.push((stamp, happening));
@@ -146,7 +145,9 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
     }
     let sealed = seal::seal(&left.folder, &session, &shared.signer, now)?;
     let entry = Draft::new(EntryKind::SessionSealed).about("seal_code", &sealed.code);
-    go(&mut session, Happening::Sealed(sealed), entry)
+    go(&mut session, Happening::Sealed(sealed), entry)?;
+    mirror::copy_papers(shared, &left.folder);
+    Ok(())
 }
 
 /// Brings log and catalog up to a session's state; never waits.

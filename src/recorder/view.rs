@@ -33,19 +33,61 @@ impl SessionClock {
     }
 }
 
+/// Upper bounds of the ages that are counted, ms: by tenths of a second up to two, the promise; then coarser.
+pub const AGES_MS: [u64; 24] = [
+    100, 200, 300, 400, 500, 600, 700, 800, 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900, 2_000, 3_000, 5_000,
+    10_000, 60_000,
+];
+
 /// How fresh a camera's durable bytes are.
 #[derive(Debug, Default)]
 pub struct Gauge {
     /// Monotonic ms of the newest sync, plus one; 0: nothing durable in this session.
     at: AtomicU64,
     bytes: AtomicU64,
+    /// How old the oldest byte was when it became durable, since the recorder started: counts by [`AGES_MS`], sum and largest.
+    ages: [AtomicU64; AGES_MS.len()],
+    synced: AtomicU64,
+    age_sum_ms: AtomicU64,
+    age_max_ms: AtomicU64,
+}
+
+/// What a gauge counted: how old the oldest byte was at each sync.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// Syncs at an age of at most each of [`AGES_MS`].
+    pub at_most: Vec<u64>,
+    /// Syncs.
+    pub count: u64,
+    /// Of all ages, ms.
+    pub sum_ms: u64,
+    /// Largest, ms.
+    pub max_ms: u64,
 }
 
 impl Gauge {
-    /// Bytes became durable.
-    pub fn durable(&self, at: Moment, bytes: u64) {
+    /// Bytes became durable: how many, and how old the oldest was, ms; neither, where it was on a mirror.
+    pub fn durable(&self, at: Moment, counted: Option<(u64, Option<u64>)>) {
         self.at.store(at.mono_ms + 1, Ordering::Relaxed);
+        let Some((bytes, age_ms)) = counted else { return };
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let Some(age_ms) = age_ms else { return };
+        for (_, count) in AGES_MS.iter().zip(&self.ages).filter(|(bound, _)| age_ms <= **bound) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.synced.fetch_add(1, Ordering::Relaxed);
+        self.age_sum_ms.fetch_add(age_ms, Ordering::Relaxed);
+        self.age_max_ms.fetch_max(age_ms, Ordering::Relaxed);
+    }
+
+    /// How old the oldest byte was at each sync since the recorder started.
+    pub fn ages(&self) -> Ages {
+        Ages {
+            at_most: self.ages.iter().map(|c| c.load(Ordering::Relaxed)).collect(),
+            count: self.synced.load(Ordering::Relaxed),
+            sum_ms: self.age_sum_ms.load(Ordering::Relaxed),
+            max_ms: self.age_max_ms.load(Ordering::Relaxed),
+        }
     }
 
     /// A new session begins.

@@ -25,7 +25,7 @@ pub const ROLES: &[&str] = &[
 
 pub struct Bureau {
     pub dir: tempfile::TempDir,
-    pub cameras: Cameras,
+    cameras: Option<Cameras>,
     pub url: String,
     passwords: Vec<(String, String)>,
     process: Option<Child>,
@@ -35,31 +35,44 @@ pub struct Bureau {
 impl Bureau {
     /// A bureau with one room of two cameras, and an account for each role.
     pub async fn open() -> Self {
-        Self::open_in(tempfile::tempdir().unwrap(), None).await
+        Self::open_in(tempfile::tempdir().unwrap(), None, "", "").await
     }
 
-    /// The same with its data elsewhere (a small volume).
-    pub async fn open_in(dir: tempfile::TempDir, data: Option<&Path>) -> Self {
+    /// The same with its data elsewhere (a small volume), and with more lines for `[storage]` and `[recording]`.
+    pub async fn open_in(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str) -> Self {
         let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
+        let addresses = [cameras.address("face"), cameras.address("overview")];
+        let mut bureau = Self::open_at(dir, data, storage, recording, &addresses).await;
+        bureau.cameras = Some(cameras);
+        bureau
+    }
+
+    /// The same with other cameras.
+    pub async fn open_at(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = data.map_or_else(|| dir.path().join("data"), Path::to_owned);
         let text = format!(
-            "bureau = \"试用局\"\n[storage]\ndata = \"{}\"\nreserve_gb = 1\n[recording]\nsegment_s = 10\n[console]\nlisten = \"127.0.0.1:{port}\"\n\
+            "bureau = \"试用局\"\n[storage]\ndata = \"{}\"\nreserve_gb = 1\n{storage}\n[recording]\nsegment_s = 10\n{recording}\n[console]\nlisten = \"127.0.0.1:{port}\"\n\
              [[units]]\nid = \"land-use\"\nname = \"用途管制股\"\n[[units]]\nid = \"mines\"\nname = \"矿产资源股\"\n\
              [[rooms]]\nid = \"room-1\"\nname = \"第一询问室\"\nunit = \"land-use\"\n\
              [[rooms.cameras]]\nid = \"face\"\nname = \"面部\"\ndevice_no = \"XW-101\"\nurl = \"{}\"\n\
              [[rooms.cameras]]\nid = \"overview\"\nname = \"全景\"\ndevice_no = \"XW-102\"\nurl = \"{}\"\n",
             data.display(),
-            cameras.address("face"),
-            cameras.address("overview"),
+            addresses[0],
+            addresses[1],
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
-        let mut bureau = Self { dir, cameras, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port };
+        let mut bureau = Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port };
         for role in ROLES {
             bureau.add_account(role, role, "land-use");
         }
         bureau.start().await;
         bureau
+    }
+
+    /// The good cameras.
+    pub fn cameras(&mut self) -> &mut Cameras {
+        self.cameras.as_mut().unwrap()
     }
 
     pub fn config(&self) -> PathBuf {
@@ -88,6 +101,20 @@ impl Bureau {
             assert!(Instant::now() < deadline, "not up: {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The next start is on data that lie elsewhere.
+    pub fn moves_to(&self, data: &Path) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let now = format!("data = \"{}\"", self.data().display());
+        std::fs::write(self.config(), text.replace(&now, &format!("data = \"{}\"", data.display()))).unwrap();
+    }
+
+    /// Resident memory of the recorder.
+    pub fn memory_mb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.as_ref().unwrap().id())).unwrap();
+        let kb = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kb.unwrap() / 1024
     }
 
     pub fn log(&self) -> String {

@@ -3,3 +3,6 @@
 
 pub mod bureau;
 pub mod camera;
+#[path = "replay.rs"]
+pub mod replay;
+pub mod stored;

@@ -1,0 +1,229 @@
+//! One camera's files on one volume: orders in, a file that is written, synced, repaired after faults, told of.
+
+use crate::machine::clock::Clock;
+use crate::machine::durable::{self, Appending};
+use crate::machine::fault::Fault;
+use crate::machine::volume::Place;
+use crate::model::gap::GapCause;
+use crate::model::time::Moment;
+use crate::recorder::view::Gauge;
+use crate::recorder::volume::{Begin, Order, Tell, Wrote};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How long a camera's orders rest after a fault, ms.
+const REST_MS: u64 = 1_000;
+/// How long the end of a session waits for a volume that takes nothing, ms.
+const PATIENCE_MS: u64 = 10_000;
+
+/// Bytes that wait for a volume: of one camera, and of all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waiting {
+    pub(super) own: Arc<AtomicU64>,
+    pub(super) all: Arc<AtomicU64>,
+}
+
+impl Waiting {
+    pub(super) fn add(&self, order: &Order) {
+        self.own.fetch_add(order.bytes(), Ordering::Relaxed);
+        self.all.fetch_add(order.bytes(), Ordering::Relaxed);
+    }
+    fn take(&self, order: &Order) {
+        self.own.fetch_sub(order.bytes(), Ordering::Relaxed);
+        self.all.fetch_sub(order.bytes(), Ordering::Relaxed);
+    }
+}
+
+/// A file that is being written.
+struct OpenFile {
+    file: Appending,
+    /// Up to where it is durable.
+    durable: u64,
+    /// What was appended since, for writing it anew after a failed sync.
+    unsynced: Vec<Order>,
+    /// Arrival of the oldest byte of it.
+    oldest: Option<Moment>,
+    /// Not told yet.
+    opened: Option<Arc<Begin>>,
+    /// A fault left something behind this length, which has to go first.
+    torn: Option<u64>,
+}
+
+pub(super) struct LaneState {
+    tell: Tell,
+    gauge: Arc<Gauge>,
+    counts: bool,
+    queue: VecDeque<Order>,
+    open: Option<OpenFile>,
+    /// The file that was last made here: met again after a fault, it is ours.
+    begun: Option<PathBuf>,
+    rest_until: Option<u64>,
+    /// Orders that the last failed sync put back.
+    resent: usize,
+    flush_by: Option<u64>,
+    waiting: Waiting,
+}
+
+impl LaneState {
+    pub(super) fn new(gauge: Arc<Gauge>, counts: bool, tell: Tell, waiting: Waiting) -> Self {
+        Self { tell, gauge, counts, queue: VecDeque::new(), open: None, begun: None, rest_until: None, resent: 0, flush_by: None, waiting }
+    }
+
+    pub(super) fn take(&mut self, order: Order, now: Moment) {
+        if matches!(order, Order::Flush) {
+            self.flush_by = Some(now.mono_ms + PATIENCE_MS);
+        }
+        self.queue.push_back(order);
+    }
+
+    /// Until when it rests, if something waits.
+    pub(super) fn rests(&self) -> Option<u64> {
+        self.rest_until.filter(|_| !self.queue.is_empty())
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.queue.is_empty() && !self.is_unsynced()
+    }
+
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.rest_until.is_none() && self.open.as_ref().is_some_and(|o| !o.unsynced.is_empty())
+    }
+
+    /// Does what waits, until a fault.
+    pub(super) fn work(&mut self, place: &Place, clock: &dyn Clock, now: Moment) -> Result<(), Fault> {
+        if self.rest_until.is_some_and(|at| at > now.mono_ms) {
+            if self.flush_by.is_some_and(|at| at <= now.mono_ms) {
+                self.give_up();
+            }
+            return Ok(());
+        }
+        self.rest_until = None;
+        while let Some(order) = self.queue.pop_front() {
+            self.resent = 0;
+            match self.obey(&order, place, clock) {
+                Ok(()) => self.waiting.take(&order),
+                Err(fault) => {
+                    self.again(order);
+                    self.rest_until = Some(now.mono_ms + REST_MS);
+                    return Err(fault);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, order: &Order, place: &Place, clock: &dyn Clock) -> Result<(), Fault> {
+        match order {
+            Order::Begin(begin) => self.begin(begin, place),
+            Order::Piece { boxes, samples, arrived } => {
+                let Some(open) = &mut self.open else { return Ok(()) };
+                if let Some(good) = open.torn {
+                    open.file.cut_to(good)?;
+                    open.torn = None;
+                }
+                let good = open.file.bytes();
+                open.file.append_both(boxes, samples).inspect_err(|_| open.torn = Some(good))?;
+                open.oldest = open.oldest.or(Some(*arrived));
+                open.unsynced.push(order.clone());
+                // The first fragment at once: the lamp turns green on it.
+                if open.opened.is_some() { self.sync(clock) } else { Ok(()) }
+            }
+            Order::End(segment) => {
+                self.sync(clock)?;
+                if self.open.take().is_some() {
+                    (self.tell)(Wrote::Closed(segment.clone()));
+                }
+                Ok(())
+            }
+            Order::Leave => {
+                self.sync(clock)?;
+                self.open = None;
+                Ok(())
+            }
+            Order::Flush => {
+                self.flush_by = None;
+                (self.tell)(Wrote::Idle);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts back what could not be done. A failed sync has put the pieces of the open file back already: what asked for it stands
+    /// behind them, and the last of them is itself that piece.
+    fn again(&mut self, order: Order) {
+        match order {
+            Order::Piece { .. } if self.resent > 0 => self.waiting.take(&order),
+            order => self.queue.insert(self.resent, order),
+        }
+    }
+
+    fn begin(&mut self, begin: &Arc<Begin>, place: &Place) -> Result<(), Fault> {
+        place.check()?;
+        let folder = place.root().join(&begin.folder);
+        durable::make_folder(&folder)?;
+        let path = folder.join(&begin.segment.file);
+        let again = self.begun.as_ref() == Some(&path) && durable::exists(&path);
+        self.begun = Some(path.clone());
+        let mut file = if again { Appending::open_cut(&path, 0)? } else { Appending::create(&path)? };
+        file.append(&begin.head)?;
+        let head = Order::Piece { boxes: begin.head.clone(), samples: Bytes::new(), arrived: begin.first };
+        self.open = Some(OpenFile { file, durable: 0, unsynced: vec![head], oldest: None, opened: Some(begin.clone()), torn: None });
+        Ok(())
+    }
+
+    /// Makes what was appended durable, and tells.
+    pub(super) fn sync(&mut self, clock: &dyn Clock) -> Result<(), Fault> {
+        let Some(open) = self.open.as_mut().filter(|o| !o.unsynced.is_empty()) else { return Ok(()) };
+        if let Err(fault) = open.file.sync() {
+            let again = std::mem::take(&mut open.unsynced);
+            open.torn = Some(open.durable);
+            open.oldest = None;
+            self.resent = again.len();
+            for order in again.into_iter().rev() {
+                self.waiting.add(&order);
+                self.queue.push_front(order);
+            }
+            self.rest_until = Some(clock.now().mono_ms + REST_MS);
+            return Err(fault);
+        }
+        self.resent = 0;
+        let now = clock.now();
+        let bytes = open.file.bytes() - open.durable;
+        open.durable = open.file.bytes();
+        open.unsynced.clear();
+        let age_ms = open.oldest.take().map(|at| now.mono_ms.saturating_sub(at.mono_ms));
+        self.gauge.durable(now, if self.counts { Some((bytes, age_ms)) } else { None });
+        // Nothing but the head yet: not worth telling.
+        if age_ms.is_some()
+            && let Some(begin) = open.opened.take()
+        {
+            (self.tell)(Wrote::Opened(begin));
+        }
+        Ok(())
+    }
+
+    /// The session ended and the volume takes nothing: what waits is lost here.
+    fn give_up(&mut self) {
+        self.flush_by = None;
+        self.open = None;
+        self.rest_until = None;
+        let mut since = None;
+        while let Some(order) = self.queue.pop_front() {
+            self.waiting.take(&order);
+            match order {
+                Order::Piece { arrived, .. } => since = since.or(Some(arrived)),
+                Order::Flush => {
+                    if let Some(since) = since {
+                        let detail = "the volume took nothing until the session's end".into();
+                        (self.tell)(Wrote::Lost { since, cause: GapCause::Disk, detail });
+                    }
+                    return (self.tell)(Wrote::Idle);
+                }
+                _ => {}
+            }
+        }
+    }
+}
