@@ -31,6 +31,9 @@ pub struct Options {
     /// Pictures alone: no sound, no live viewers.
     #[arg(long)]
     pictures: bool,
+    /// Measures how old a live picture is when Chromium shows it, instead: one camera, 20 s.
+    #[arg(long)]
+    live: bool,
     /// Only this recorder: shilu or ffmpeg.
     #[arg(long)]
     only: Option<String>,
@@ -61,6 +64,9 @@ fn main() {
     let folder = options.dir.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"));
     std::fs::create_dir_all(&folder).unwrap();
     let source = cameras::source(&folder);
+    if options.live {
+        return shilu::live(&cameras::Cameras::start(&source, &Options { cameras: 2, ..options.clone() }), &folder.join("live"));
+    }
     let run = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
     let measure = |name: &str, recorder: &dyn Fn(&cameras::Cameras, &PathBuf) -> Outcome| {
         let at = folder.join(name);
@@ -121,6 +127,6 @@ fn tell(name: &str, options: &Options, o: &Outcome) {
         o.used.switches_per_s(),
         o.kept.expected,
         o.kept.lost,
-        o.kept.overhead(),
+        if name == "shilu" || options.pictures { o.kept.overhead() } else { f64::NAN },
     );
 }

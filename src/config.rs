@@ -123,6 +123,7 @@ struct Camera {
     name: String,
     device_no: String,
     url: String,
+    tile_url: Option<String>,
     user: Option<String>,
     password: Option<SecretString>,
     password_file: Option<PathBuf>,
@@ -362,17 +363,12 @@ fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, sta
     c.that(!camera.device_no.trim().is_empty(), &format!("{place}.device_no"), || {
         "is empty; the register's number belongs here (第十七条)".into()
     });
+    let tile = camera.tile_url.as_deref().and_then(|url| check_url(c, &format!("{place}.tile_url"), url));
+    let capture =
+        CameraSettings { id: id?, url: url?, user: camera.user, password, front: front?, transport: transport?, stall_s, preroll_s };
     Some(CameraPlace {
-        capture: CameraSettings {
-            id: id?,
-            url: url?,
-            user: camera.user,
-            password,
-            front: front?,
-            transport: transport?,
-            stall_s,
-            preroll_s,
-        },
+        tile: tile.map(|url| CameraSettings { url, preroll_s: 0, ..capture.clone() }),
+        capture,
         name: camera.name,
         device_no: camera.device_no,
     })

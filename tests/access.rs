@@ -49,7 +49,7 @@ async fn a_viewing_without_grant_is_refused_to_every_role_by_every_door_and_the_
     reviewer.gets_grant(&leader, &session, "copy").await;
     let viewing = reviewer.does(&format!("/api/v1/sessions/{session}/viewings"), json!({})).await;
     let viewing = viewing["id"].as_str().unwrap().to_owned();
-    let anyone = Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new() };
+    let anyone = Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new(), cookie: String::new() };
     let mut people = vec![("nobody", anyone)];
     for role in ROLES.iter().filter(|r| **r != "reviewer") {
         people.push((role, bureau.sign_in(role).await));
@@ -123,7 +123,7 @@ async fn accounts_lock_after_repeated_wrong_passwords_and_another_unit_hears_of_
     let miner = bureau.sign_in("miner").await;
     assert_eq!(miner.get(&format!("/api/v1/sessions/{session}")).await.0, StatusCode::NOT_FOUND);
     assert_eq!(miner.get("/api/v1/sessions?text=张三").await.1["total"], 0);
-    let stranger = Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new() };
+    let stranger = Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new(), cookie: String::new() };
     let mut last = StatusCode::OK;
     for _ in 0..5 {
         last = stranger.post("/api/v1/login", json!({ "username": "miner", "password": "wrong wrong wrong" })).await.0;

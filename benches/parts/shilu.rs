@@ -2,11 +2,12 @@
 
 use crate::cameras::Cameras;
 use crate::{Options, Outcome, process, stored};
+use clap::Parser;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -36,7 +37,14 @@ fn configure(cameras: &Cameras, at: &Path, options: &Options) -> (std::path::Pat
     (path, port)
 }
 
-async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
+/// A recorder with a session in every room.
+struct Running {
+    child: Child,
+    officer: Officer,
+    sessions: Vec<String>,
+}
+
+async fn start(cameras: &Cameras, at: &Path, options: &Options) -> Running {
     let (config, port) = configure(cameras, at, options);
     let added = Command::new(SHILU)
         .args([
@@ -60,7 +68,7 @@ async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
     let said = String::from_utf8_lossy(&added.stdout).into_owned();
     let password = said.trim().strip_prefix("password ").unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&added.stderr)));
     let log = std::fs::File::create(at.join("log")).unwrap();
-    let mut child = Command::new(SHILU).args(["serve", "--config"]).arg(&config).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    let child = Command::new(SHILU).args(["serve", "--config"]).arg(&config).stdout(Stdio::null()).stderr(log).spawn().unwrap();
     let officer = Officer::sign_in(format!("127.0.0.1:{port}"), password).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let mut sessions = Vec::new();
@@ -68,23 +76,28 @@ async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
         let started = officer.post("/api/v1/sessions", json!({ "room": format!("r{room}") })).await;
         sessions.push(started["session"]["id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned());
     }
+    Running { child, officer, sessions }
+}
+
+impl Running {
+    async fn end(mut self) {
+        let ends = self.sessions.iter().map(|id| self.officer.post(format!("/api/v1/sessions/{id}/end"), json!({})));
+        futures::future::join_all(ends).await;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+        let _ = self.child.wait();
+    }
+}
+
+async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
+    let running = start(cameras, at, options).await;
     let viewers = if options.pictures { 0 } else { options.cameras };
-    let viewers: Vec<_> = (0..viewers).map(|n| tokio::spawn(watch(officer.live(n)))).collect();
+    let viewers: Vec<_> = (0..viewers).map(|n| tokio::spawn(watch(running.officer.live(n)))).collect();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (pid, seconds) = (child.id(), options.seconds);
+    let (pid, seconds) = (running.child.id(), options.seconds);
     let used = tokio::task::spawn_blocking(move || process::measure(&[pid], seconds)).await.unwrap();
-    let not_durable_ms = ages(&officer.get("/metrics").await);
-    let ends = sessions.iter().map(|id| officer.post(format!("/api/v1/sessions/{id}/end"), json!({})));
-    futures::future::join_all(ends).await;
-    let seen: usize = futures::future::join_all(viewers.into_iter().map(|v| {
-        v.abort();
-        v
-    }))
-    .await
-    .len();
-    assert!(options.pictures || seen == options.cameras);
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
-    let _ = child.wait();
+    let not_durable_ms = ages(&running.officer.get("/metrics").await);
+    assert!(viewers.iter().all(|v| !v.is_finished()), "every viewer still watches");
+    running.end().await;
     let mut kept = stored::Kept::default();
     let files = stored::files(&at.join("data/footage"), "mp4");
     (0..options.cameras).for_each(|n| {
@@ -93,6 +106,22 @@ async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
         kept.add(&of);
     });
     Outcome { used, kept, not_durable_ms }
+}
+
+/// How old a live picture is when it is shown, in a real browser on the running session's own page.
+pub fn live(cameras: &Cameras, at: &Path) {
+    std::fs::create_dir_all(at).unwrap();
+    let options = Options { cameras: 2, ..Options::parse_from(["recorder"]) };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let running = start(cameras, at, &options).await;
+        let (url, page) = (format!("http://{}", running.officer.host), format!("/sessions/{}", running.sessions[0]));
+        let asked = json!({ "url": url, "cookie": running.officer.cookie, "page": page, "seconds": 20 });
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/live.mjs");
+        let said = Command::new("node").arg(script).arg(asked.to_string()).output().unwrap();
+        println!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        running.end().await;
+    });
+    let _ = std::fs::remove_dir_all(at);
 }
 
 struct Officer {

@@ -67,6 +67,24 @@ impl Catalog {
         Ok(Self { jobs, readers: Arc::default(), path: path.to_owned() })
     }
 
+    /// The same; what cannot be opened or is corrupt is put aside (never deleted) under a name that ends in `aside`, and a new
+    /// one begun. Recording does not wait for an index. Tells whether it was so.
+    pub fn open_or_begin_anew(path: &Path, aside: &str) -> Result<(Self, bool), Fault> {
+        let opened = Self::open(path).and_then(|catalog| catalog.read(check).map(|()| catalog));
+        let fault = match opened {
+            Ok(catalog) => return Ok((catalog, false)),
+            Err(fault) => fault,
+        };
+        tracing::error!(%fault, "the catalog cannot be used; it is put aside and made anew from the footage tree");
+        for tail in ["", "-wal", "-shm"] {
+            let with = |end: &str| path.with_file_name(format!("{}{tail}{end}", path.file_name().unwrap_or_default().display()));
+            if durable::exists(&with("")) {
+                durable::rename(&with(""), &with(aside))?;
+            }
+        }
+        Ok((Self::open(path)?, true))
+    }
+
     /// Queues a writing transaction: everything in `work` becomes durable together, or nothing does. `done` hears which, on
     /// the writer's thread. Never waits. For `acts` alone.
     pub fn begin_write<T: 'static>(
@@ -105,6 +123,11 @@ impl Catalog {
         }
         result
     }
+}
+
+fn check(connection: &Connection) -> Result<(), Fault> {
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if said == "ok" { Ok(()) } else { Err(Fault::of("use", "the catalog", said)) }
 }
 
 fn prepare(connection: &Connection) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, links};
 use crate::web;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
@@ -56,13 +56,23 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let signer = Arc::new(Signer::open_or_make(&parts.data.join("keys")).map_err(|e| told(&e))?);
-    let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| told(&e))?;
+    let aside = format!(".broken-{}", clock.now().utc.format("%Y%m%dT%H%M%SZ"));
+    let (catalog, lost) = Catalog::open_or_begin_anew(&parts.data.join("catalog.db"), &aside).map_err(|e| told(&e))?;
     let acts = Acts::open(parts.data.join("custody/log"), catalog, clock.clone()).map_err(|e| told(&e))?;
     acts.do_and_log(
         Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()),
         |_| Ok(()),
     );
+    let footage = parts.recorder.footage.clone();
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
+    if lost {
+        // Behind the recording that goes on: the tree may be large.
+        let acts = acts.clone();
+        std::thread::spawn(move || match links::rebuild(&acts, &footage) {
+            Ok((done, unread)) => tracing::warn!(done, ?unread, "the catalog is made anew; accounts and requests are not in the tree"),
+            Err(fault) => tracing::error!(%fault, "the catalog is not made anew"),
+        });
+    }
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
     look_after(&desks);
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;

@@ -12,10 +12,11 @@ use tokio::sync::broadcast;
 
 impl Desks {
     /// The fragments of a camera as they come. A viewer that lags is told so by the receiver and goes on with the newest.
-    pub async fn live(&self, who: &Person, room: &RoomId, camera: &CameraId) -> Answer<broadcast::Receiver<Arc<Fragment>>> {
+    /// `small`: the camera's small stream will do, where it has one.
+    pub async fn live(&self, who: &Person, room: &RoomId, camera: &CameraId, small: bool) -> Answer<broadcast::Receiver<Arc<Fragment>>> {
         let no_such = || Refusal::no_such("camera", camera.as_str());
         let place = self.recorder.room(room).ok_or_else(no_such)?;
-        let capture = room::capture_of(place.view(), camera).ok_or_else(no_such)?;
+        let capture = room::capture_of(place.view(), camera, small).ok_or_else(no_such)?;
         if !self.may_watch(who, room) {
             return Err(self.refused(who, Refusal::NoGrant, "live"));
         }

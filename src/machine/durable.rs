@@ -187,6 +187,12 @@ pub fn remove_marker(path: &Path) -> Result<(), Fault> {
     }
 }
 
+/// Gives a file another name in its folder, durably.
+pub fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
+    fs::rename(from, to).map_err(|e| Fault::file("rename", from, e))?;
+    to.parent().map_or(Ok(()), sync_folder)
+}
+
 /// Whether anything has that name.
 pub fn exists(path: &Path) -> bool {
     path.exists()

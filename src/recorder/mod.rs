@@ -46,6 +46,8 @@ use volume::Volume;
 pub struct CameraPlace {
     /// How to reach it.
     pub capture: CameraSettings,
+    /// Its small stream, for tiles; never recorded.
+    pub tile: Option<CameraSettings>,
     /// Its name on screen.
     pub name: String,
     /// 执法记录设备编号.

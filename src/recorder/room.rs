@@ -113,8 +113,12 @@ impl Room {
                 }
             });
             let capture = Capture::start(place.capture, &shared.captures, shared.clock.clone(), events);
-            cameras.push(CameraView { id, name: place.name, device_no: place.device_no, capture: capture.handle(), gauge });
+            // Nobody records what the tile shows.
+            let small = place.tile.map(|tile| Capture::start(tile, &shared.captures, shared.clock.clone(), Box::new(drop)));
+            let tile = small.as_ref().map(Capture::handle);
+            cameras.push(CameraView { id, name: place.name, device_no: place.device_no, capture: capture.handle(), tile, gauge });
             captures.push(capture);
+            captures.extend(small);
             cutters.push(cutter);
         }
         let view = Arc::new(RoomView::new(settings.id, settings.name, settings.unit, cameras));
@@ -171,7 +175,8 @@ pub(super) fn lock(cutter: &Mutex<Cutter>) -> MutexGuard<'_, Cutter> {
     cutter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reading a camera of a room, for those who may.
-pub fn capture_of<'a>(view: &'a RoomView, camera: &CameraId) -> Option<&'a CaptureHandle> {
-    view.cameras.iter().find(|c| c.id == *camera).map(|c| &c.capture)
+/// Reading a camera of a room, for those who may; its small stream, where it has one and that will do.
+pub fn capture_of<'a>(view: &'a RoomView, camera: &CameraId, small: bool) -> Option<&'a CaptureHandle> {
+    let camera = view.cameras.iter().find(|c| c.id == *camera)?;
+    Some(camera.tile.as_ref().filter(|_| small).unwrap_or(&camera.capture))
 }

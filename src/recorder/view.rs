@@ -117,6 +117,8 @@ pub struct CameraView {
     pub device_no: String,
     /// Reading its live fragments and state.
     pub capture: CaptureHandle,
+    /// Its small stream, for tiles.
+    pub tile: Option<CaptureHandle>,
     /// Its durable bytes.
     pub gauge: Arc<Gauge>,
 }

@@ -150,8 +150,12 @@ impl Bureau {
 
     pub async fn sign_in(&self, username: &str) -> Person {
         let client = reqwest::Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let mut person = Person { client, url: self.url.clone(), csrf: String::new() };
-        let (status, me) = person.post("/api/v1/login", json!({ "username": username, "password": self.password(username) })).await;
+        let mut person = Person { client, url: self.url.clone(), csrf: String::new(), cookie: String::new() };
+        let password = json!({ "username": username, "password": self.password(username) });
+        let answer = person.ask(Method::POST, "/api/v1/login", Some(password)).await;
+        let cookie = answer.headers().get("set-cookie").and_then(|c| c.to_str().ok()?.split(';').next()).unwrap_or_default();
+        cookie.clone_into(&mut person.cookie);
+        let (status, me) = (answer.status(), answer.json::<Value>().await.unwrap_or(Value::Null));
         assert_eq!(status, StatusCode::OK, "{me}");
         me["csrf"].as_str().unwrap().clone_into(&mut person.csrf);
         person
@@ -199,6 +203,8 @@ pub struct Person {
     pub client: reqwest::Client,
     pub url: String,
     pub csrf: String,
+    /// For what is no HTTP client: a WebSocket.
+    pub cookie: String,
 }
 
 impl Person {
@@ -276,6 +282,21 @@ impl Person {
             room["cameras"].as_array().unwrap().iter().all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)
         })
         .await;
+    }
+
+    /// What the live pictures of a camera say of themselves.
+    pub async fn sees_live(&self, room: &str, camera: &str, query: &str) -> Value {
+        use futures::StreamExt;
+        use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+        let address = self.url.replace("http://", "ws://");
+        let mut request = format!("{address}/api/v1/rooms/{room}/cameras/{camera}/live{query}").into_client_request().unwrap();
+        request.headers_mut().insert("Cookie", self.cookie.parse().unwrap());
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        loop {
+            if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
     }
 
     /// Asks for access, has it approved, and gives the request's number.

@@ -8,7 +8,7 @@ use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
 use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use std::sync::Arc;
@@ -20,18 +20,27 @@ const ASK: Duration = Duration::from_secs(2);
 /// Longest a viewer may take to accept one fragment; then it is let go.
 const SEND: Duration = Duration::from_secs(5);
 
+/// Which stream.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+pub struct Wanted {
+    /// The camera's small stream will do, where it has one.
+    #[serde(default)]
+    small: bool,
+}
+
 /// Live pictures of a camera.
-#[utoipa::path(get, path = "/api/v1/rooms/{room}/cameras/{camera}/live", params(("room" = String, Path), ("camera" = String, Path)), responses((status = 101), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/cameras/{camera}/live", params(("room" = String, Path), ("camera" = String, Path), Wanted), responses((status = 101), (status = 403, body = Problem)))]
 pub async fn live(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     Path((room, camera)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> ApiResult<Response> {
     same_origin(&headers)?;
     let (room, camera) = (api::id("room", &room, RoomId::new)?, api::id("camera", &camera, CameraId::new)?);
-    let fragments = web.desks.live(&who.person, &room, &camera).await?;
+    let fragments = web.desks.live(&who.person, &room, &camera, wanted.small).await?;
     Ok(upgrade.on_upgrade(move |socket| show(socket, fragments, web, who, room)))
 }
 

@@ -1,7 +1,8 @@
 // Live pictures over a WebSocket: a line of JSON, the header, then fragments that begin at a key frame. A new line means a new
 // header. What does not come is said in words under the picture.
 
-const BEHIND_MAX = 4; // seconds that a picture may lag before it jumps to the newest
+const BEHIND_MAX = 2; // seconds that a picture may lag before it jumps to the newest
+const BEHIND_FAST = 0.35; // seconds from which on it catches up a little faster than it came
 const KEPT = 20; // seconds of buffer
 const texts = document.getElementById('words').dataset;
 
@@ -25,7 +26,8 @@ export function live(tile) {
       const ranges = video.buffered;
       const end = ranges.length ? ranges.end(ranges.length - 1) : 0;
       const start = ranges.length ? ranges.start(ranges.length - 1) : 0;
-      if (video.currentTime < start || video.currentTime < end - BEHIND_MAX) video.currentTime = Math.max(start, end - 1);
+      if (video.currentTime < start || video.currentTime < end - BEHIND_MAX) video.currentTime = Math.max(start, end - 0.2);
+      video.playbackRate = end - video.currentTime > BEHIND_FAST ? 1.1 : 1;
       if (queue.length) { try { buffer.appendBuffer(queue.shift()); } catch { socket.close(); } return; }
       if (ranges.length && end - ranges.start(0) > 2 * KEPT) buffer.remove(ranges.start(0), end - KEPT);
     };
@@ -53,7 +55,7 @@ export function live(tile) {
       if (typeof data === 'string') return begin(JSON.parse(data));
       queue.push(data);
       // A tab in the background may stop drawing: what is old is not worth drawing, but the header (first) is.
-      if (queue.length > 30) queue.splice(1, queue.length - 20);
+      if (queue.length > 60) queue.splice(1, queue.length - 40);
       wait = 500;
       say(texts.onAir, true);
       next();
