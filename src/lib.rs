@@ -29,11 +29,12 @@
 //! # Three walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
-//! the session ([`model::step::begin`]), opens the writers' valves first, then writes the journal's first line, then queues log
-//! entry and row. From then on `capture::Capture` hands each fragment to `recorder::writer`, which appends it to a segment, syncs
-//! it, digests it, and moves the gauge that feeds the lamp. `desks::Desks::end` closes the valves once the last moment's fragment
-//! is out, takes up whatever lies in the folder, finds the gaps ([`model::gap::find`]) and signs the manifest
-//! ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
+//! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
+//! row. From then on `capture::Capture` hands each fragment (a fifth of a second) to `recorder::cutter`, which decides in memory
+//! where a file ends, and digests it (`footage::segment::Filling`); `recorder::volume` writes it, on the mirror too, syncs what grew
+//! every 0.8 s, and moves the gauge that feeds the lamp. `desks::Desks::end` closes the valves once the last moment's fragment is
+//! out, brings over what one volume lost (`recorder::mirror`), takes up whatever lies in the folder, finds the gaps
+//! ([`model::gap::find`]) and signs the manifest ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
 //!
 //! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
 //! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable

@@ -111,7 +111,7 @@ async fn run(cameras: &Cameras, at: &Path, options: &Options) -> Outcome {
 /// How old a live picture is when it is shown, in a real browser on the running session's own page.
 pub fn live(cameras: &Cameras, at: &Path) {
     std::fs::create_dir_all(at).unwrap();
-    let options = Options { cameras: 2, ..Options::parse_from(["recorder"]) };
+    let options = Options { cameras: 1, ..Options::parse_from(["recorder"]) };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let running = start(cameras, at, &options).await;
         let (url, page) = (format!("http://{}", running.officer.host), format!("/sessions/{}", running.sessions[0]));

@@ -17,8 +17,9 @@ const UNIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SOUND_WAIT_MS: u64 = 1_000;
 /// Sound that stays away longer than this behind the pictures is a hole in the sound, and holds them no longer.
 const SOUND_LATE: Duration = Duration::from_millis(700);
-/// G.711 comes in 20 ms packets; each push wakes a thread, so they are gathered to the length of a chunk.
-const GATHER: Duration = CHUNK;
+/// G.711 comes in 20 ms packets; each push wakes a thread, so they are gathered to half a chunk: a fragment waits for the sound
+/// behind its end, so longer ones would make live pictures older.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// Pictures that come in the order in which they are shown, and pictures that may not.
 pub(super) const IN_ORDER: &str = "h264";

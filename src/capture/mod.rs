@@ -3,7 +3,7 @@
 //! ```text
 //! retina ──┐ access units                       ┌─ pre-roll ring
 //!          ├──► feed ──► muxer (GStreamer) ──► hub ─ live viewers
-//! rtspsrc ─┘    time, formats, restarts          └─ events ──► recorder's writer
+//! rtspsrc ─┘    time, formats, restarts          └─ events ──► recorder's cutter
 //! ```
 //!
 //! A capture runs from start to stop of the recorder, whether a session is open or not: recording is a valve behind it, not a

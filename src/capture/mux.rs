@@ -22,7 +22,7 @@ const LEAD: Duration = Duration::from_secs(1);
 pub(super) const CHUNK: Duration = Duration::from_millis(200);
 /// RTP times are rounded.
 const SLACK: Duration = Duration::from_millis(1);
-/// Fragments that may be inside the muxer: it waits for sound at most three seconds.
+/// Fragments that may be inside the muxer; it waits for sound at most some seven tenths of a second.
 const INSIDE_MAX: usize = 256;
 /// How long the last fragment may take to come out.
 const END: Duration = Duration::from_secs(2);
@@ -83,7 +83,12 @@ impl Mux {
             pipeline.add(&bin).map_err(|e| failed(&e))?;
             let outer = mux.request_pad_simple("sink_%u").ok_or_else(|| failed(&"the muxer takes no further stream"))?;
             let of_this = Cuts::default();
-            cut_at_the_door(&outer, of_this.clone(), cuts.is_empty());
+            let through = match (cuts.is_empty(), in_order) {
+                (true, true) => Through::Pictures,
+                (true, false) => Through::PicturesOutOfOrder,
+                (false, _) => Through::Sound,
+            };
+            cut_at_the_door(&outer, of_this.clone(), through);
             cuts.push(of_this);
             let ghost = gst::GhostPad::with_target(&outer).map_err(|e| failed(&e))?;
             ghost.set_active(true).map_err(|e| failed(&e))?;
@@ -249,9 +254,21 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells the muxer to end a fragment before what comes through this door next, where a cut is due: pictures are cut at exactly
-/// that picture, sound at the first that is no earlier.
-fn cut_at_the_door(door: &gst::Pad, cuts: Cuts, pictures: bool) {
+/// What comes through one of the muxer's doors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    Pictures,
+    /// In the order in which they are decoded, not shown.
+    PicturesOutOfOrder,
+    Sound,
+}
+
+/// So far behind a cut its picture was dropped by the parser: cuts do not wait for what never comes.
+const DROPPED: Duration = Duration::from_secs(1);
+
+/// Tells the muxer to end a fragment before what comes through this door next, where a cut is due: at that very picture, or the
+/// first that is no earlier; sound likewise.
+fn cut_at_the_door(door: &gst::Pad, cuts: Cuts, through: Through) {
     door.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |door, info| {
         // The piece before it may count from elsewhere (decode times below zero): running time is what both sides mean.
         let segment = door.sticky_event::<gst::event::Segment>(0);
@@ -263,10 +280,13 @@ fn cut_at_the_door(door: &gst::Pad, cuts: Cuts, pictures: bool) {
         let pts = info.buffer().and_then(|b| b.pts()).or_else(|| info.event().and_then(silence));
         let running = pts.and_then(|pts| segment?.to_running_time(pts));
         let Some(pts) = running.map(|t| Duration::from_nanos(t.nseconds())) else { return gst::PadProbeReturn::Ok };
-        let due = |(at, _): &(Duration, bool)| if pictures { pts.abs_diff(*at) < SLACK } else { *at <= pts + SLACK };
+        let due = |(at, _): &(Duration, bool)| match through {
+            Through::PicturesOutOfOrder => pts.abs_diff(*at) < SLACK || pts > *at + DROPPED,
+            Through::Pictures | Through::Sound => *at <= pts + SLACK,
+        };
         while let Some((_, key)) = lock(&cuts).pop_front_if(|c| due(c)) {
             // A whole fragment begins with a key frame; sound has none of its own.
-            let structure = gst::Structure::builder("FMP4MuxSplitNow").field("chunk", !(key && pictures)).build();
+            let structure = gst::Structure::builder("FMP4MuxSplitNow").field("chunk", !key || through == Through::Sound).build();
             door.send_event(gst::event::CustomDownstream::new(structure));
         }
         gst::PadProbeReturn::Ok

@@ -1,4 +1,4 @@
-//! A fragment: about one second of one camera, as it goes to the disk, the pre-roll ring and the live viewers alike.
+//! A fragment: a fifth of a second of one camera, as it goes to the disk, the pre-roll ring and the live viewers alike.
 
 use crate::model::time::Moment;
 use bytes::Bytes;

@@ -220,7 +220,10 @@ impl LaneState {
                         let detail = "the volume took nothing until the session's end".into();
                         (self.tell)(Wrote::Lost { since, cause: GapCause::Disk, detail });
                     }
-                    return (self.tell)(Wrote::Idle);
+                    (self.tell)(Wrote::Idle);
+                    // A second end that waits behind the first has waited long enough too.
+                    self.flush_by = self.queue.iter().any(|o| matches!(o, Order::Flush)).then_some(0);
+                    return;
                 }
                 _ => {}
             }

@@ -2,7 +2,7 @@
 // header. What does not come is said in words under the picture.
 
 const BEHIND_MAX = 2; // seconds that a picture may lag before it jumps to the newest
-const BEHIND_FAST = 0.35; // seconds from which on it catches up a little faster than it came
+const BEHIND_FAST = 0.5; // seconds from which on it catches up a little faster than it came
 const KEPT = 20; // seconds of buffer
 const texts = document.getElementById('words').dataset;
 
