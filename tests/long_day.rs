@@ -71,7 +71,7 @@ fn record(stepped_s: impl Fn(u64) -> i64) -> (Vec<Segment>, Moment, u64) {
     cutter.close_valve();
     let mut segments = Vec::new();
     loop {
-        match told.recv_timeout(Duration::from_secs(60)).unwrap() {
+        match told.recv_timeout(Duration::from_mins(1)).unwrap() {
             Wrote::Closed(segment) => segments.push(*segment),
             Wrote::Idle => break,
             Wrote::Lost { detail, .. } => panic!("{detail}"),

@@ -151,7 +151,7 @@ fn declared(session: &Value, camera: &str) -> Vec<(i64, i64)> {
 
 fn is_declared(session: &Value, camera: &str, declared: &[(i64, i64)], from: i64, to: i64) {
     let apart = to - from > APART_MS && to > 0;
-    let inside = |(f, t): &(i64, i64)| *f <= from + SLACK_MS && *t >= to - SLACK_MS || *f <= from.max(0) + SLACK_MS && *t >= to - SLACK_MS;
+    let inside = |(f, t): &(i64, i64)| *f <= from.max(0) + SLACK_MS && *t >= to - SLACK_MS;
     // Neighbouring gaps (a stall, then a kill) may together cover one stretch.
     let covered: i64 = declared.iter().map(|(f, t)| (*t).min(to) - (*f).max(from.max(0))).filter(|ms| *ms > 0).sum();
     let whole = covered + 2 * SLACK_MS >= to - from.max(0);

@@ -133,7 +133,7 @@ struct Officer {
 
 impl Officer {
     async fn sign_in(host: String, password: &str) -> Self {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap();
         for _ in 0..200 {
             if client.get(format!("http://{host}/healthz")).send().await.is_ok() {
                 break;
@@ -174,7 +174,7 @@ fn ages(metrics: &str) -> Option<(f64, f64, f64)> {
     for line in metrics.lines().filter(|l| l.starts_with("shilu_not_durable_seconds_bucket")) {
         let bound: f64 = line.split("le=\"").nth(1)?.split('"').next()?.parse().unwrap_or(f64::INFINITY);
         let count: f64 = line.rsplit(' ').next()?.parse().ok()?;
-        match buckets.iter_mut().find(|(b, _)| *b == bound) {
+        match buckets.iter_mut().find(|(b, _)| b.total_cmp(&bound).is_eq()) {
             Some((_, sum)) => *sum += count,
             None => buckets.push((bound, count)),
         }

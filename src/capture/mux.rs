@@ -209,7 +209,7 @@ impl Mux {
     fn silence(&mut self, until: Duration) {
         let Some(sound) = self.sound.as_ref().filter(|_| until > self.sound_until) else { return };
         let time = |d: Duration| gst::ClockTime::from_nseconds(d.as_nanos() as u64);
-        let gap = gst::event::Gap::builder(time(self.sound_until)).duration(time(until - self.sound_until)).build();
+        let gap = gst::event::Gap::builder(time(self.sound_until)).duration(time(until.saturating_sub(self.sound_until))).build();
         if !sound.send_event(gap) {
             tracing::warn!("the muxer was not told of silence");
         }
@@ -349,7 +349,7 @@ fn out(list: &gst::BufferListRef, header: &mut Option<Arc<Header>>, chunks: &Mut
         return hub.note("the muxer gave more than it was given".into());
     };
     // The last of a run ends a picture's length behind its last picture.
-    let own = (chunk.last - chunk.first) * (chunk.frames + 1) / chunk.frames.max(1);
+    let own = chunk.last.saturating_sub(chunk.first) * (chunk.frames + 1) / chunk.frames.max(1);
     let duration = next.map_or(own, |next| next.first.saturating_sub(chunk.first));
     let Chunk { first, key, frames, at, camera_utc, .. } = chunk;
     hub.fragment(Arc::new(Fragment { header, bytes: Bytes::from(bytes), key, pts: first, duration, arrived: at, camera_utc, frames }));

@@ -93,20 +93,20 @@ fn reconcile_file(here: &Path, there: &Path, closed: bool) -> Result<Option<Reco
     }
 }
 
-fn first_difference(a: &Path, b: &Path, length: u64) -> Result<Option<u64>, Fault> {
+fn first_difference(here: &Path, there: &Path, length: u64) -> Result<Option<u64>, Fault> {
     if length == 0 {
         return Ok(None);
     }
-    let (mut one, mut two) = (durable::open(a)?.take(length), durable::open(b)?.take(length));
-    let (mut x, mut y) = (vec![0; PIECE], vec![0; PIECE]);
+    let (mut mine, mut other) = (durable::open(here)?.take(length), durable::open(there)?.take(length));
+    let (mut piece, mut its) = (vec![0; PIECE], vec![0; PIECE]);
     let mut at = 0;
     loop {
-        let n = one.read(&mut x).map_err(|e| Fault::file("read", a, e))?;
+        let n = mine.read(&mut piece).map_err(|e| Fault::file("read", here, e))?;
         if n == 0 {
             return Ok(None);
         }
-        two.read_exact(&mut y[..n]).map_err(|e| Fault::file("read", b, e))?;
-        if let Some(off) = x[..n].iter().zip(&y[..n]).position(|(p, q)| p != q) {
+        other.read_exact(&mut its[..n]).map_err(|e| Fault::file("read", there, e))?;
+        if let Some(off) = piece[..n].iter().zip(&its[..n]).position(|(p, q)| p != q) {
             return Ok(Some(at + off as u64));
         }
         at += n as u64;

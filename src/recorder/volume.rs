@@ -1,6 +1,6 @@
 //! The thread of one volume: bytes in, durable files out, for all cameras together.
 //!
-//! Syncs are grouped: every [`SYNC`] each file that grew is made durable, one after the other, so that sixteen cameras cost the
+//! Syncs are grouped: every 0.8 s each file that grew is made durable, one after the other, so that sixteen cameras cost the
 //! disk one burst a second. What a fault keeps from being written waits in memory, in order, and is written when the volume
 //! is well again; nothing is lost until the memory for it is full. A failed sync is taken at its word: what was appended since
 //! the last good one is cut off and written anew, since the kernel may have forgotten it (fsync(2), "EIO").

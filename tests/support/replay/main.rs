@@ -6,7 +6,7 @@
 //! ```text
 //! replay --source a.h264 --cameras 16 --audio        then, on standard input: c0 stall on | count | …
 //! ```
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a tool of the tests: may fail loudly
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)] // a tool of the tests: may fail loudly
 
 mod faults;
 mod packets;

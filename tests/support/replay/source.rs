@@ -76,7 +76,7 @@ fn payloads(nal: &[u8]) -> Vec<Vec<u8>> {
         .map(|(n, part)| {
             let first = if n == 0 { 0x80 } else { 0 };
             let last = if n + 1 == count { 0x40 } else { 0 };
-            [&[(head & 0xE0) | 28, first | last | (head & 0x1F)][..], part].concat()
+            [&[(head & 0xE0) | 0x1C, first | last | (head & 0x1F)][..], part].concat()
         })
         .collect()
 }
