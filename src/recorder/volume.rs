@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// How often what grew is synced: with a chunk's length before and a sync's after it, the promise of two seconds holds.
 const SYNC: Duration = Duration::from_millis(800);
+/// How long the thread rests before it looks what came.
+const REST: Duration = Duration::from_millis(50);
 /// How long the end of the process does.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -251,6 +253,8 @@ impl Running {
             if stop {
                 return self.end();
             }
+            // One wake-up for what several cameras send meanwhile.
+            thread::sleep(REST);
         }
     }
 
