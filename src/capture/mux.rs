@@ -12,7 +12,6 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +57,7 @@ pub(super) struct Mux {
     /// Decode times are presentation times.
     in_order: bool,
     /// There was a picture.
-    begun: AtomicBool,
+    begun: bool,
     /// Up to where there is sound, or silence in its place.
     sound_until: Duration,
     /// Up to where there is silence.
@@ -116,7 +115,7 @@ impl Mux {
             start_ns,
             gathered: Vec::new(),
             in_order,
-            begun: AtomicBool::new(false),
+            begun: false,
             sound_until: LEAD,
             silent_until: Duration::ZERO,
         })
@@ -153,7 +152,7 @@ impl Mux {
     }
 
     /// Counts a picture to the fragment that it belongs to; whether it begins another than the first.
-    fn opens_chunk(&self, pts: Duration, key: bool, at: Moment, camera_utc: Option<DateTime<Utc>>) -> Result<bool, String> {
+    fn opens_chunk(&mut self, pts: Duration, key: bool, at: Moment, camera_utc: Option<DateTime<Utc>>) -> Result<bool, String> {
         let mut chunks = lock(&self.chunks);
         let goes_on = chunks.back_mut().filter(|c| !key && pts.saturating_sub(c.first) + SLACK < CHUNK);
         if let Some(chunk) = goes_on {
@@ -165,7 +164,7 @@ impl Mux {
         if chunks.len() >= INSIDE_MAX {
             return Err("the muxer does not keep up".into());
         }
-        let follows = self.begun.swap(true, Ordering::Relaxed);
+        let follows = std::mem::replace(&mut self.begun, true);
         chunks.push_back(Chunk { first: pts, last: pts, key, frames: 1, at, camera_utc });
         Ok(follows)
     }

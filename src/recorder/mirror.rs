@@ -24,7 +24,7 @@ const PAPER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub fn take_up(shared: &Shared, folder: &Path, session: &Session, mirrored: &[Segment]) -> Vec<Happening> {
     let mut done = Vec::new();
     if let Some(mirror) = shared.mirror() {
-        let there = mirror.place().root().join(folder.strip_prefix(&shared.footage).unwrap_or(folder));
+        let there = mirror.place().root().join(shared.below(folder));
         match mirror.place().check() {
             Ok(()) => done = reconcile(folder, &there, session, mirrored),
             Err(fault) => tracing::error!(session = %session.id, %fault, "the mirror is not compared"),
@@ -134,7 +134,7 @@ fn bring(source: &Path, to: &Path, from_byte: u64) -> Result<(), Fault> {
 /// done again the next time.
 pub fn copy_papers(shared: &Shared, folder: &Path) {
     let Some(mirror) = shared.mirror() else { return };
-    let there = mirror.place().root().join(folder.strip_prefix(&shared.footage).unwrap_or(folder));
+    let there = mirror.place().root().join(shared.below(folder));
     let copy = || -> Result<(), Fault> {
         mirror.place().check()?;
         for (from, to) in [(folder.to_owned(), there.clone()), (folder.join(tree::DOCUMENTS), there.join(tree::DOCUMENTS))] {

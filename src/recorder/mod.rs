@@ -37,7 +37,7 @@ use crate::model::ids::{CameraId, RoomId, SessionId, UnitId};
 use crate::model::session::Session;
 use room::Room;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use volume::Volume;
@@ -105,6 +105,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// A session's folder as it lies below every volume's root.
+    pub fn below<'a>(&self, folder: &'a Path) -> &'a Path {
+        folder.strip_prefix(&self.footage).unwrap_or(folder)
+    }
+
     /// The second volume.
     pub fn mirror(&self) -> Option<&Arc<Volume>> {
         self.volumes.get(1)

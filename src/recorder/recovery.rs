@@ -152,7 +152,7 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
 
 /// Brings log and catalog up to a session's state; never waits.
 pub fn index(shared: &Shared, session: &Session, folder: &Path, entry: Option<Draft>) {
-    let below = folder.strip_prefix(&shared.footage).unwrap_or(folder).display().to_string();
+    let below = shared.below(folder).display().to_string();
     let copy = session.clone();
     let put = move |t: &Writing<'_>| sessions::put(t, &copy, &below);
     match entry {

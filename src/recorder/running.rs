@@ -233,7 +233,7 @@ impl Loop {
     fn record(&mut self, stamp: Stamp, happening: Happening, entry: Option<Draft>) {
         let Some(open) = &mut self.open else { return };
         if let Some(mirror) = self.shared.mirror() {
-            mirror.line(&below(&self.shared, open), crate::footage::journal::line(stamp, &happening));
+            mirror.line(self.shared.below(&open.folder), crate::footage::journal::line(stamp, &happening));
         }
         open.unwritten.push_back((stamp, happening));
         // A crash before this returns leaves a happening that nobody was told of.
@@ -267,7 +267,7 @@ impl Loop {
             // Pre-roll only before the first picture: after an interruption the room was promised that nothing is recorded.
             let first = open.chains[at].last == 0 && !open.begun[at] && open.session.interruptions.is_empty();
             let preroll = if first { self.view.cameras[at].capture.preroll() } else { vec![] };
-            let (session, folder) = (open.session.id.clone(), below(&self.shared, open));
+            let (session, folder) = (open.session.id.clone(), self.shared.below(&open.folder).to_owned());
             lock(cutter).open(Target { session, folder, clock: open.clock, chain: open.chains[at].clone(), opened, preroll });
         }
     }
@@ -417,9 +417,4 @@ fn write_journal(open: &mut Open) {
         }
         open.unwritten.pop_front();
     }
-}
-
-/// The session's folder, below a volume's root.
-fn below(shared: &Shared, open: &Open) -> PathBuf {
-    open.folder.strip_prefix(&shared.footage).unwrap_or(&open.folder).to_owned()
 }

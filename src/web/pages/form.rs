@@ -2,6 +2,7 @@
 
 use crate::desks::accounts::SignedIn;
 use crate::model::refusal::Refusal;
+use crate::model::session::Session;
 use crate::model::words::BadField;
 use crate::web::Web;
 use crate::web::i18n::Lang;
@@ -40,4 +41,10 @@ pub fn one(fields: &[(String, String)], name: &str) -> Option<String> {
 /// Every field of a name, as it came.
 pub fn all<'a>(fields: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
     fields.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+/// An officer of a session's newest link, for the fields of a form: name and certificate number; empty where there is none.
+pub(super) fn officer(session: &Session, at: usize) -> (String, String) {
+    let officer = session.facts().officers.get(at);
+    officer.map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default())).unwrap_or_default()
 }

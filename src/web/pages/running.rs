@@ -6,7 +6,7 @@ use crate::desks::sessions::SessionView;
 use crate::model::ids::SessionId;
 use crate::model::session::{InterruptionCause, MarkKind, State as Stand};
 use crate::model::status::{CameraStatus, Lamp, RoomStatus};
-use crate::web::pages::form::Form;
+use crate::web::pages::form::{self, Form};
 use crate::web::pages::{Page, after};
 use crate::web::{Web, api};
 use askama::Template;
@@ -78,13 +78,7 @@ impl RunningPage {
     }
 
     fn officer(&self, at: &usize) -> (String, String) {
-        self.view
-            .session
-            .facts()
-            .officers
-            .get(*at)
-            .map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default()))
-            .unwrap_or_default()
+        form::officer(&self.view.session, *at)
     }
 }
 

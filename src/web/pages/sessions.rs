@@ -8,7 +8,7 @@ use crate::model::gap::Gap;
 use crate::model::ids::{CameraId, SessionId};
 use crate::model::people::Act;
 use crate::model::session::{Interruption, Link, Segment};
-use crate::web::pages::form::{Form, one};
+use crate::web::pages::form::{self, Form, one};
 use crate::web::pages::running::RunningPage;
 use crate::web::pages::{Page, after, html, no_page, rooms};
 use crate::web::{Web, api};
@@ -148,13 +148,7 @@ impl SessionPageView {
     }
 
     fn officer(&self, at: &usize) -> (String, String) {
-        self.view
-            .session
-            .facts()
-            .officers
-            .get(*at)
-            .map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default()))
-            .unwrap_or_default()
+        form::officer(&self.view.session, *at)
     }
 
     fn may_request(&self) -> bool {
