@@ -33,10 +33,7 @@ async fn shows_pictures(answer: reqwest::Response) -> bool {
 }
 
 async fn recorded(bureau: &Bureau) -> (Person, String, String) {
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(100_000).await;
+    let (officer, id) = bureau.records(100_000).await;
     let sealed = officer.ends(&id).await;
     (officer, id, sealed["segments"][0]["file"].as_str().unwrap().to_owned())
 }

@@ -34,10 +34,7 @@ async fn session_on_a_full_volume(recording: &str, seconds: u64) -> Option<Value
     let data = volume.0.join("data");
     let cameras = Replay::start(2, false);
     let bureau = Bureau::open_at(dir, Some(&data), "", recording, &[cameras.address(0), cameras.address(1)]).await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(200_000).await;
+    let (officer, id) = bureau.records(200_000).await;
     let ballast = volume.0.join("ballast");
     // Fills what is left; dd ends with an error, as it should.
     let _ = Command::new("dd").args(["if=/dev/zero", "bs=64k", &format!("of={}", ballast.display())]).output();

@@ -36,10 +36,7 @@ async fn a_session_is_recorded_marked_sealed_and_found_by_the_party_of_two_chara
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_mid_session_it_goes_on_by_itself_and_the_gap_has_its_cause() {
     let mut bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(150_000).await;
+    let (officer, id) = bureau.records(150_000).await;
     bureau.kill();
     // A restart within half a second is no gap but in name: see `model::gap::TOLERANCE_MS`.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -63,10 +60,7 @@ async fn killed_in_mid_session_it_goes_on_by_itself_and_the_gap_has_its_cause() 
 #[tokio::test(flavor = "multi_thread")]
 async fn ended_in_good_order_and_started_again_it_goes_on_and_nothing_is_torn() {
     let mut bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(200_000).await;
+    let (officer, id) = bureau.records(200_000).await;
     assert!(bureau.terminate(), "{}", bureau.log());
     bureau.start().await;
     officer.waits_for_pictures().await;
@@ -78,10 +72,7 @@ async fn ended_in_good_order_and_started_again_it_goes_on_and_nothing_is_torn() 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unplugged_camera_leaves_a_gap_and_comes_back_into_the_session() {
     let mut bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(200_000).await;
+    let (officer, id) = bureau.records(200_000).await;
     bureau.cameras().kill();
     officer.waits("a lamp that says so", |room| room["lamp"] == "not_recording").await;
     bureau.cameras().restart();
@@ -95,10 +86,7 @@ async fn an_unplugged_camera_leaves_a_gap_and_comes_back_into_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_comes_back_with_another_resolution_begins_a_new_file_and_never_touches_its_neighbour() {
     let mut bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(100_000).await;
+    let (officer, id) = bureau.records(100_000).await;
     bureau.cameras().kill();
     bureau.cameras().restart_as(&["face,size=480x270", "overview,size=640x360,pattern=smpte,audio=none"]);
     officer.waits("the lamp", |room| room["lamp"] == "recording" && room["cameras"][0]["resolution"] == "480x270").await;
@@ -114,10 +102,7 @@ async fn a_camera_that_comes_back_with_another_resolution_begins_a_new_file_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interruption_pauses_and_a_resumption_goes_on() {
     let bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(100_000).await;
+    let (officer, id) = bureau.records(100_000).await;
     officer.does(&format!("/api/v1/sessions/{id}/interrupt"), json!({ "cause": "vacated", "reason": "午饭" })).await;
     officer.waits("the pause", |room| room["lamp"] == "interrupted" && room["session"]["elapsed_ms"].as_u64().unwrap() > 6_000).await;
     officer.does(&format!("/api/v1/sessions/{id}/resume"), json!({})).await;
@@ -279,10 +264,7 @@ fn footage_bytes(bureau: &Bureau) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_catalog_that_is_locked_or_full_of_rubbish_stops_no_recording_and_no_start() {
     let mut bureau = Bureau::open().await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(100_000).await;
+    let (_, id) = bureau.records(100_000).await;
     let catalog = bureau.data().join("catalog.db");
     let lock = rusqlite::Connection::open(&catalog).unwrap();
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();

@@ -53,10 +53,7 @@ async fn a_volume_that_hangs_for_half_a_minute_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let Some(disk) = BadVolume::mount(dir.path().join("disk")) else { return };
     let bureau = Bureau::open_in(dir, Some(&disk.at.join("data")), "", "").await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(100_000).await;
+    let (officer, id) = bureau.records(100_000).await;
     disk.hangs(Duration::from_secs(30));
     tokio::time::sleep(Duration::from_secs(31)).await;
     officer.waits("a lamp that says so", |room| room["lamp"] == "recording").await;
@@ -91,10 +88,7 @@ async fn what_the_first_volume_loses_is_brought_over_from_the_mirror_and_both_ar
     let (data, mirror) = (dir.path().join("disk/data"), dir.path().join("mirror"));
     let Some(disk) = BadVolume::mount(dir.path().join("disk")) else { return };
     let bureau = with_mirror(dir, &data, &mirror).await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(200_000).await;
+    let (officer, id) = bureau.records(200_000).await;
     disk.fails(true);
     // Longer than memory may hold, so that the volume is left behind.
     tokio::time::sleep(Duration::from_secs(14)).await;
@@ -120,10 +114,7 @@ async fn a_mirror_that_dies_and_comes_back_stops_nothing_and_gets_what_it_lacks(
     let (data, mirror) = (dir.path().join("data"), dir.path().join("disk/mirror"));
     let Some(disk) = BadVolume::mount(dir.path().join("disk")) else { return };
     let bureau = with_mirror(dir, &data, &mirror).await;
-    let officer = bureau.sign_in("officer").await;
-    officer.waits_for_pictures().await;
-    let id = officer.starts().await;
-    officer.records(200_000).await;
+    let (officer, id) = bureau.records(200_000).await;
     disk.hangs(Duration::from_secs(12));
     tokio::time::sleep(Duration::from_secs(14)).await;
     let sealed = officer.ends(&id).await;

@@ -157,6 +157,43 @@ pub fn start_ns(data: &[u8], tracks: &[Track]) -> Result<u64, Malformed> {
     ns.min().ok_or(Malformed::Lacking("track"))
 }
 
+/// Where the last sample of a track ends, in nanoseconds: its decode time and the durations that follow it. A fragment without
+/// that track has none.
+pub fn end_ns(data: &[u8], track: Track) -> Result<Option<u64>, Malformed> {
+    let mut ends = Vec::new();
+    for moof in boxes(data, 0..data.len())?.iter().filter(|b| &b.kind == b"moof") {
+        for traf in inside(data, moof, b"traf")? {
+            let tfhd = first(data, &traf, b"tfhd", "tfhd")?.content;
+            if u32_at(data, tfhd.start + 4) != Some(track.id) {
+                continue;
+            }
+            let tfdt = first(data, &traf, b"tfdt", "tfdt")?.content.start;
+            let start = if data.get(tfdt) == Some(&1) { u64_at(data, tfdt + 4) } else { u32_at(data, tfdt + 4).map(u64::from) };
+            let mut end = start.ok_or(Malformed::Lacking("baseMediaDecodeTime"))?;
+            for trun in inside(data, &traf, b"trun")? {
+                let length = run_length(data, &tfhd, &trun.content).ok_or(Malformed::Lacking("sample durations"))?;
+                end = end.saturating_add(length);
+            }
+            ends.push(end);
+        }
+    }
+    Ok(ends.into_iter().max().map(|end| (u128::from(end) * 1_000_000_000 / u128::from(track.timescale)) as u64))
+}
+
+/// How long the samples of a `trun` are together (8.8.8), by their own durations or by the default of their `tfhd` (8.8.7).
+fn run_length(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Option<u64> {
+    let (head, flags, count) = (u32_at(data, tfhd.start)?, u32_at(data, trun.start)?, u32_at(data, trun.start + 4)?);
+    if flags & 0x100 == 0 {
+        let before = usize::from(head & 1 != 0) * 8 + usize::from(head & 2 != 0) * 4;
+        let each = if head & 8 != 0 { u32_at(data, tfhd.start + 8 + before)? } else { 0 };
+        return Some(u64::from(each) * u64::from(count));
+    }
+    let first = trun.start + 8 + usize::from(flags & 1 != 0) * 4 + usize::from(flags & 4 != 0) * 4;
+    let each = 4 * (flags >> 8 & 0xf).count_ones() as usize;
+    let sample = |n: usize| u32_at(data.get(..trun.end)?, first + n * each).map(u64::from);
+    (0..count as usize).map(sample).sum()
+}
+
 /// Fragments with their decode times moved by `shift_ns`; never below zero. Samples stay as they are, byte for byte.
 pub fn shifted(data: &Bytes, tracks: &[Track], shift_ns: i64) -> Result<Bytes, Malformed> {
     moved(data, data, tracks, shift_ns).map(BytesMut::freeze)
@@ -256,6 +293,21 @@ mod tests {
     }
 
     #[test]
+    fn a_fragment_ends_where_its_last_sample_does() {
+        let words = |all: &[u32]| all.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        let whole = |head: &[u32], run: &[u32]| {
+            let tfdt = boxed(b"tfdt", &words(&[0, 90_000]));
+            let traf = [boxed(b"tfhd", &words(head)), tfdt, boxed(b"trun", &words(run))].concat();
+            [boxed(b"moof", &boxed(b"traf", &traf)), boxed(b"mdat", b"picture")].concat()
+        };
+        // Each sample with its own duration and size behind a data offset; all alike by the default of the track.
+        assert_eq!(end_ns(&whole(&[0, 1], &[0x301, 2, 99, 3_600, 10, 5_400, 10]), TRACK[0]), Ok(Some(1_100_000_000)));
+        assert_eq!(end_ns(&whole(&[0xa, 1, 1, 9_000], &[0, 3]), TRACK[0]), Ok(Some(1_300_000_000)));
+        assert_eq!(end_ns(&whole(&[0, 2], &[0, 3]), TRACK[0]), Ok(None), "another track's");
+        assert!(end_ns(&whole(&[0, 1], &[0x301, 1_000_000, 99]), TRACK[0]).is_err());
+    }
+
+    #[test]
     fn a_torn_end_is_left_out() {
         let header = [boxed(b"ftyp", b"iso6"), boxed(b"moov", b"")].concat();
         let mut file = [header.clone(), fragment(0), fragment(1)].concat();
@@ -275,7 +327,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(data in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), shifted(&Bytes::from(data.clone()), &TRACK, -5), shifted_apart(&Bytes::from(data), &TRACK, -5));
+            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), end_ns(&data, TRACK[0]), shifted(&Bytes::from(data.clone()), &TRACK, -5), shifted_apart(&Bytes::from(data), &TRACK, -5));
         }
     }
 }

@@ -156,15 +156,10 @@ pub fn recover(folder: &Path, left: Left) -> Result<Segment, Fault> {
     })
 }
 
-/// The start of the last whole fragment, plus one fragment as long as those before it.
+/// Where the pictures of the last whole fragment end; without pictures, where the last fragment begins.
 fn recovered_length_ms(data: &[u8], extent: &fragment::Extent, tracks: &[Track]) -> u64 {
-    let starts: Vec<u64> = extent.fragments.iter().filter_map(|f| fragment::start_ns(&data[f.clone()], tracks).ok()).collect();
-    match (starts.first(), starts.last()) {
-        (Some(first), Some(last)) if starts.len() > 1 => {
-            let each = last.saturating_sub(*first) / (starts.len() as u64 - 1);
-            (last + each) / 1_000_000
-        }
-        (Some(_), Some(_)) => 1_000,
-        _ => 0,
-    }
+    let whole = || extent.fragments.iter().map(|f| &data[f.clone()]);
+    let end = tracks.first().and_then(|t| whole().filter_map(|f| fragment::end_ns(f, *t).ok().flatten()).max());
+    let start = || whole().filter_map(|f| fragment::start_ns(f, tracks).ok()).max();
+    end.or_else(start).unwrap_or(0) / 1_000_000
 }

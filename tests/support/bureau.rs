@@ -161,6 +161,15 @@ impl Bureau {
         person
     }
 
+    /// An officer with a running session, of which so many bytes of each camera are durable; and its number.
+    pub async fn records(&self, bytes: u64) -> (Person, String) {
+        let officer = self.sign_in("officer").await;
+        officer.waits_for_pictures().await;
+        let id = officer.starts().await;
+        officer.records(bytes).await;
+        (officer, id)
+    }
+
     /// Where a session lies.
     pub fn folder(&self, session: &str) -> PathBuf {
         fn find(dir: &Path, name: &str) -> Option<PathBuf> {
