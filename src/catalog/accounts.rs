@@ -21,7 +21,8 @@ pub struct Account {
     pub locked_until: i64,
 }
 
-const COLUMNS: &str = "id, username, name, unit, certificate_no, roles, leads, password_hash, active, failures, locked_until";
+const COLUMNS: &str =
+    "id, username, name, unit, certificate_no, certificate_until, roles, leads, password_hash, active, failures, locked_until";
 
 fn account(row: &Row<'_>) -> Result<Account, Fault> {
     let words: Vec<String> = serde_json::from_str(&row.get::<_, String>("roles")?).map_err(bad_doc("accounts"))?;
@@ -35,6 +36,7 @@ fn account(row: &Row<'_>) -> Result<Account, Fault> {
             name: row.get("name")?,
             unit: unit.map(|u| UnitId::new(&u)).transpose().map_err(id)?,
             certificate_no: row.get("certificate_no")?,
+            certificate_until: row.get::<_, Option<String>>("certificate_until")?.and_then(|d| d.parse().ok()),
             roles: words.iter().filter_map(|w| Role::from_word(w)).collect(),
             leads,
         },
@@ -78,8 +80,8 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
     let roles: Vec<&str> = p.roles.iter().map(|r| r.as_str()).collect();
     let json = |e| Fault::of("encode", "an account", e);
     c.execute(
-        "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at, certificate_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             p.id.as_str(),
             p.username,
@@ -90,6 +92,7 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
             serde_json::to_string(&p.leads).map_err(json)?,
             account.password_hash,
             at_ms,
+            p.certificate_until.map(|d| d.to_string()),
         ],
     )?;
     Ok(())

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod documents;
 pub mod entries;
 pub mod pairs;
+pub mod plans;
 pub mod requests;
 pub mod sessions;
 pub mod viewings;
@@ -20,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Schema steps, in order; a step that was released is never changed.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001-spine.sql"))];
+const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001-spine.sql")), M::up(include_str!("schema/0005-desk.sql"))];
 
 /// Readers kept open when idle.
 const READERS_KEPT: usize = 4;

@@ -2,9 +2,10 @@
 
 use crate::catalog::{bad_doc, pairs};
 use crate::machine::fault::Fault;
+use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
 use crate::model::missing;
-use crate::model::session::{Facts, Session};
+use crate::model::session::Session;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -27,6 +28,8 @@ pub struct Filter {
     pub cause: Option<String>,
     /// Anything of the six, or a number.
     pub text: Option<String>,
+    /// Of restricted ones, only what this account started or is named on by its certificate number; `None`: all.
+    pub restricted_to: Option<(String, Option<String>)>,
 }
 
 /// A session with where its folder lies.
@@ -41,7 +44,7 @@ pub struct SessionDoc {
 /// Officers as a list shows them: `王某（A-001）、李某`.
 pub fn officers_text(facts: &Facts) -> String {
     let one =
-        |o: &crate::model::session::Officer| o.certificate_no.as_ref().map_or_else(|| o.name.clone(), |no| format!("{}（{no}）", o.name));
+        |o: &crate::model::facts::Officer| o.certificate_no.as_ref().map_or_else(|| o.name.clone(), |no| format!("{}（{no}）", o.name));
     facts.officers.iter().map(one).collect::<Vec<_>>().join("、")
 }
 
@@ -55,16 +58,16 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let doc = serde_json::to_string(s).map_err(|e| Fault::of("encode", "a session", e))?;
     let facts = s.facts();
     let number: i64 = c.query_row(
-        "INSERT INTO sessions (id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        "INSERT INTO sessions (id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc, restricted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, state = excluded.state, length_ms = excluded.length_ms,
              case_no = excluded.case_no, party = excluded.party, cause = excluded.cause, officers = excluded.officers,
-             devices = excluded.devices, gaps = excluded.gaps, missing = excluded.missing, doc = excluded.doc
+             devices = excluded.devices, gaps = excluded.gaps, missing = excluded.missing, doc = excluded.doc, restricted = excluded.restricted
          RETURNING number",
         params![
             s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(), s.started_at.timestamp_millis(),
             s.length_ms.map(|ms| ms as i64), facts.case_no, facts.party, facts.cause, officers_text(facts), devices_text(s),
-            s.gaps.len() as i64, missing::of(s).len() as i64, doc,
+            s.gaps.len() as i64, missing::of(s).len() as i64, doc, facts.restricted,
         ],
         |r| r.get(0),
     )?;
@@ -118,6 +121,12 @@ fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
         all.push(format!("unit IN ({})", vec!["?"; units.len()].join(", ")));
         values.extend(units.iter().cloned().map(Value::from));
     }
+    if let Some((account, certificate_no)) = &filter.restricted_to {
+        all.push("(restricted = 0 OR json_extract(doc, '$.started_by') = ? OR instr(officers, ?) > 0)".into());
+        // A number that nobody has is named nowhere.
+        let number = certificate_no.as_ref().map_or_else(|| "\u{0}".to_owned(), |no| format!("（{no}）"));
+        values.extend([Value::from(account.clone()), Value::from(number)]);
+    }
     for (bound, text) in [(filter.from_ms, "started_at >= ?"), (filter.until_ms, "started_at < ?")] {
         if let Some(ms) = bound {
             all.push(text.into());
@@ -142,4 +151,11 @@ fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
         values.push(Value::from(matches.join(" AND ")));
     }
     Some((all.join(" AND "), values))
+}
+
+/// Those that started in a span (ms since 1970, the end not included), oldest first.
+pub fn between(c: &Connection, from_ms: i64, until_ms: i64) -> Result<Vec<Session>, Fault> {
+    let mut statement = c.prepare_cached("SELECT doc FROM sessions WHERE started_at >= ?1 AND started_at < ?2 ORDER BY started_at")?;
+    let docs = statement.query_map([from_ms, until_ms], |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect()
 }

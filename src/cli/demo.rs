@@ -186,6 +186,7 @@ async fn people(running: &Running) -> Result<Vec<Account>, String> {
             roles: vec![*role],
             unit: unit.and_then(|u| UnitId::new(u).ok()),
             certificate_no: certificate_no.map(Into::into),
+            certificate_until: certificate_no.and_then(|_| chrono::NaiveDate::from_ymd_opt(2028, 12, 31)),
             leads: vec![],
         };
         register.add_or_renew(account, password.clone().into()).await.map_err(|e| e.to_string())?;

@@ -9,6 +9,7 @@ use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::{durable, randomness};
 use crate::model::ids::UnitId;
 use crate::model::people::Role;
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,6 +46,9 @@ struct Add {
     /// 执法证件编号.
     #[arg(long)]
     certificate_no: Option<String>,
+    /// Last day on which the certificate is valid, 2027-06-30.
+    #[arg(long)]
+    certificate_until: Option<NaiveDate>,
 }
 
 /// Runs it.
@@ -58,6 +62,7 @@ pub fn run(options: Options) -> Ended {
         roles: add.roles.iter().map(role).collect::<Result<_, _>>()?,
         unit: add.unit.as_deref().map(UnitId::new).transpose().map_err(|e| e.to_string())?,
         certificate_no: add.certificate_no,
+        certificate_until: add.certificate_until,
         leads: vec![],
     };
     runtime()?.block_on(async {

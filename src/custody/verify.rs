@@ -5,6 +5,7 @@
 
 use crate::custody::keys::PublicKey;
 use crate::footage::continuity::Continuity;
+use crate::footage::tree;
 use crate::machine::{durable, fault::Fault};
 use crate::model::digest::{self, Running};
 use crate::model::gap::GapCause;
@@ -62,6 +63,7 @@ pub fn verify(folder: &Path, trusted: Option<&PublicKey>) -> Report {
     check_sequence(&manifest, &mut report);
     check_continuity(folder, &manifest, &mut report);
     check_unlisted(folder, &manifest, &mut report);
+    check_interim(folder, &manifest, &mut report);
     report
 }
 
@@ -177,6 +179,18 @@ fn check_sequence(manifest: &Manifest, report: &mut Report) {
         let of: Vec<u32> = manifest.segments.iter().filter(|s| s.camera == device.camera).map(|s| s.sequence).collect();
         if of.windows(2).any(|w| w[1] <= w[0]) {
             report.wrong.push(format!("session.json: {}: segments are out of order", device.camera));
+        }
+    }
+}
+
+/// The manifests of seals in the middle, whose codes stand on paper that a party has signed.
+fn check_interim(folder: &Path, manifest: &Manifest, report: &mut Report) {
+    for seal in &manifest.interim {
+        let name = tree::interim_name(seal.number);
+        if let Some(data) = read(folder, &name, report)
+            && digest::sha256(&data) != seal.code
+        {
+            report.wrong.push(format!("{name}: altered: its SHA-256 is not the interim seal code"));
         }
     }
 }

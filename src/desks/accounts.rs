@@ -12,6 +12,7 @@ use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::words::{self, BadField};
+use chrono::NaiveDate;
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct NewAccount {
     pub unit: Option<UnitId>,
     /// 执法证件编号.
     pub certificate_no: Option<String>,
+    /// Last day on which the certificate is valid.
+    pub certificate_until: Option<NaiveDate>,
     /// Units they lead; empty: all.
     pub leads: Vec<UnitId>,
 }
@@ -246,7 +249,16 @@ impl Register {
         let certificate_no = certificate_no.map_err(|e| fields.push(e)).unwrap_or_default();
         let id = randomness::hex::<6>().ok().and_then(|hex| AccountId::new(&format!("a-{hex}")).ok());
         match id.filter(|_| fields.is_empty()) {
-            Some(id) => Ok(Person { id, username, name, unit: account.unit, certificate_no, roles: account.roles, leads: account.leads }),
+            Some(id) => Ok(Person {
+                id,
+                username,
+                name,
+                unit: account.unit,
+                certificate_no,
+                certificate_until: account.certificate_until,
+                roles: account.roles,
+                leads: account.leads,
+            }),
             None => Err(Refusal::BadFields { fields }),
         }
     }

@@ -4,9 +4,12 @@ use crate::catalog::sessions::{self as index, Filter};
 use crate::catalog::{documents, requests};
 use crate::desks::{Answer, Desks};
 use crate::model::access::{AccessRequest, Grant};
+use crate::model::completeness::{self, Coverage};
 use crate::model::ids::SessionId;
 use crate::model::missing::{self, Missing};
 use crate::model::people::{Act, Person};
+use crate::model::prompts::{self, Prompt};
+use crate::model::record::InterviewRecord;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Session, SessionKind, State};
 use crate::model::time;
@@ -117,6 +120,10 @@ pub struct SessionView {
     pub length_ms: u64,
     /// What is missing.
     pub missing: Vec<Missing>,
+    /// What is to be done now; empty once it has ended.
+    pub prompts: Vec<Prompt>,
+    /// How much of it was recorded, once it has ended.
+    pub coverage: Option<Coverage>,
     /// This person's requests for it, newest first.
     pub requests: Vec<AccessRequest>,
     /// Number of the request that lets this person look now.
@@ -127,6 +134,8 @@ pub struct SessionView {
     pub conducts: bool,
     /// This person may link it.
     pub may_link: bool,
+    /// The interview record is left out: this person neither took part nor has an approval (第二十二条).
+    pub record_closed: bool,
     /// Documents.
     pub documents: Vec<Document>,
 }
@@ -141,6 +150,7 @@ impl Desks {
             Some(unit) => may.into_iter().filter(|u| *u == unit).collect(),
             None => may,
         });
+        filter.restricted_to = (!who.lists_restricted()).then(|| (who.id.to_string(), who.certificate_no.clone()));
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
         let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
         let rows = found.iter().map(|s| self.row(s)).collect();
@@ -154,17 +164,25 @@ impl Desks {
         let (own, papers) =
             self.read(move |c| Ok((requests::of_person_for(c, &person, &wanted)?, documents::of_session(c, wanted.as_str())?))).await?;
         let grant = Grant::live(&own, who, id, self.now().utc).ok();
-        let session = doc.session;
+        let mut session = doc.session;
+        let record_closed = !reads_record(who, &session) && grant.is_none() && !session.record.is_empty();
+        if record_closed {
+            session.record = InterviewRecord::default();
+        }
+        let running_ms = self.recorder.open_session(id).and_then(|(room, _)| room.view().elapsed_ms(self.now()));
         Ok(SessionView {
             unit_name: self.unit_name(&session.unit),
             room_name: self.room_name(&session),
             length_ms: self.length_ms(&session).unwrap_or(0),
             missing: missing::of(&session),
+            prompts: running_ms.map(|ms| prompts::of(&session, ms)).unwrap_or_default(),
+            coverage: session.seal.is_some().then(|| completeness::coverage(&session)),
             requests: own,
             grant_copy: grant.as_ref().is_some_and(|g| g.copy().is_ok()),
             grant: grant.map(|g| g.request().to_string()),
             conducts: who.may(Act::ConductSession) && self.recorder.open_session(id).is_some(),
             may_link: who.may(Act::LinkSession),
+            record_closed,
             documents: papers.into_iter().map(Document::from).collect(),
             session,
         })
@@ -206,6 +224,13 @@ impl From<documents::DocumentRow> for Document {
     }
 }
 
+/// Who took part reads what was written down there; for others it is material like the footage (第二十二条).
+fn reads_record(who: &Person, session: &Session) -> bool {
+    let wrote = || session.record.lines.iter().any(|l| l.by == who.id);
+    let named = || session.facts().officers.iter().any(|o| o.certificate_no.is_some() && o.certificate_no == who.certificate_no);
+    session.started_by == who.id || wrote() || named()
+}
+
 fn given(text: Option<&String>) -> Option<String> {
     text.map(|t| t.trim().chars().take(200).collect::<String>()).filter(|t| !t.is_empty())
 }
@@ -233,5 +258,6 @@ fn filter(search: &Search) -> Result<Filter, Refusal> {
         party: given(search.party.as_ref()),
         cause: given(search.cause.as_ref()),
         text: given(search.text.as_ref()),
+        restricted_to: None,
     })
 }

@@ -15,6 +15,10 @@ pub const MANIFEST: &str = "session.json";
 pub const SIGNATURE: &str = "session.json.sig";
 /// The name of the signer's public key.
 pub const SIGNER: &str = "signer.pem";
+/// The name of the manifest of a seal in the middle of a session.
+pub fn interim_name(number: u32) -> String {
+    format!("interim-{number}.json")
+}
 /// The folder of attached documents.
 pub const DOCUMENTS: &str = "documents";
 

@@ -191,6 +191,7 @@ mod tests {
             name: id.into(),
             unit: UnitId::new("land").ok(),
             certificate_no: None,
+            certificate_until: None,
             roles: roles.to_vec(),
             leads: vec![],
         }

@@ -30,6 +30,18 @@ words!(
         SessionSealed = "session_sealed",
         /// A session was linked anew.
         SessionLinked = "session_linked",
+        /// A session was sealed in the middle.
+        InterimSealed = "interim_sealed",
+        /// A line of an interview record says something else.
+        RecordCorrected = "record_corrected",
+        /// A page of an interview record was signed, or not.
+        RecordSigned = "record_signed",
+        /// A demand was answered.
+        DemandAnswered = "demand_answered",
+        /// A session was planned.
+        SessionPlanned = "session_planned",
+        /// A plan was called off.
+        PlanCalledOff = "plan_called_off",
         /// A camera's recording stopped in a session.
         CameraLost = "camera_lost",
         /// A volume does not take what is recorded.

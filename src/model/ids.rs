@@ -80,6 +80,10 @@ id!(
     RequestId
 );
 id!(
+    /// A planned session.
+    PlanId
+);
+id!(
     /// One viewing under a grant.
     ViewingId
 );

@@ -1,14 +1,22 @@
 //! The manifest: what a seal signs. `session.json` in the session's folder is its RFC 8785 form, byte for byte.
 
+use crate::model::facts::Link;
 use crate::model::gap::Gap;
-use crate::model::ids::{AccountId, RoomId, SessionId, UnitId};
-use crate::model::session::{ClockSeen, Device, Interruption, Link, Mark, Segment, Session, SessionKind};
+use crate::model::ids::{AccountId, PlanId, RoomId, SessionId, UnitId};
+use crate::model::mark::Mark;
+use crate::model::missing::Answer;
+use crate::model::record::InterviewRecord;
+use crate::model::session::{ClockSeen, Device, InterimSeal, Interruption, Segment, Session, SessionKind, State};
 use crate::model::step;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The form of manifest that this version writes.
 pub const FORMAT: &str = "shilu-session/1";
+
+/// The form of what an interim seal vouches for: the same, of a session that still runs; files that are still being written are
+/// not in it.
+pub const INTERIM_FORMAT: &str = "shilu-session/1-interim";
 
 /// Everything that the seal vouches for. People stand here by account; names of officers and party as they were entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +53,18 @@ pub struct Manifest {
     pub interruptions: Vec<Interruption>,
     /// Marks.
     pub marks: Vec<Mark>,
+    /// 询问笔录, as it was typed.
+    #[serde(default, skip_serializing_if = "InterviewRecord::is_empty")]
+    pub record: InterviewRecord,
+    /// Answers to demands up to the seal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// Seals in the middle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interim: Vec<InterimSeal>,
+    /// What it was planned as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
     /// Clock states.
     pub clock: Vec<ClockSeen>,
     /// Restarts during the session.
@@ -57,12 +77,13 @@ pub struct Manifest {
     pub sealed_at: DateTime<Utc>,
 }
 
-/// The manifest of an ended session.
+/// The manifest of a session as it stands; of one that has not ended, the interim one.
 pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
+    let runs = matches!(session.state, State::Recording | State::Interrupted);
     let mut segments = session.segments.clone();
     segments.sort_by(|a, b| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
     Manifest {
-        format: FORMAT.into(),
+        format: if runs { INTERIM_FORMAT } else { FORMAT }.into(),
         session: session.id.clone(),
         room: session.room.clone(),
         unit: session.unit.clone(),
@@ -78,6 +99,10 @@ pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
         gaps: step::gaps(session),
         interruptions: session.interruptions.clone(),
         marks: session.marks.clone(),
+        record: session.record.clone(),
+        answers: session.answers.clone(),
+        interim: session.interim.clone(),
+        plan: session.plan.clone(),
         clock: session.clock.clone(),
         restarts: session.restarts,
         rules: session.rules.clone(),

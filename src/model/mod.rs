@@ -7,15 +7,21 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod completeness;
 pub mod digest;
 pub mod entry;
+pub mod facts;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 pub mod gap;
 pub mod ids;
 pub mod manifest;
+pub mod mark;
 pub mod missing;
 pub mod people;
+pub mod plan;
+pub mod prompts;
+pub mod record;
 pub mod refusal;
 pub mod session;
 pub mod status;

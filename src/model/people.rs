@@ -1,6 +1,8 @@
 //! Who may do what. The table [`may`] is the whole of it; `tests/golden/who-may.txt` prints it for the bureau to sign.
 
 use crate::model::ids::{AccountId, UnitId};
+use crate::model::session::Session;
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
@@ -73,6 +75,8 @@ words!(
         ReadLog = "read_log",
         /// Make and end accounts.
         ManageAccounts = "manage_accounts",
+        /// Read the supervision report of the units that one lists (第三条, 第二十三条).
+        Supervise = "supervise",
         /// See live pictures outside one's own session.
         WatchLive = "watch_live",
     }
@@ -92,6 +96,7 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::DecideAccess => matches!(role, LeaderInCharge | BureauHead),
         Act::ReadLog => matches!(role, Inspector | LegalUnit),
         Act::ManageAccounts => matches!(role, Administrator),
+        Act::Supervise => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::WatchLive => matches!(role, LiveViewer),
     }
 }
@@ -109,6 +114,9 @@ pub struct Person {
     pub unit: Option<UnitId>,
     /// 执法证件编号, for officers.
     pub certificate_no: Option<String>,
+    /// Last day on which the certificate is valid.
+    #[serde(default)]
+    pub certificate_until: Option<NaiveDate>,
     /// What they are.
     pub roles: Vec<Role>,
     /// The units that a leader in charge leads; empty: all.
@@ -132,6 +140,22 @@ impl Person {
             || self.is(Role::BureauHead)
             || self.is(Role::LegalUnit)
             || (self.may(Act::ListUnitSessions) && self.unit.as_ref() == Some(unit))
+    }
+
+    /// Whether material of complainants and informants (第四条) is listed for them wherever its unit is. Others of the unit see what
+    /// they started or are named on.
+    pub fn lists_restricted(&self) -> bool {
+        self.is(Role::LeaderInCharge) || self.is(Role::BureauHead) || self.is(Role::LegalUnit)
+    }
+
+    /// Whether a session is listed for them.
+    pub fn lists(&self, session: &Session) -> bool {
+        let named = || {
+            let named = |no: &String| session.facts().officers.iter().any(|o| o.certificate_no.as_ref() == Some(no));
+            self.certificate_no.as_ref().is_some_and(named)
+        };
+        let open = !session.facts().restricted || self.lists_restricted() || named();
+        session.started_by == self.id || (self.lists_unit(&session.unit) && open)
     }
 }
 
@@ -174,10 +198,42 @@ mod tests {
             name: "王".into(),
             unit: Some(land.clone()),
             certificate_no: None,
+            certificate_until: None,
             roles: vec![Role::Officer],
             leads: vec![],
         };
         assert!(officer.lists_unit(&land));
         assert!(!officer.lists_unit(&UnitId::new("mines").unwrap()));
+    }
+
+    #[test]
+    fn an_informants_session_is_listed_for_who_is_named_on_it_and_for_those_who_supervise() {
+        use crate::model::facts::{Facts, Officer};
+        use crate::model::session::SessionKind;
+        let named = Officer { name: "王".into(), certificate_no: Some("A-1".into()), ..Officer::default() };
+        let s = crate::model::step::tests::started_with(
+            SessionKind::Interview,
+            Facts { restricted: true, officers: vec![named], ..Facts::default() },
+        );
+        let person = |role, no: &str| Person {
+            id: AccountId::new("x").unwrap(),
+            username: "x".into(),
+            name: "某".into(),
+            unit: Some(s.unit.clone()),
+            certificate_no: Some(no.into()),
+            certificate_until: None,
+            roles: vec![role],
+            leads: vec![],
+        };
+        for (role, no, may) in [
+            (Role::Officer, "B-2", false),
+            (Role::Custodian, "B-2", false),
+            (Role::Officer, "A-1", true),
+            (Role::LeaderInCharge, "", true),
+            (Role::LegalUnit, "", true),
+            (Role::Administrator, "A-1", false),
+        ] {
+            assert_eq!(person(role, no).lists(&s), may, "{role:?} {no}");
+        }
     }
 }

@@ -40,6 +40,15 @@ pub enum Refusal {
     /// A refusal of a request without a reason.
     #[error("give a reason")]
     ReasonNeeded,
+    /// What can only be there, and not be said to be there: nothing is signed without a signer (第六条).
+    #[error("this is answered by entering it, not by saying that it was done")]
+    DatumNeeded,
+    /// No seal could be made now; recording goes on.
+    #[error("no seal can be made now; recording goes on")]
+    NotSealable,
+    /// An interview record takes no more lines.
+    #[error("the interview record is full; end this session and go on in another")]
+    RecordFull,
     /// The session is not in a state in which this can be done.
     #[error("the session is {state}; this cannot be done to it now")]
     SessionState {
@@ -81,6 +90,7 @@ impl Refusal {
     /// The article of the regulation that the rule comes from, where there is one.
     pub fn article(&self) -> Option<&'static str> {
         match self {
+            Self::DatumNeeded => Some("第六条"),
             Self::NoGrant | Self::ViewOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }

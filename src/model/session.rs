@@ -1,9 +1,13 @@
 //! A session (一次录制): what is known of it, and what happened in it. The journal in its folder is the list of its
 //! [`Happening`]s; `model::step` turns them into this.
 
+use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
-use crate::model::ids::{AccountId, CameraId, RoomId, SessionId, UnitId};
+use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
+use crate::model::mark::{Mark, MarkKind};
+use crate::model::missing::{Answer, AnswerKind};
 use crate::model::people::words;
+use crate::model::record::{InterviewRecord, RecordChange};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,38 +53,6 @@ words!(
 );
 
 words!(
-    /// What a mark (打点) says.
-    MarkKind {
-        /// 事先告知: recording was announced (第十三条).
-        NoticeGiven = "notice_given",
-        /// 出示证件 (第六条).
-        CertificateShown = "certificate_shown",
-        /// 告知陈述权 (第七条).
-        RightStatement = "right_statement",
-        /// 告知申辩权 (第七条).
-        RightDefence = "right_defence",
-        /// 告知申请回避权 (第七条).
-        RightRecusal = "right_recusal",
-        /// 告知听证权 (第七条).
-        RightHearing = "right_hearing",
-        /// 问答.
-        Questioning = "questioning",
-        /// 休息、饮水、如厕.
-        Break = "break",
-        /// 出示材料.
-        DocumentShown = "document_shown",
-        /// 核对笔录.
-        ReadingBack = "reading_back",
-        /// 签字.
-        Signing = "signing",
-        /// 拒绝签字 (第六条).
-        SignatureRefusal = "signature_refusal",
-        /// 备注.
-        Note = "note",
-    }
-);
-
-words!(
     /// Why people interrupted.
     InterruptionCause {
         /// 人员离开.
@@ -94,38 +66,6 @@ words!(
     }
 );
 
-/// An officer as named on a session (第六条).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
-pub struct Officer {
-    /// 姓名.
-    pub name: String,
-    /// 执法证件编号.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate_no: Option<String>,
-}
-
-/// What is known of a session when it starts. Everything may be missing: recording never waits for a form (promise 1).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
-pub struct Facts {
-    /// 案号.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub case_no: Option<String>,
-    /// 询问笔录编号.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record_no: Option<String>,
-    /// 当事人.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub party: Option<String>,
-    /// 案由.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// 执法人员.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub officers: Vec<Officer>,
-}
-
 /// A device of the session (第十七条: 执法记录设备编号).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -136,40 +76,6 @@ pub struct Device {
     pub device_no: String,
     /// Its name on screen.
     pub name: String,
-}
-
-/// One version of what a session is linked to. Earlier ones stay and are shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
-pub struct Link {
-    /// 1 for the first.
-    pub version: u32,
-    /// When it was entered.
-    pub at: DateTime<Utc>,
-    /// By whom.
-    pub by: AccountId,
-    /// Why it was changed; the first version has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The facts from then on.
-    pub facts: Facts,
-}
-
-/// A mark on the recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
-pub struct Mark {
-    /// Milliseconds since the session's start, taken when the button's request arrived.
-    pub at_ms: u64,
-    /// The same, on the wall clock.
-    pub at: DateTime<Utc>,
-    /// What it says.
-    pub kind: MarkKind,
-    /// More: the manner of telling, the reason of a refusal, a note.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Who set it.
-    pub by: AccountId,
 }
 
 /// A closed segment file.
@@ -270,6 +176,21 @@ pub struct Seal {
     pub at: DateTime<Utc>,
 }
 
+/// A seal in the middle of a session (中间封存码), to be written on the record that the party signs: it vouches for everything that
+/// was known and closed by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct InterimSeal {
+    /// 1 for the first; its manifest is `interim-<number>.json` in the session's folder.
+    pub number: u32,
+    /// SHA-256 of that manifest, lower-case hex.
+    pub code: String,
+    /// Session time, ms.
+    pub at_ms: u64,
+    /// Wall clock.
+    pub at: DateTime<Utc>,
+}
+
 /// A session, as its journal tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -300,6 +221,18 @@ pub struct Session {
     pub devices: Vec<Device>,
     /// Marks, oldest first.
     pub marks: Vec<Mark>,
+    /// 询问笔录, as it was typed.
+    #[serde(default)]
+    pub record: InterviewRecord,
+    /// Answers to demands, oldest first.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
+    /// Seals in the middle, oldest first.
+    #[serde(default)]
+    pub interim: Vec<InterimSeal>,
+    /// What it was planned as.
+    #[serde(default)]
+    pub plan: Option<PlanId>,
     /// Closed files, in the order of their closing.
     pub segments: Vec<Segment>,
     /// Pauses.
@@ -313,6 +246,9 @@ pub struct Session {
     pub clock: Vec<ClockSeen>,
     /// Restarts of the recorder during the session.
     pub restarts: u32,
+    /// At which session times it went on after them.
+    #[serde(default)]
+    pub restarted_ms: Vec<u64>,
     /// Once sealed.
     pub seal: Option<Seal>,
     /// Version of the rules in force at the start (第二十四条).
@@ -322,8 +258,20 @@ pub struct Session {
 impl Session {
     /// The facts in force: those of the newest link.
     pub fn facts(&self) -> &Facts {
-        static NONE: Facts = Facts { case_no: None, record_no: None, party: None, cause: None, officers: Vec::new() };
+        static NONE: Facts = Facts::NONE;
         self.links.last().map_or(&NONE, |l| &l.facts)
+    }
+
+    /// The session time at which it went on after a pause or a restart, as long as nobody has said on the recording why it was
+    /// interrupted (第十六条); `None` if that was said, or never needed.
+    pub fn unexplained_break_ms(&self) -> Option<u64> {
+        let resumed = self.interruptions.iter().filter_map(|i| i.to_ms);
+        let restarted = self.restarted_ms.iter().copied();
+        let last = resumed.chain(restarted).max().filter(|_| self.state != State::Interrupted)?;
+        // A pause that lasted to the end was not resumed.
+        let went_on = self.length_ms != Some(last);
+        let explained = self.marks.iter().any(|m| m.kind == MarkKind::Explanation && m.at_ms >= last);
+        (went_on && !explained).then_some(last)
     }
 
     /// Whether a running recorder owns it.
@@ -340,6 +288,26 @@ pub enum Happening {
     Started(Box<Start>),
     /// A mark was set.
     Marked(Mark),
+    /// The interview record was written on.
+    Recorded {
+        /// What.
+        change: RecordChange,
+        /// Who.
+        by: AccountId,
+    },
+    /// A demand was answered.
+    Answered {
+        /// Which: `model::missing::Missing::demand`.
+        demand: String,
+        /// How.
+        kind: AnswerKind,
+        /// In words.
+        reason: Option<String>,
+        /// Who.
+        by: AccountId,
+    },
+    /// Sealed in the middle.
+    InterimSealed(InterimSeal),
     /// People paused.
     Interrupted {
         /// Why.
@@ -454,6 +422,9 @@ pub struct Start {
     pub facts: Facts,
     /// The room's devices.
     pub devices: Vec<Device>,
+    /// What it was planned as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
     /// Version of the rules.
     pub rules: String,
 }

@@ -2,9 +2,12 @@
 //!
 //! Only `recorder` calls it on a running session; recovery and `shilu rebuild` replay journals through the same function.
 
+use crate::model::facts::Link;
 use crate::model::gap::{self, CauseFrom, GapCause};
+use crate::model::missing::{self, Answer};
+use crate::model::record::{self, InterviewRecord};
 use crate::model::refusal::Refusal;
-use crate::model::session::{Happening, Interruption, Link, Session, Stamp, Start, State};
+use crate::model::session::{Happening, Interruption, Session, Stamp, Start, State};
 
 /// What the recorder has to do after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,12 +82,17 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         links: vec![first],
         devices: start.devices.clone(),
         marks: vec![],
+        record: InterviewRecord::default(),
+        answers: vec![],
+        interim: vec![],
+        plan: start.plan.clone(),
         segments: vec![],
         interruptions: vec![],
         causes: start.devices.iter().map(|d| (d.camera.clone(), vec![])).collect(),
         gaps: vec![],
         clock: vec![],
         restarts: 0,
+        restarted_ms: vec![],
         seal: None,
         rules: start.rules.clone(),
     };
@@ -100,6 +108,22 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
         Happening::Marked(mark) => {
             running(&s)?;
             s.marks.push(mark.clone());
+        }
+        Happening::Recorded { change, by } => {
+            running(&s)?;
+            if s.record.lines.len() >= record::LINES_MAX {
+                return Err(Refusal::RecordFull);
+            }
+            s.record = s.record.after(change, stamp.at_ms, stamp.at, by);
+        }
+        Happening::Answered { demand, kind, reason, by } => {
+            not_disposed(&s)?;
+            missing::may_answer(demand, *kind, reason.as_deref())?;
+            s.answers.push(Answer { demand: demand.clone(), kind: *kind, reason: reason.clone(), by: by.clone(), at: stamp.at });
+        }
+        Happening::InterimSealed(seal) => {
+            running(&s)?;
+            s.interim.push(seal.clone());
         }
         Happening::Interrupted { cause, reason, by } => {
             s.state = next(s.state, Trigger::Interrupt)?;
@@ -121,6 +145,7 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
         Happening::Restarted { cause, since_ms } => {
             running(&s)?;
             s.restarts += 1;
+            s.restarted_ms.push(stamp.at_ms);
             all_lost(&mut s, *since_ms, *cause, None);
             if s.state == State::Recording {
                 effects.push(Effect::OpenValves);
@@ -141,9 +166,7 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             s.seal = Some(seal.clone());
         }
         Happening::Linked { by, reason, facts } => {
-            if s.state == State::Disposed {
-                return Err(Refusal::SessionState { state: s.state.as_str().into() });
-            }
+            not_disposed(&s)?;
             let version = s.links.len() as u32 + 1;
             s.links.push(Link { version, at: stamp.at, by: by.clone(), reason: Some(reason.clone()), facts: facts.clone() });
         }
@@ -177,6 +200,10 @@ fn running(session: &Session) -> Result<(), Refusal> {
     }
 }
 
+fn not_disposed(session: &Session) -> Result<(), Refusal> {
+    if session.state == State::Disposed { Err(Refusal::SessionState { state: session.state.as_str().into() }) } else { Ok(()) }
+}
+
 fn all_lost(session: &mut Session, at_ms: u64, cause: GapCause, detail: Option<String>) {
     for causes in session.causes.values_mut() {
         causes.push(CauseFrom { at_ms, cause, detail: detail.clone() });
@@ -190,18 +217,25 @@ fn close_interruption(session: &mut Session, at_ms: u64) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::model::facts::Facts;
     use crate::model::ids::{AccountId, CameraId, RoomId, SessionId, UnitId};
-    use crate::model::session::{Device, Facts, InterruptionCause, Seal, Segment, SessionKind};
+    use crate::model::session::{Device, InterruptionCause, Seal, Segment, SessionKind};
     use chrono::{DateTime, TimeDelta};
 
-    fn at(ms: u64) -> Stamp {
+    pub(crate) fn at(ms: u64) -> Stamp {
         Stamp { at: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms as i64), at_ms: ms }
     }
 
     fn officer() -> AccountId {
         AccountId::new("wang").unwrap()
+    }
+
+    /// A session that has just been started, in 1970.
+    pub(crate) fn started_with(kind: SessionKind, facts: Facts) -> Session {
+        let Happening::Started(start) = started() else { unreachable!() };
+        begin(&Start { kind, facts, ..*start }, at(0)).0
     }
 
     fn started() -> Happening {
@@ -214,6 +248,7 @@ mod tests {
             by: officer(),
             facts: Facts::default(),
             devices: vec![device],
+            plan: None,
             rules: "1".into(),
         }))
     }

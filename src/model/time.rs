@@ -1,6 +1,6 @@
 //! Time as data: a moment on two clocks, and how Shanghai writes it.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A moment read from both clocks at once.
@@ -36,9 +36,31 @@ pub fn shanghai_text(at: DateTime<Utc>) -> String {
     at.with_timezone(&shanghai()).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The day that it is in Shanghai.
+pub fn shanghai_day(at: DateTime<Utc>) -> NaiveDate {
+    at.with_timezone(&shanghai()).date_naive()
+}
+
 /// `20261123-221502`, in Shanghai; sorts as time does, and is safe in a path.
 pub fn shanghai_stamp(at: DateTime<Utc>) -> String {
     at.with_timezone(&shanghai()).format("%Y%m%d-%H%M%S").to_string()
+}
+
+/// What a form's field for date and time says (`2026-11-23T22:15`), as Shanghai's clock has it.
+pub fn shanghai_typed(text: &str) -> Option<DateTime<Utc>> {
+    let typed = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S"));
+    shanghai().from_local_datetime(&typed.ok()?).single().map(|at| at.to_utc())
+}
+
+/// The same as that field wants it.
+pub fn shanghai_field(at: DateTime<Utc>) -> String {
+    at.with_timezone(&shanghai()).format("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// The first moment of a day in Shanghai.
+pub fn shanghai_midnight(day: NaiveDate) -> DateTime<Utc> {
+    // Shanghai has no summer time: every midnight is there, once.
+    shanghai().from_local_datetime(&day.and_time(chrono::NaiveTime::MIN)).single().map_or(DateTime::UNIX_EPOCH, |at| at.to_utc())
 }
 
 /// `1:02:03` of a length in milliseconds, rounded down to seconds.

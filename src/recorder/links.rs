@@ -1,12 +1,16 @@
-//! Linking a session that no longer runs: a line behind its journal, a log entry, a row. The seal stays what it was.
+//! What is said of a session that no longer runs (another link, an answer to a demand): a line behind its journal, a log entry, a
+//! row. The seal stays what it was.
 
 use crate::acts::Acts;
 use crate::catalog::sessions;
 use crate::footage::journal::{self, Journal};
 use crate::machine::fault::Fault;
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::facts::Facts;
 use crate::model::ids::AccountId;
+use crate::model::missing::AnswerKind;
 use crate::model::refusal::Refusal;
-use crate::model::session::{Facts, Happening, Session, Stamp};
+use crate::model::session::{Happening, Session, Stamp};
 use crate::model::step;
 use crate::recorder::{Shared, mirror, recovery};
 use std::path::Path;
@@ -15,11 +19,34 @@ use std::sync::{Mutex, PoisonError};
 /// One at a time: two links of one session must not both become its version 2.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// The log entry of an answer to a demand.
+pub(super) fn answer_entry(demand: &str, kind: AnswerKind, reason: Option<&str>) -> Draft {
+    Draft::new(EntryKind::DemandAnswered).about("demand", demand).about("answer", kind.as_str()).text("reason", reason)
+}
+
 /// Links a session that has ended. Blocks on the disk.
 pub fn link(shared: &Shared, folder: &Path, by: &AccountId, facts: Facts, reason: String) -> Result<Result<Session, Refusal>, Fault> {
+    let entry = recovery::link_entry(&facts, &reason).by(by);
+    add(shared, folder, &Happening::Linked { by: by.clone(), reason, facts }, entry)
+}
+
+/// Answers a demand of a session that has ended. Blocks on the disk.
+pub fn answer(
+    shared: &Shared,
+    folder: &Path,
+    by: &AccountId,
+    demand: String,
+    kind: AnswerKind,
+    reason: Option<String>,
+) -> Result<Result<Session, Refusal>, Fault> {
+    let entry = answer_entry(&demand, kind, reason.as_deref()).by(by);
+    add(shared, folder, &Happening::Answered { demand, kind, reason, by: by.clone() }, entry)
+}
+
+fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(session) = journal::session(folder)? else {
-        return Err(Fault::of("link", folder.display().to_string(), "its journal has no first line"));
+        return Err(Fault::of("write behind", folder.display().to_string(), "its journal has no first line"));
     };
     if session.is_open() {
         return Ok(Err(Refusal::SessionState { state: session.state.as_str().into() }));
@@ -27,12 +54,10 @@ pub fn link(shared: &Shared, folder: &Path, by: &AccountId, facts: Facts, reason
     let now = shared.clock.now();
     let at_ms = (now.utc - session.started_at).num_milliseconds().max(0) as u64;
     let stamp = Stamp { at: now.utc, at_ms };
-    let entry = recovery::link_entry(&facts, &reason).by(by);
-    let happening = Happening::Linked { by: by.clone(), reason, facts };
-    match step::step(&session, &happening, stamp) {
+    match step::step(&session, happening, stamp) {
         Err(refusal) => Ok(Err(refusal)),
         Ok((next, _)) => {
-            Journal::open(folder)?.write(stamp, &happening)?;
+            Journal::open(folder)?.write(stamp, happening)?;
             // A crash here leaves the line without its entry and row: `rebuild` finds the line.
             recovery::index(shared, &next, folder, Some(entry));
             mirror::copy_papers(shared, folder);

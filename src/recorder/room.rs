@@ -3,10 +3,14 @@
 use crate::capture::{Capture, CaptureHandle};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
+use crate::model::facts::Facts;
 use crate::model::fragment::CaptureEvent;
-use crate::model::ids::{AccountId, CameraId, SessionId, UnitId};
+use crate::model::ids::{AccountId, CameraId, PlanId, SessionId, UnitId};
+use crate::model::mark::{Manner, MarkKind};
+use crate::model::missing::AnswerKind;
+use crate::model::record::RecordChange;
 use crate::model::refusal::Refusal;
-use crate::model::session::{Facts, InterruptionCause, MarkKind, Session, SessionKind};
+use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::model::time::Moment;
 use crate::recorder::cutter::Cutter;
 use crate::recorder::recovery::Resumed;
@@ -29,6 +33,8 @@ pub struct Begin {
     pub kind: SessionKind,
     /// What is known.
     pub facts: Facts,
+    /// What it was planned as.
+    pub plan: Option<PlanId>,
 }
 
 /// What people do to a running session.
@@ -38,9 +44,26 @@ pub enum Act {
     Mark {
         /// What it says.
         kind: MarkKind,
+        /// How it was told.
+        manner: Option<Manner>,
         /// More.
         text: Option<String>,
+        /// 见证人 of a refusal to sign.
+        witness: Option<String>,
     },
+    /// Writes on the interview record.
+    Record(RecordChange),
+    /// Answers a demand.
+    Answer {
+        /// Which.
+        demand: String,
+        /// How.
+        kind: AnswerKind,
+        /// In words.
+        reason: Option<String>,
+    },
+    /// Seals what is known and closed so far.
+    InterimSeal,
     /// Pauses.
     Interrupt {
         /// Why.

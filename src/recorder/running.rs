@@ -8,11 +8,14 @@ use crate::model::entry::{Draft, EntryKind};
 use crate::model::fragment::CaptureEvent;
 use crate::model::gap::GapCause;
 use crate::model::ids::{AccountId, SessionId};
+use crate::model::mark::{Mark, MarkKind};
+use crate::model::record::RecordChange;
 use crate::model::refusal::Refusal;
-use crate::model::session::{ClockSeen, Device, Happening, Mark, Segment, Session, Stamp, Start, State};
+use crate::model::session::{ClockSeen, Device, Happening, Segment, Session, Stamp, Start, State};
 use crate::model::step::{self, Effect};
 use crate::model::time::{self, Moment};
 use crate::recorder::cutter::{Chain, Cutter, Target};
+use crate::recorder::links::answer_entry;
 use crate::recorder::recovery::{self, Resumed};
 use crate::recorder::room::{Act, Begin, Message, Reply, lock};
 use crate::recorder::view::{CameraView, RoomView, SessionClock};
@@ -112,6 +115,7 @@ impl Loop {
             by: begin.by.clone(),
             facts: begin.facts,
             devices: self.devices(),
+            plan: begin.plan,
             rules: self.shared.rules.clone(),
         };
         let stamp = Stamp { at: at.utc, at_ms: 0 };
@@ -160,11 +164,18 @@ impl Loop {
         };
         let stamp = Stamp { at: at.utc, at_ms: open.clock.ms(at) };
         let ends = matches!(act, Act::End { .. });
-        let (happening, entry) = told(act, by, stamp);
+        // What the party is about to sign gets its code by itself: nobody has to think of it.
+        let wants_code = matches!(act, Act::Mark { kind: MarkKind::ReadingBack | MarkKind::Signing, .. });
+        let Some((happening, entry)) = told(act, by, stamp) else {
+            return drop(reply.send(self.seal_interim(by, stamp)));
+        };
         match step::step(&open.session, &happening, stamp) {
             Err(refusal) => drop(reply.send(Err(refusal))),
             Ok((next, effects)) => {
-                self.follow(next, stamp, happening, Some(entry.by(by)));
+                self.follow(next, stamp, happening, entry.map(|e| e.by(by)));
+                if wants_code && let Err(refusal) = self.seal_interim(by, stamp) {
+                    tracing::error!(%refusal, "no interim seal");
+                }
                 if ends && let Some(open) = &mut self.open {
                     open.waiting.push(reply);
                 } else {
@@ -173,6 +184,21 @@ impl Loop {
                 self.apply(effects);
             }
         }
+    }
+
+    /// Signs everything that is known and closed so far; the session goes on.
+    fn seal_interim(&mut self, by: &AccountId, stamp: Stamp) -> Result<Arc<Session>, Refusal> {
+        let Some(open) = &self.open else { return Err(Refusal::SessionState { state: "ended".into() }) };
+        let number = open.session.interim.len() as u32 + 1;
+        let sealed = seal::seal_interim(&open.folder, &open.session, number, &self.shared.signer, stamp).map_err(|fault| {
+            tracing::error!(session = %open.session.id, %fault, "no interim seal");
+            Refusal::NotSealable
+        })?;
+        let happening = Happening::InterimSealed(sealed.clone());
+        let (next, _) = step::step(&open.session, &happening, stamp)?;
+        let entry = Draft::new(EntryKind::InterimSealed).by(by).about("seal_code", &sealed.code).about("at_ms", stamp.at_ms);
+        self.follow(next, stamp, happening, Some(entry));
+        Ok(self.shown())
     }
 
     fn captured(&mut self, camera: usize, event: CaptureEvent) {
@@ -381,28 +407,53 @@ impl Loop {
     }
 }
 
-/// What an act is in the journal and in the log.
-fn told(act: Act, by: &AccountId, stamp: Stamp) -> (Happening, Draft) {
-    match act {
-        Act::Mark { kind, text } => {
-            let entry =
-                Draft::new(EntryKind::MarkSet).about("mark", kind.as_str()).about("at_ms", stamp.at_ms).text("text", text.as_deref());
-            (Happening::Marked(Mark { at_ms: stamp.at_ms, at: stamp.at, kind, text, by: by.clone() }), entry)
+/// What an act is in the journal and in the log. A typed line is no entry of its own: seals and signatures vouch for the record.
+/// `None` for a seal in the middle, which is made first and then told.
+fn told(act: Act, by: &AccountId, stamp: Stamp) -> Option<(Happening, Option<Draft>)> {
+    let by = by.clone();
+    Some(match act {
+        Act::Mark { kind, manner, text, witness } => {
+            let entry = Draft::new(EntryKind::MarkSet)
+                .about("mark", kind.as_str())
+                .about("at_ms", stamp.at_ms)
+                .text("text", text.as_deref())
+                .text("witness", witness.as_deref());
+            (Happening::Marked(Mark { at_ms: stamp.at_ms, at: stamp.at, kind, manner, text, witness, by }), Some(entry))
+        }
+        Act::Record(change) => {
+            let entry = match &change {
+                RecordChange::Page { page, signer, signature, .. } => Some(
+                    Draft::new(EntryKind::RecordSigned)
+                        .about("page", page)
+                        .about("signature", signature.as_str())
+                        .text("signer", Some(signer)),
+                ),
+                RecordChange::Corrected { number, text, by_party } => {
+                    Some(Draft::new(EntryKind::RecordCorrected).about("line", number).about("by_party", by_party).text("text", Some(text)))
+                }
+                _ => None,
+            };
+            (Happening::Recorded { change, by }, entry)
+        }
+        Act::Answer { demand, kind, reason } => {
+            let entry = answer_entry(&demand, kind, reason.as_deref());
+            (Happening::Answered { demand, kind, reason, by }, Some(entry))
         }
         Act::Interrupt { cause, reason } => {
             let entry = Draft::new(EntryKind::SessionInterrupted).about("cause", cause.as_str()).text("reason", reason.as_deref());
-            (Happening::Interrupted { cause, reason, by: by.clone() }, entry)
+            (Happening::Interrupted { cause, reason, by }, Some(entry))
         }
-        Act::Resume => (Happening::Resumed { by: by.clone() }, Draft::new(EntryKind::SessionResumed)),
+        Act::InterimSeal => return None,
+        Act::Resume => (Happening::Resumed { by }, Some(Draft::new(EntryKind::SessionResumed))),
         Act::End { mistake } => {
             let entry = Draft::new(EntryKind::SessionEnded).about("mistake", mistake.is_some()).text("mistake", mistake.as_deref());
-            (Happening::Ended { by: Some(by.clone()), mistake }, entry)
+            (Happening::Ended { by: Some(by), mistake }, Some(entry))
         }
         Act::Link { facts, reason } => {
             let entry = recovery::link_entry(&facts, &reason);
-            (Happening::Linked { by: by.clone(), reason, facts }, entry)
+            (Happening::Linked { by, reason, facts }, Some(entry))
         }
-    }
+    })
 }
 
 fn write_journal(open: &mut Open) {

@@ -99,8 +99,13 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotSignedIn | Refusal::WrongCredentials => StatusCode::UNAUTHORIZED,
         Refusal::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
-        Refusal::RoomBusy { .. } | Refusal::SessionState { .. } | Refusal::RequestState { .. } => StatusCode::CONFLICT,
-        Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::BadUpload { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::RoomBusy { .. } | Refusal::SessionState { .. } | Refusal::RequestState { .. } | Refusal::RecordFull => {
+            StatusCode::CONFLICT
+        }
+        Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Refusal::NotSealable => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::NotYourRole | Refusal::NoGrant | Refusal::ViewOnly | Refusal::OwnRequest | Refusal::CrossSite => StatusCode::FORBIDDEN,
     }
 }
@@ -117,6 +122,9 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::RequestState { .. } => "request-state",
         Refusal::ReasonNeeded => "reason-needed",
         Refusal::SessionState { .. } => "session-state",
+        Refusal::DatumNeeded => "datum-needed",
+        Refusal::NotSealable => "not-sealable",
+        Refusal::RecordFull => "record-full",
         Refusal::RoomBusy { .. } => "room-busy",
         Refusal::NoSuch { .. } => "no-such",
         Refusal::BadFields { .. } => "bad-fields",
@@ -163,6 +171,11 @@ const FORMS: &[(&str, &str)] = &[
     ("is not in the configuration", "form-unknown-unit"),
     ("is 1 to 720", "form-hours"),
     ("is no day", "form-day"),
+    ("is no month", "form-month"),
+    ("is not within", "form-plan-at"),
+    ("is before the beginning", "form-until"),
+    ("is 1 to 500", "form-page"),
+    ("are ", "form-too-many"),
     ("is easy to guess", "form-easy"),
     ("is your own", "form-own-account"),
     ("holds letters", "form-number"),

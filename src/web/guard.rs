@@ -132,8 +132,16 @@ mod tests {
 
     fn signed_in() -> SignedIn {
         let id = crate::model::ids::AccountId::new("wang").unwrap();
-        let person =
-            Person { id, username: "wang".into(), name: "王某".into(), unit: None, certificate_no: None, roles: vec![], leads: vec![] };
+        let person = Person {
+            id,
+            username: "wang".into(),
+            name: "王某".into(),
+            unit: None,
+            certificate_no: None,
+            certificate_until: None,
+            roles: vec![],
+            leads: vec![],
+        };
         SignedIn { person, csrf: "5e".repeat(32) }
     }
 

@@ -77,10 +77,16 @@ mod tests {
     use super::*;
     use crate::model::access::{AccessMode, RequestState};
     use crate::model::{
+        completeness::Coverage,
         entry::EntryKind,
+        facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
+        mark::{Manner, MarkKind},
+        missing::{self, AnswerKind},
         people::{Act, Role},
-        session::{InterruptionCause, MarkKind, SessionKind, State},
+        plan::PlanState,
+        record::{LineKind, ReadBackManner, Signature},
+        session::{InterruptionCause, SessionKind, State},
         status::Lamp,
     };
     use std::collections::BTreeSet;
@@ -134,6 +140,17 @@ mod tests {
         asked.extend(EntryKind::ALL.iter().map(|w| ("entry", w.as_str())));
         asked.extend(AccessMode::ALL.iter().map(|w| ("mode", w.as_str())));
         asked.extend(RequestState::ALL.iter().map(|w| ("request", w.as_str())));
+        asked.extend(Presentation::ALL.iter().map(|w| ("presentation", w.as_str())));
+        asked.extend(Duty::ALL.iter().map(|w| ("duty", w.as_str())));
+        asked.extend(AttendeeRole::ALL.iter().map(|w| ("attendee", w.as_str())));
+        asked.extend(Manner::ALL.iter().map(|w| ("manner", w.as_str())));
+        asked.extend(AnswerKind::ALL.iter().flat_map(|w| [("answer", w.as_str()), ("right-answer", w.as_str())]));
+        asked.extend(PlanState::ALL.iter().map(|w| ("plan", w.as_str())));
+        asked.extend(LineKind::ALL.iter().flat_map(|w| [("line", w.as_str()), ("line-kind", w.as_str())]));
+        asked.extend(ReadBackManner::ALL.iter().map(|w| ("read-back", w.as_str())));
+        asked.extend(Signature::ALL.iter().map(|w| ("signature", w.as_str())));
+        asked.extend(Coverage::ALL.iter().map(|w| ("coverage", w.as_str())));
+        asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

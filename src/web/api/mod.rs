@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod desk;
 pub mod live;
 pub mod people;
 pub mod sessions;
@@ -40,6 +41,14 @@ use utoipa::OpenApi;
         sessions::list,
         sessions::show,
         sessions::mark,
+        sessions::record,
+        sessions::seal_interim,
+        sessions::answer,
+        desk::plans,
+        desk::plan,
+        desk::call_off,
+        desk::officers,
+        desk::supervision,
         sessions::interrupt,
         sessions::resume,
         sessions::end,

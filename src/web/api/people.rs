@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use chrono::NaiveDate;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,8 @@ pub struct AccountRequest {
     roles: Vec<Role>,
     unit: Option<String>,
     certificate_no: Option<String>,
+    /// Last day on which it is valid.
+    certificate_until: Option<NaiveDate>,
     #[serde(default)]
     leads: Vec<String>,
     #[schema(value_type = String)]
@@ -117,6 +120,7 @@ pub async fn make_account(
         roles: r.roles,
         unit: r.unit.map(unit).transpose()?,
         certificate_no: r.certificate_no,
+        certificate_until: r.certificate_until,
         leads: r.leads.into_iter().map(unit).collect::<Result<_, Refusal>>()?,
     };
     let id = web.desks.make_account(&who.person, account, r.password).await?;

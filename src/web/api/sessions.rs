@@ -1,11 +1,15 @@
 //! Sessions: start, marks, pauses, end, links, documents, search.
 
 use crate::desks::accounts::SignedIn;
+use crate::desks::interviews::{NewMark, NewSession};
 use crate::desks::sessions::{Document, Search, SessionPage, SessionView};
-use crate::model::ids::{RoomId, SessionId};
-use crate::model::missing::Missing;
+use crate::model::facts::Facts;
+use crate::model::ids::{PlanId, RoomId, SessionId};
+use crate::model::mark::Mark;
+use crate::model::missing::{AnswerKind, Missing};
+use crate::model::record::{InterviewRecord, RecordChange};
 use crate::model::refusal::Refusal;
-use crate::model::session::{Facts, InterruptionCause, Mark, MarkKind, Session, SessionKind};
+use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
 use axum::extract::multipart::MultipartRejection;
@@ -20,6 +24,8 @@ use serde::{Deserialize, Serialize};
 pub struct StartRequest {
     room: String,
     kind: Option<SessionKind>,
+    /// The plan that it is.
+    plan: Option<String>,
     #[serde(flatten)]
     facts: Facts,
 }
@@ -41,7 +47,9 @@ pub async fn start(
 ) -> ApiResult<(StatusCode, Json<Started>)> {
     let Json(r) = body?;
     let room = api::id("room", &r.room, RoomId::new)?;
-    let (session, missing) = web.desks.start(&who.person, &room, r.kind.unwrap_or(SessionKind::Interview), r.facts).await?;
+    let plan = r.plan.map(|p| api::id("plan", &p, PlanId::new)).transpose()?;
+    let new = NewSession { room, kind: r.kind.unwrap_or(SessionKind::Interview), facts: r.facts, plan };
+    let (session, missing) = web.desks.start(&who.person, new).await?;
     Ok((StatusCode::CREATED, Json(Started { session, missing })))
 }
 
@@ -66,24 +74,59 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, P
     Ok(Json(web.desks.session(&who.person, &session_id(&id)?).await?))
 }
 
-/// A mark.
-#[derive(Deserialize, utoipa::ToSchema)]
-pub struct MarkRequest {
-    kind: MarkKind,
-    text: Option<String>,
-}
-
 /// Sets a mark at this moment.
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/marks", params(("id" = String, Path)), request_body = MarkRequest, responses((status = 201, body = Mark), (status = 409, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/marks", params(("id" = String, Path)), request_body = NewMark, responses((status = 201, body = Mark), (status = 409, body = Problem)))]
 pub async fn mark(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
-    body: Result<Json<MarkRequest>, JsonRejection>,
+    body: Result<Json<NewMark>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Mark>)> {
+    let Json(mark) = body?;
+    Ok((StatusCode::CREATED, Json(web.desks.mark(&who.person, &session_id(&id)?, mark).await?)))
+}
+
+/// Writes on the interview record: a line, a correction, its head, a signed page.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/record", params(("id" = String, Path)), request_body = RecordChange, responses((status = 200, body = InterviewRecord), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn record(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<RecordChange>, JsonRejection>,
+) -> ApiResult<Json<InterviewRecord>> {
+    let Json(change) = body?;
+    Ok(Json(web.desks.write_record(&who.person, &session_id(&id)?, change).await?.record))
+}
+
+/// Seals what is known and closed so far, for the paper that the party signs; the session goes on.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/interim-seal", params(("id" = String, Path)), responses((status = 201, body = Session), (status = 409, body = Problem)))]
+pub async fn seal_interim(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> ApiResult<(StatusCode, Json<Session>)> {
+    Ok((StatusCode::CREATED, Json(web.desks.seal_interim(&who.person, &session_id(&id)?).await?)))
+}
+
+/// An answer to a demand.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct AnswerRequest {
+    /// As `missing` names it: `right-hearing`, or `gap:face@13500` where it says what it is about.
+    demand: String,
+    kind: AnswerKind,
+    reason: Option<String>,
+}
+
+/// Answers a demand whose datum will not come.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/answers", params(("id" = String, Path)), request_body = AnswerRequest, responses((status = 200, body = Session), (status = 422, body = Problem)))]
+pub async fn answer(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<AnswerRequest>, JsonRejection>,
+) -> ApiResult<Json<Session>> {
     let Json(r) = body?;
-    let mark = web.desks.mark(&who.person, &session_id(&id)?, r.kind, r.text).await?;
-    Ok((StatusCode::CREATED, Json(mark)))
+    Ok(Json(web.desks.answer_demand(&who.person, &session_id(&id)?, &r.demand, r.kind, r.reason.as_deref()).await?))
 }
 
 /// A pause.

@@ -78,8 +78,14 @@ function ask(details) {
   details.addEventListener('toggle', () => {
     if (!details.open || dialog.open) return;
     // What is missing changes while the page stands; the newest list is the pushed one.
-    const [now, shown] = [document.querySelector('#now .missing'), dialog.querySelector('.missing')];
-    if (now && shown) shown.innerHTML = now.innerHTML;
+    const [now, shown] = [document.querySelector('#now .missing'), dialog.querySelector('[data-missing]')];
+    if (now && shown) {
+      shown.innerHTML = now.innerHTML;
+      const open = new Set([...now.querySelectorAll('[data-demand]')].map((item) => item.dataset.demand));
+      dialog.querySelectorAll('.row[data-demand]').forEach((row) => { row.hidden = !open.has(row.dataset.demand); });
+      const asked = dialog.querySelector('.rights-asked');
+      if (asked) asked.hidden = !asked.querySelector('.row:not([hidden])');
+    }
     dialog.showModal();
   });
 }
@@ -103,17 +109,26 @@ function upload(form) {
   });
 }
 
-// One more row of officers: a copy of the last one, empty.
+// One more row of officers or of others who are there: a copy of the last one, empty.
 function more(button) {
   button.hidden = false;
   button.addEventListener('click', () => {
-    const rows = button.closest('form').querySelectorAll('[data-row]');
+    const rows = button.closest('fieldset').querySelectorAll('[data-row]');
     const row = rows[rows.length - 1].cloneNode(true);
     row.querySelectorAll('input').forEach((input) => { input.value = ''; });
+    row.querySelectorAll('select').forEach((select) => { select.selectedIndex = 0; });
     rows[rows.length - 1].after(row);
     row.querySelector('input').focus();
   });
 }
+
+// An officer who is picked from the register brings the certificate's number along.
+addEventListener('change', (event) => {
+  if (event.target.name !== 'officer') return;
+  const picked = [...document.querySelectorAll('#register option')].filter((o) => o.value === event.target.value);
+  const number = event.target.closest('[data-row]')?.querySelector('[name=certificate_no]');
+  if (picked.length === 1 && number && picked[0].dataset.no) number.value = picked[0].dataset.no;
+});
 
 // A password that nobody has to invent: 16 letters and digits, about 90 bits; shown, because it has to be handed over.
 function generate(button) {

@@ -4,9 +4,12 @@ pub mod access;
 pub mod form;
 pub mod log;
 pub mod people;
+pub mod plans;
+pub mod record;
 pub mod rooms;
 pub mod running;
 pub mod sessions;
+pub mod supervision;
 
 use crate::desks::No;
 use crate::desks::accounts::SignedIn;
@@ -126,6 +129,11 @@ const DONE: &[&str] = &[
     "account-ended",
     "marked",
     "password",
+    "recorded",
+    "interim-sealed",
+    "answered",
+    "planned",
+    "called-off",
 ];
 
 /// The word of the form before, if there is one.

@@ -121,6 +121,7 @@ pub struct AccountDraft {
     name: String,
     unit: String,
     certificate_no: String,
+    certificate_until: String,
     roles: Vec<String>,
     leads: Vec<String>,
 }
@@ -174,6 +175,7 @@ pub async fn make_account(
         name: line("name"),
         unit: line("unit"),
         certificate_no: line("certificate_no"),
+        certificate_until: line("certificate_until"),
         roles: many("role"),
         leads: many("lead"),
     };
@@ -185,6 +187,7 @@ pub async fn make_account(
         roles: draft.roles.iter().filter_map(|r| Role::from_word(r)).collect(),
         unit: UnitId::new(&draft.unit).ok(),
         certificate_no: Some(draft.certificate_no.clone()),
+        certificate_until: draft.certificate_until.parse().ok(),
         leads: draft.leads.iter().filter_map(|u| UnitId::new(u).ok()).collect(),
     };
     match web.desks.make_account(&who.person, account, password.into()).await {

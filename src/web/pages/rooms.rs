@@ -2,22 +2,27 @@
 
 use crate::desks::No;
 use crate::desks::accounts::SignedIn;
-use crate::model::ids::RoomId;
+use crate::desks::interviews::NewSession;
+use crate::desks::plans::PlanRow;
+use crate::model::facts::{Facts, Officer};
+use crate::model::ids::{PlanId, RoomId};
 use crate::model::people::Act;
+use crate::model::plan::PlanState;
 use crate::model::refusal::Refusal;
-use crate::model::session::{Facts, Officer, SessionKind};
+use crate::model::session::SessionKind;
 use crate::model::status::{Lamp, Status, VolumeStatus};
 use crate::model::words::BadField;
-use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::{Page, done, html, no_page, see};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
+use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -95,10 +100,11 @@ struct StartPage {
     room: String,
     room_name: String,
     kind: SessionKind,
-    facts: Facts,
-    officer_rows: usize,
-    /// What is wrong with a field, shown beside it.
-    fields: Vec<BadField>,
+    form: FactsForm,
+    /// The plan that this is.
+    plan: Option<PlanId>,
+    /// Plans of this room that wait.
+    plans: Vec<PlanRow>,
     /// What else is wrong, shown above.
     problem: Option<String>,
 }
@@ -107,73 +113,56 @@ impl StartPage {
     fn is_kind(&self, kind: &SessionKind) -> bool {
         self.kind == *kind
     }
-
-    fn officer(&self, at: &usize) -> (String, String) {
-        self.facts.officers.get(*at).map(|o| (o.name.clone(), o.certificate_no.clone().unwrap_or_default())).unwrap_or_default()
-    }
-
-    /// The single lines of the form: name, text, what was typed.
-    fn lines(&self) -> [(&'static str, &'static str, String); 4] {
-        let f = &self.facts;
-        let typed = |text: &Option<String>| text.clone().unwrap_or_default();
-        [
-            ("case_no", "field-case-no", typed(&f.case_no)),
-            ("record_no", "field-record-no", typed(&f.record_no)),
-            ("party", "field-party", typed(&f.party)),
-            ("cause", "field-cause", typed(&f.cause)),
-        ]
-    }
-
-    fn wrong(&self, field: &str) -> Option<String> {
-        self.fields.iter().find(|f| f.field == field).map(|f| error::problem_text(f, self.page.lang))
-    }
 }
 
-/// The start form: the officer's own name is there, all else may stay empty.
+/// What a start page begins with.
+#[derive(Deserialize)]
+pub struct StartQuery {
+    plan: Option<String>,
+}
+
+/// The start form: the officer's own name is there, or what was planned; all else may stay empty.
 pub async fn start_page(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(room): Path<String>,
+    Query(query): Query<StartQuery>,
 ) -> Response {
-    let me = Officer { name: who.person.name.clone(), certificate_no: who.person.certificate_no.clone() };
-    let facts = Facts { officers: vec![me], ..Facts::default() };
-    start_form(web, who, &headers, room, SessionKind::Interview, facts, None).await
+    let me = Officer {
+        name: who.person.name.clone(),
+        certificate_no: who.person.certificate_no.clone(),
+        valid_until: who.person.certificate_until,
+        ..Officer::default()
+    };
+    let mut given = Given { kind: SessionKind::Interview, facts: Facts { officers: vec![me], ..Facts::default() }, plan: None };
+    if let Some(id) = query.plan.as_deref().and_then(|p| PlanId::new(p).ok())
+        && let Ok(row) = web.desks.plan_of(&who.person, &id).await
+    {
+        given = Given { kind: row.plan.kind, facts: row.plan.facts, plan: Some(id) };
+    }
+    start_form(web, who, &headers, room, given, None).await
 }
 
-async fn start_form(
-    web: Web,
-    who: SignedIn,
-    headers: &HeaderMap,
-    room: String,
+/// What stands in the form.
+#[derive(Clone)]
+struct Given {
     kind: SessionKind,
     facts: Facts,
-    refusal: Option<Refusal>,
-) -> Response {
-    let page = Page::of(&web, headers, who, &format!("/rooms/{room}/start")).await;
+    plan: Option<PlanId>,
+}
+
+async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, given: Given, refusal: Option<Refusal>) -> Response {
+    let page = Page::of(&web, headers, who.clone(), &format!("/rooms/{room}/start")).await;
     let Some((room, room_name)) = web.desks.rooms().into_iter().find(|(id, _)| *id == room) else {
         return no_page(page, &Refusal::no_such("room", &room).into());
     };
     let problem = refusal.as_ref().map(|r| error::text(r, page.lang));
     let fields = if let Some(Refusal::BadFields { fields }) = refusal { fields } else { vec![] };
-    let officer_rows = facts.officers.len().max(2);
-    html(&StartPage { page, room, room_name, kind, facts, officer_rows, fields, problem })
-}
-
-/// Facts from a form: officers are repeated fields.
-pub fn facts(fields: &[(String, String)]) -> Facts {
-    let given = |text: &str| Some(text.to_owned()).filter(|t| !t.trim().is_empty());
-    let officers = all(fields, "officer")
-        .zip(all(fields, "certificate_no"))
-        .map(|(name, no)| Officer { name: name.into(), certificate_no: given(no) });
-    let officers = officers.filter(|o| !o.name.trim().is_empty() || o.certificate_no.is_some()).collect();
-    Facts {
-        case_no: one(fields, "case_no"),
-        record_no: one(fields, "record_no"),
-        party: one(fields, "party"),
-        cause: one(fields, "cause"),
-        officers,
-    }
+    let plans = web.desks.plans(&who.person).await.unwrap_or_default();
+    let plans = plans.into_iter().filter(|p| p.plan.room.as_str() == room && p.state == PlanState::Planned).collect();
+    let form = FactsForm::new(&web, &who, page.lang, given.facts, fields).await;
+    html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, problem })
 }
 
 /// Starts a session, or shows the form again with what was typed.
@@ -184,21 +173,24 @@ pub async fn start(
     Path(room): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let given = facts(&fields);
-    let kind = one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
+    let given = Given {
+        facts: form::facts(&fields),
+        kind: one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview),
+        plan: one(&fields, "plan").and_then(|p| PlanId::new(&p).ok()),
+    };
     let begin = async |facts: Facts| match api::id("room", &room, RoomId::new) {
-        Ok(id) => web.desks.start(&who.person, &id, kind, facts).await,
+        Ok(room) => web.desks.start(&who.person, NewSession { room, kind: given.kind, facts, plan: given.plan.clone() }).await,
         Err(refusal) => Err(refusal.into()),
     };
-    let mut started = begin(given.clone()).await;
+    let mut started = begin(given.facts.clone()).await;
     // Nothing that was typed may keep a recording from starting: the second button leaves out what is not right (promise 1).
     if let (Err(No::Refusal(Refusal::BadFields { fields: bad })), Some(_)) = (&started, one(&fields, "anyway")) {
-        let without = without(given.clone(), bad);
+        let without = without(given.facts.clone(), bad);
         started = begin(without).await;
     }
     match started {
         Ok((session, _)) => done(&format!("/sessions/{}", session.id), "started"),
-        Err(No::Refusal(refusal)) => start_form(web, who, &headers, room, kind, given, Some(refusal)).await,
+        Err(No::Refusal(refusal)) => start_form(web, who, &headers, room, given, Some(refusal)).await,
         Err(no) => no_page(Page::of(&web, &headers, who, "/").await, &no),
     }
 }
@@ -211,6 +203,7 @@ fn without(mut facts: Facts, bad: &[BadField]) -> Facts {
             "record_no" => facts.record_no = None,
             "party" => facts.party = None,
             "cause" => facts.cause = None,
+            "attendee" | "attendees" => facts.attendees.clear(),
             _ => facts.officers.clear(),
         }
     }
@@ -226,12 +219,5 @@ mod tests {
         let typed = Facts { case_no: Some("../x".into()), party: Some("张三".into()), ..Facts::default() };
         let left = without(typed, &[BadField::form("case_no", "no path")]);
         assert_eq!((left.case_no, left.party.as_deref()), (None, Some("张三")));
-    }
-
-    #[test]
-    fn a_form_that_is_empty_is_a_session_without_facts() {
-        let fields =
-            [("kind", "interview"), ("case_no", " "), ("officer", ""), ("certificate_no", "")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(facts(&fields), Facts::default());
     }
 }

@@ -2,11 +2,15 @@
 
 use crate::desks::No;
 use crate::desks::accounts::SignedIn;
+use crate::desks::interviews::NewMark;
 use crate::desks::sessions::SessionView;
 use crate::model::ids::SessionId;
-use crate::model::session::{InterruptionCause, MarkKind, State as Stand};
+use crate::model::mark::{Manner, MarkKind};
+use crate::model::missing::{self, AnswerKind, Missing};
+use crate::model::session::{InterruptionCause, Session, State as Stand};
 use crate::model::status::{CameraStatus, Lamp, RoomStatus};
-use crate::web::pages::form::{self, Form};
+use crate::model::time;
+use crate::web::pages::form::{FactsForm, Form, one};
 use crate::web::pages::{Page, after};
 use crate::web::{Web, api};
 use askama::Template;
@@ -26,8 +30,7 @@ pub(crate) struct RunningPage {
     page: Page,
     view: SessionView,
     now: String,
-    /// Rows that the form of facts shows for officers: those that are known, and one empty.
-    officer_rows: usize,
+    form: FactsForm,
 }
 
 #[derive(Template)]
@@ -39,32 +42,39 @@ struct SessionNow<'a> {
     cameras: &'a [CameraStatus],
 }
 
-/// Marks that a button sets, with their keys.
-const BUTTONS: &[(MarkKind, &str)] = &[
-    (MarkKind::NoticeGiven, "N"),
-    (MarkKind::CertificateShown, "C"),
-    (MarkKind::RightStatement, "1"),
-    (MarkKind::RightDefence, "2"),
-    (MarkKind::RightRecusal, "3"),
-    (MarkKind::RightHearing, "4"),
-    (MarkKind::Questioning, "Q"),
-    (MarkKind::Break, "B"),
-    (MarkKind::DocumentShown, "D"),
-    (MarkKind::ReadingBack, "R"),
-    (MarkKind::Signing, "S"),
-    (MarkKind::SignatureRefusal, "X"),
-    (MarkKind::Note, "T"),
+/// Marks that a button sets, with their keys, in the groups in which the page shows them.
+const BUTTONS: &[(&str, &[(MarkKind, &str)])] = &[
+    (
+        "marks-notice",
+        &[(MarkKind::NoticeGiven, "N"), (MarkKind::PriorTalk, "P"), (MarkKind::CertificateShown, "C"), (MarkKind::Objection, "O")],
+    ),
+    (
+        "marks-rights",
+        &[(MarkKind::RightStatement, "1"), (MarkKind::RightDefence, "2"), (MarkKind::RightRecusal, "3"), (MarkKind::RightHearing, "4")],
+    ),
+    (
+        "marks-course",
+        &[
+            (MarkKind::Questioning, "Q"),
+            (MarkKind::DocumentShown, "D"),
+            (MarkKind::ReadingBack, "R"),
+            (MarkKind::Signing, "S"),
+            (MarkKind::SignatureRefusal, "X"),
+        ],
+    ),
+    ("marks-rest", &[(MarkKind::Break, "B"), (MarkKind::Water, "W"), (MarkKind::Toilet, "U"), (MarkKind::Medical, "M")]),
+    ("marks-other", &[(MarkKind::Explanation, "E"), (MarkKind::Note, "T")]),
 ];
 
 impl RunningPage {
     /// The page as it is now.
-    pub(crate) fn new(web: &Web, who: &SignedIn, page: Page, view: SessionView) -> Self {
+    pub(crate) async fn new(web: &Web, who: &SignedIn, page: Page, view: SessionView) -> Self {
         let now = now(web, who, &page, &view);
-        let officer_rows = (view.session.facts().officers.len() + 1).max(2);
-        Self { page, view, now, officer_rows }
+        let form = FactsForm::new(web, who, page.lang, view.session.facts().clone(), vec![]).await;
+        Self { page, view, now, form }
     }
 
-    fn buttons(&self) -> &'static [(MarkKind, &'static str)] {
+    fn groups(&self) -> &'static [(&'static str, &'static [(MarkKind, &'static str)])] {
         BUTTONS
     }
 
@@ -77,9 +87,26 @@ impl RunningPage {
         self.view.session.state == Stand::Interrupted
     }
 
-    fn officer(&self, at: &usize) -> (String, String) {
-        form::officer(&self.view.session, *at)
+    /// Rights that nobody has marked: the end asks for each.
+    fn open_rights(&self) -> Vec<&Missing> {
+        self.view.missing.iter().filter(|m| m.what.starts_with("right-") && m.what != "right-manner").collect()
     }
+
+    fn may_answer(&self, missing: &&Missing, kind: &AnswerKind) -> bool {
+        offers(missing, *kind)
+    }
+}
+
+/// Of which thing a demand is, in words: `face@13500` is the gap of that camera at 0:00:13.
+pub(crate) fn about_text(session: &Session, about: &str) -> String {
+    let Some((camera, ms)) = about.split_once('@') else { return about.to_owned() };
+    let name = session.devices.iter().find(|d| d.camera.as_str() == camera).map_or(camera, |d| &d.name);
+    format!("{name} {}", time::length_text(ms.parse().unwrap_or(0)))
+}
+
+/// Whether an answer can be chosen at all for a demand.
+pub(crate) fn offers(missing: &Missing, kind: AnswerKind) -> bool {
+    missing::may_answer(&missing.demand(), kind, Some("…")).is_ok()
 }
 
 impl SessionNow<'_> {
@@ -120,22 +147,25 @@ pub async fn events(
     Sse::new(pushes).keep_alive(KeepAlive::default())
 }
 
-fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) -> String {
+pub(super) fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) -> String {
     let room: Option<RoomStatus> = web.desks.status(&who.person).ok().and_then(|s| s.rooms.into_iter().find(|r| r.id == view.session.room));
     let lamp = room.as_ref().map_or(Lamp::NotRecording, |r| r.lamp);
     let cameras = room.as_ref().map_or(&[][..], |r| &r.cameras);
     SessionNow { page, view, lamp, cameras }.render().unwrap_or_default()
 }
 
-fn session_id(text: &str) -> Result<SessionId, No> {
+pub(super) fn session_id(text: &str) -> Result<SessionId, No> {
     Ok(api::id("session", text, SessionId::new)?)
 }
 
-/// A mark, as a form gives it.
+/// A mark, as a form gives it: without the script its fields come empty.
 #[derive(Deserialize)]
 pub struct MarkForm {
     kind: MarkKind,
+    #[serde(default)]
+    manner: String,
     text: Option<String>,
+    witness: Option<String>,
 }
 
 /// Sets a mark.
@@ -146,7 +176,8 @@ pub async fn mark(
     Path(id): Path<String>,
     Form(form): Form<MarkForm>,
 ) -> Response {
-    let result = async { web.desks.mark(&who.person, &session_id(&id)?, form.kind, form.text).await.map(drop) }.await;
+    let mark = NewMark { kind: form.kind, manner: Manner::from_word(&form.manner), text: form.text, witness: form.witness };
+    let result = async { web.desks.mark(&who.person, &session_id(&id)?, mark).await.map(drop) }.await;
     after(&web, who, &headers, &format!("/sessions/{id}"), "marked", result).await
 }
 
@@ -175,22 +206,30 @@ pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>,
     after(&web, who, &headers, &format!("/sessions/{id}"), "resumed", result).await
 }
 
-/// An end, as a form gives it.
-#[derive(Deserialize)]
-pub struct EndForm {
-    mistaken: Option<String>,
-    mistake: Option<String>,
-}
-
-/// Ends and seals.
+/// Ends and seals. What the form says of rights that nobody marked is kept first; an answer that is not right keeps nobody from
+/// ending: it is asked for again on the session's page.
 pub async fn end(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
-    Form(form): Form<EndForm>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let mistake = form.mistaken.map(|_| form.mistake.filter(|m| !m.trim().is_empty()).unwrap_or_else(|| "误操作".into()));
-    let result = async { web.desks.end(&who.person, &session_id(&id)?, mistake).await.map(drop) }.await;
+    let mistake = one(&fields, "mistaken").map(|_| one(&fields, "mistake").unwrap_or_else(|| "误操作".into()));
+    let ended = async {
+        let id = session_id(&id)?;
+        for right in MarkKind::RIGHTS {
+            let demand = right.as_str().replace('_', "-");
+            let answer = one(&fields, &format!("answer:{demand}")).and_then(|word| AnswerKind::from_word(&word));
+            if let Some(kind) = answer {
+                let reason = one(&fields, &format!("reason:{demand}"));
+                if let Err(no) = web.desks.answer_demand(&who.person, &id, &demand, kind, reason.as_deref()).await {
+                    tracing::info!(session = %id, demand, "not answered at the end: {no}");
+                }
+            }
+        }
+        web.desks.end(&who.person, &id, mistake).await.map(drop)
+    };
+    let result = ended.await;
     after(&web, who, &headers, &format!("/sessions/{id}"), "ended", result).await
 }

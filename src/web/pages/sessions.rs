@@ -4,13 +4,15 @@ use crate::desks::No;
 use crate::desks::accounts::SignedIn;
 use crate::desks::sessions::{Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
+use crate::model::facts::Link;
 use crate::model::gap::Gap;
 use crate::model::ids::{CameraId, SessionId};
+use crate::model::missing::{Answer, AnswerKind, Missing};
 use crate::model::people::Act;
-use crate::model::session::{Interruption, Link, Segment};
-use crate::web::pages::form::{self, Form, one};
-use crate::web::pages::running::RunningPage;
-use crate::web::pages::{Page, after, html, no_page, rooms};
+use crate::model::session::{Interruption, Segment};
+use crate::web::pages::form::{self, FactsForm, Form, one};
+use crate::web::pages::running::{self, RunningPage};
+use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -88,7 +90,7 @@ pub async fn list(
 struct SessionPageView {
     page: Page,
     view: SessionView,
-    officer_rows: usize,
+    form: FactsForm,
 }
 
 /// Steps of the time line's axis, ms.
@@ -147,8 +149,18 @@ impl SessionPageView {
         link.facts.officers.iter().map(|o| o.name.as_str()).collect::<Vec<_>>().join("、")
     }
 
-    fn officer(&self, at: &usize) -> (String, String) {
-        form::officer(&self.view.session, *at)
+    fn about(&self, about: &str) -> String {
+        running::about_text(&self.view.session, about)
+    }
+
+    fn may_answer(&self, missing: &Missing, kind: &AnswerKind) -> bool {
+        running::offers(missing, *kind)
+    }
+
+    /// What was answered, in words.
+    fn demand(&self, answer: &Answer) -> String {
+        let (what, about) = answer.demand.split_once(':').unwrap_or((&answer.demand, ""));
+        format!("{} {}", self.page.word("missing", what), self.about(about)).trim().to_owned()
     }
 
     fn may_request(&self) -> bool {
@@ -184,10 +196,10 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}")).await;
     let found = async { web.desks.session(&who.person, &api::id("session", &id, SessionId::new)?).await }.await;
     match found {
-        Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view)),
+        Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view).await),
         Ok(view) => {
-            let officer_rows = (view.session.facts().officers.len() + 1).max(2);
-            html(&SessionPageView { page, view, officer_rows })
+            let form = FactsForm::new(&web, &who, page.lang, view.session.facts().clone(), vec![]).await;
+            html(&SessionPageView { page, view, form })
         }
         Err(no) => no_page(page, &no),
     }
@@ -204,7 +216,7 @@ pub async fn link(
     let reason = one(&fields, "reason").unwrap_or_default();
     let linked: Result<(), No> = async {
         let id: SessionId = api::id("session", &id, SessionId::new)?;
-        web.desks.link(&who.person, &id, rooms::facts(&fields), reason).await.map(drop)
+        web.desks.link(&who.person, &id, form::facts(&fields), reason).await.map(drop)
     }
     .await;
     after(&web, who, &headers, &format!("/sessions/{id}"), "linked", linked).await

@@ -1,0 +1,112 @@
+//! The supervision report (第三条, 第二十三条): a month by unit and by officer, computed from the sessions themselves.
+
+use crate::catalog::{plans, sessions};
+use crate::desks::{Answer, Desks};
+use crate::model::completeness::{self, Tally};
+use crate::model::ids::SessionId;
+use crate::model::people::{Act, Person};
+use crate::model::plan::PlanState;
+use crate::model::refusal::Refusal;
+use crate::model::time;
+use crate::model::words::BadField;
+use chrono::{DateTime, Months, NaiveDate, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A line: a unit or an officer.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct TallyRow {
+    /// Unit's name.
+    pub unit: String,
+    /// Officer, as named on the sessions; none in the lines of units.
+    pub officer: Option<String>,
+    /// The figures.
+    pub tally: Tally,
+}
+
+/// Something that somebody has to look after.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Open {
+    /// Which.
+    pub session: SessionId,
+    /// Its unit.
+    pub unit: String,
+    /// Its start.
+    pub started_at: DateTime<Utc>,
+    /// How many demands are open.
+    pub missing: usize,
+    /// It has neither case nor intake after one working day (第四条).
+    pub unlinked_late: bool,
+}
+
+/// A month.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Supervision {
+    /// `2026-11`.
+    pub month: String,
+    /// The month before.
+    pub before: String,
+    /// The month after.
+    pub after: String,
+    /// When it was computed.
+    pub at: DateTime<Utc>,
+    /// All of it.
+    pub total: Tally,
+    /// By unit.
+    pub units: Vec<TallyRow>,
+    /// By officer; a session counts for each officer that it names.
+    pub officers: Vec<TallyRow>,
+    /// Sessions with open demands, oldest first.
+    pub open: Vec<Open>,
+}
+
+impl Desks {
+    /// The report of a month (`2026-11`; none: this one), of the units that this person lists.
+    pub async fn supervision(&self, who: &Person, month: Option<&str>) -> Answer<Supervision> {
+        self.need(who, Act::Supervise)?;
+        let now = self.now().utc;
+        let this = time::shanghai_day(now).format("%Y-%m").to_string();
+        let month = month.unwrap_or(&this).to_owned();
+        let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d")
+            .map_err(|_| Refusal::from(BadField::form("month", "is no month; 2026-11 would be right")))?;
+        let shifted = |to: Option<NaiveDate>| to.unwrap_or(first);
+        let (before, next) = (shifted(first.checked_sub_months(Months::new(1))), shifted(first.checked_add_months(Months::new(1))));
+        let (from_ms, until_ms) = (time::shanghai_midnight(first).timestamp_millis(), time::shanghai_midnight(next).timestamp_millis());
+        let (all, plans) =
+            self.read(move |c| Ok((sessions::between(c, from_ms, until_ms)?, plans::between(c, from_ms, until_ms)?))).await?;
+        let mut total = Tally::default();
+        let mut units: BTreeMap<String, Tally> = BTreeMap::new();
+        let mut officers: BTreeMap<(String, String), Tally> = BTreeMap::new();
+        let mut open = Vec::new();
+        for session in all.iter().filter(|s| who.lists_unit(&s.unit)) {
+            let unit = self.unit_name(&session.unit);
+            total.add(session, now);
+            units.entry(unit.clone()).or_default().add(session, now);
+            for officer in &session.facts().officers {
+                let named = officer.certificate_no.as_ref().map_or_else(|| officer.name.clone(), |no| format!("{}（{no}）", officer.name));
+                officers.entry((unit.clone(), named)).or_default().add(session, now);
+            }
+            let missing = crate::model::missing::of(session).len();
+            // The report counts what is restricted; it does not say which it is.
+            if missing > 0 && session.mistake.is_none() && who.lists(session) {
+                let unlinked_late = completeness::is_unlinked_late(session, now);
+                open.push(Open { session: session.id.clone(), unit, started_at: session.started_at, missing, unlinked_late });
+            }
+        }
+        for plan in plans.iter().filter(|p| who.lists_unit(&p.unit) && p.state(now) == PlanState::Missed) {
+            total.plans_missed += 1;
+            units.entry(self.unit_name(&plan.unit)).or_default().plans_missed += 1;
+        }
+        let month_of = |day: NaiveDate| day.format("%Y-%m").to_string();
+        Ok(Supervision {
+            month,
+            before: month_of(before),
+            after: month_of(next),
+            at: now,
+            total,
+            units: units.into_iter().map(|(unit, tally)| TallyRow { unit, officer: None, tally }).collect(),
+            officers: officers.into_iter().map(|((unit, officer), tally)| TallyRow { unit, officer: Some(officer), tally }).collect(),
+            open,
+        })
+    }
+}

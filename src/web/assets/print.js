@@ -1,0 +1,2 @@
+// The one button of a printed form.
+document.querySelector('[data-print]').addEventListener('click', () => print());

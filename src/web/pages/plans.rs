@@ -1,0 +1,127 @@
+//! Planning sessions ahead.
+
+use crate::desks::No;
+use crate::desks::accounts::SignedIn;
+use crate::desks::plans::{NewPlan, PlanRow};
+use crate::model::facts::{Facts, Officer};
+use crate::model::ids::{PlanId, RoomId};
+use crate::model::plan::PlanState;
+use crate::model::refusal::Refusal;
+use crate::model::session::SessionKind;
+use crate::model::time;
+use crate::model::words::BadField;
+use crate::web::pages::form::{self, FactsForm, Form, one};
+use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::{Web, api, error};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+#[derive(Template)]
+#[template(path = "plans.html", config = "src/web/askama.toml")]
+struct PlansPage {
+    page: Page,
+    rows: Vec<PlanRow>,
+}
+
+impl PlansPage {
+    fn missed(&self, row: &PlanRow) -> bool {
+        row.state == PlanState::Missed
+    }
+}
+
+/// What is planned, and what nobody kept.
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/plans").await;
+    match web.desks.plans(&who.person).await {
+        Ok(rows) => html(&PlansPage { page, rows }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "plan_new.html", config = "src/web/askama.toml")]
+struct NewPage {
+    page: Page,
+    rooms: Vec<(String, String)>,
+    room: String,
+    at: String,
+    kind: SessionKind,
+    form: FactsForm,
+    problem: Option<String>,
+}
+
+impl NewPage {
+    fn is_kind(&self, kind: &SessionKind) -> bool {
+        self.kind == *kind
+    }
+}
+
+/// The form.
+pub async fn new_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let me = Officer {
+        name: who.person.name.clone(),
+        certificate_no: who.person.certificate_no.clone(),
+        valid_until: who.person.certificate_until,
+        ..Officer::default()
+    };
+    let facts = Facts { officers: vec![me], ..Facts::default() };
+    new_form(&web, who, &headers, vec![], facts, None).await
+}
+
+async fn new_form(
+    web: &Web,
+    who: SignedIn,
+    headers: &HeaderMap,
+    typed: Vec<(String, String)>,
+    facts: Facts,
+    refusal: Option<Refusal>,
+) -> Response {
+    let page = Page::of(web, headers, who.clone(), "/plans/new").await;
+    let problem = refusal.as_ref().map(|r| error::text(r, page.lang));
+    let fields = if let Some(Refusal::BadFields { fields }) = refusal { fields } else { vec![] };
+    let form = FactsForm::new(web, &who, page.lang, facts, fields).await;
+    let kind = one(&typed, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
+    let (room, at) = (one(&typed, "room").unwrap_or_default(), one(&typed, "at").unwrap_or_default());
+    html(&NewPage { page, rooms: web.desks.rooms(), room, at, kind, form, problem })
+}
+
+/// Plans, or shows the form again with what was typed.
+pub async fn make(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let facts = form::facts(&fields);
+    let planned = async {
+        let room = api::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
+        let at = one(&fields, "at").and_then(|t| time::shanghai_typed(&t));
+        let at = at.ok_or_else(|| Refusal::from(BadField::form("at", "is not within the next 60 days")))?;
+        let kind = one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
+        web.desks.plan(&who.person, NewPlan { room, at, kind, facts: facts.clone() }).await
+    };
+    match planned.await {
+        Ok(_) => done("/plans", "planned"),
+        Err(No::Refusal(refusal)) => new_form(&web, who, &headers, fields, facts, Some(refusal)).await,
+        Err(no) => no_page(Page::of(&web, &headers, who, "/plans").await, &no),
+    }
+}
+
+/// Calls one off, or says why it was not kept.
+pub async fn call_off(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let result = async {
+        let id = api::id("plan", &id, PlanId::new)?;
+        web.desks.call_off(&who.person, &id, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
+    };
+    let result: Result<(), No> = result.await;
+    after(&web, who, &headers, "/plans", "called-off", result).await
+}
