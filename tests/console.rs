@@ -1,4 +1,4 @@
-//! The console in Debian's Chromium, against the demo: `tests/console/day.mjs` plays a day.
+//! The console in Debian's Chromium, against the demo: each script in `tests/console` plays a day.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use std::path::Path;
@@ -22,6 +22,15 @@ fn cameras() -> std::path::PathBuf {
 
 #[test]
 fn a_day_at_the_console_from_sign_in_to_revocation() {
+    plays("day.mjs");
+}
+
+#[test]
+fn an_officers_day_from_the_plan_to_the_signed_record_and_its_paper() {
+    plays("desk.mjs");
+}
+
+fn plays(day: &str) {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))
@@ -41,7 +50,7 @@ fn a_day_at_the_console_from_sign_in_to_revocation() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let mut script = Command::new("node");
-    script.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/day.mjs")).arg(&json);
+    script.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(day)).arg(&json);
     if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
         script.arg(shots);
     }

@@ -1,46 +1,11 @@
 // A day at the console in Debian's Chromium: officer, reviewer, leader, inspector, administrator.
 //   node day.mjs DEMO.JSON [FOLDER FOR SCREENSHOTS]
 import assert from 'node:assert/strict';
-import { readFileSync, mkdirSync } from 'node:fs';
-import { chromium } from 'playwright-core';
-
-const demo = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const shots = process.argv[3];
-if (shots) mkdirSync(shots, { recursive: true });
-
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
-});
-const said = [];
-
-async function person(role) {
-  const { username, password } = demo.accounts.find((a) => a.role === role);
-  const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60000);
-  page.on('console', (m) => { if (m.type() === 'error' && !m.text().includes('status of 4')) said.push(`${role}: ${m.text()}`); });
-  page.on('pageerror', (e) => said.push(`${role}: ${e.message}`));
-  await page.goto(`${demo.url}/login`);
-  await page.fill('[name=username]', username);
-  await page.fill('[name=password]', password);
-  await page.press('[name=password]', 'Enter');
-  await page.waitForURL((url) => !url.pathname.startsWith('/login'));
-  return page;
-}
-
-async function shot(page, name) { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }); }
-
-/** Every video in a page shows moving pictures. */
-async function moves(page, selector) {
-  await page.waitForFunction((s) => { const all = [...document.querySelectorAll(s)]; return all.length > 0 && all.every((v) => v.videoWidth > 0 && v.readyState >= 2); }, selector);
-  const before = await page.$$eval(selector, (all) => all.map((v) => v.currentTime));
-  await page.waitForFunction(([s, b]) => [...document.querySelectorAll(s)].every((v, at) => v.currentTime > b[at] + 0.5), [selector, before]);
-}
+import { browser, demo, moves, person, said, screen, shot } from './browser.mjs';
 
 // A wrong password is told, and the name that was typed stays.
 {
-  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 } })).newPage();
+  const page = await screen();
   await page.goto(`${demo.url}/`);
   assert.match(page.url(), /\/login$/);
   await shot(page, '01-login');

@@ -178,7 +178,7 @@ impl PrintPage {
     }
 
     fn numbers(&self, officers: Vec<Officer>) -> String {
-        officers.iter().map(|o| o.certificate_no.as_deref().unwrap_or("      ")).collect::<Vec<_>>().join("、")
+        officers.iter().map(|o| o.certificate_no.as_deref().unwrap_or("　　　")).collect::<Vec<_>>().join("、")
     }
 
     fn interviewee(&self) -> String {
@@ -210,7 +210,7 @@ impl PrintPage {
 
     fn until(&self) -> String {
         let machine = self.view.session.ended_at;
-        self.view.session.record.header.until.or(machine).map_or_else(|| "    年  月  日  时  分".into(), |at| self.time(&at))
+        self.view.session.record.header.until.or(machine).map_or_else(|| "　　　　年　　月　　日　　时　　分".into(), |at| self.time(&at))
     }
 
     /// Typed times that lie more than two minutes from the machine's, in minutes.

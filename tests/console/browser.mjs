@@ -1,0 +1,45 @@
+// What every day at the console begins with: Debian's Chromium, people who sign in, and what the browser complained about.
+import { readFileSync, mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+export const demo = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const shots = process.argv[3];
+if (shots) mkdirSync(shots, { recursive: true });
+
+export const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+});
+
+/** What the browser complained about; empty at the end of a good day. */
+export const said = [];
+
+/** A page on the officer's screen. */
+export async function screen() {
+  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 } })).newPage();
+  page.setDefaultTimeout(60000);
+  return page;
+}
+
+/** Somebody of a role, signed in. */
+export async function person(role) {
+  const { username, password } = demo.accounts.find((a) => a.role === role);
+  const page = await screen();
+  page.on('console', (m) => { if (m.type() === 'error' && !m.text().includes('status of 4')) said.push(`${role}: ${m.text()}`); });
+  page.on('pageerror', (e) => said.push(`${role}: ${e.message}`));
+  await page.goto(`${demo.url}/login`);
+  await page.fill('[name=username]', username);
+  await page.fill('[name=password]', password);
+  await page.press('[name=password]', 'Enter');
+  await page.waitForURL((url) => !url.pathname.startsWith('/login'));
+  return page;
+}
+
+export async function shot(page, name) { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }); }
+
+/** Every video in a page shows moving pictures. */
+export async function moves(page, selector) {
+  await page.waitForFunction((s) => { const all = [...document.querySelectorAll(s)]; return all.length > 0 && all.every((v) => v.videoWidth > 0 && v.readyState >= 2); }, selector);
+  const before = await page.$$eval(selector, (all) => all.map((v) => v.currentTime));
+  await page.waitForFunction(([s, b]) => [...document.querySelectorAll(s)].every((v, at) => v.currentTime > b[at] + 0.5), [selector, before]);
+}
