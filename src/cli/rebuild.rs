@@ -1,9 +1,10 @@
-//! `shilu rebuild`: the database is an index; this makes it anew from the footage tree (promise 7).
+//! `shilu rebuild`: the database is an index; this makes it anew from the footage tree and the cases' files (promise 7).
 
 use crate::acts::Acts;
 use crate::catalog::Catalog;
 use crate::cli::{Ended, runtime};
 use crate::config;
+use crate::desks::cases;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume;
 use crate::recorder::links;
@@ -20,10 +21,12 @@ pub fn run(config: &Path) -> Ended {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(parts.data.join("custody/log"), catalog, clock).map_err(|e| e.to_string())?;
-        let (done, unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
+        let (done, mut unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
+        let (cases_done, cases_unread) = cases::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
+        unread.extend(cases_unread);
         // An empty write behind the others: when it is done, they are.
         acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
-        println!("{done} sessions");
+        println!("{done} sessions\n{cases_done} cases");
         unread.iter().for_each(|u| println!("UNREAD    {u}"));
         Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })

@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
 use crate::custody::keys::Signer;
-use crate::desks::Desks;
+use crate::desks::{Desks, cases};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
@@ -67,10 +67,16 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
     if lost {
         // Behind the recording that goes on: the tree may be large.
-        let acts = acts.clone();
-        std::thread::spawn(move || match links::rebuild(&acts, &footage) {
-            Ok((done, unread)) => tracing::warn!(done, ?unread, "the catalog is made anew; accounts and requests are not in the tree"),
-            Err(fault) => tracing::error!(%fault, "the catalog is not made anew"),
+        let (acts, data) = (acts.clone(), parts.data.clone());
+        std::thread::spawn(move || {
+            for (what, made) in [("sessions", links::rebuild(&acts, &footage)), ("cases", cases::rebuild(&acts, &data))] {
+                match made {
+                    Ok((done, unread)) => {
+                        tracing::warn!(what, done, ?unread, "the catalog is made anew; accounts and requests are in no file");
+                    }
+                    Err(fault) => tracing::error!(what, %fault, "the catalog is not made anew"),
+                }
+            }
         });
     }
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));

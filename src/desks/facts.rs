@@ -56,6 +56,9 @@ impl Desks {
         for officer in &mut facts.officers {
             fill_in(officer, &register);
         }
+        if let Some(number) = &facts.case_no {
+            facts.restricted |= self.is_restricted(number).await;
+        }
         Ok(facts)
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod cases;
 pub mod documents;
 pub mod facts;
 pub mod interviews;
@@ -78,6 +79,8 @@ pub struct Desks {
     acts: Acts,
     clock: Arc<dyn Clock>,
     viewings: viewing::Open,
+    /// One change of a case at a time: each begins from what the one before it left.
+    cases_turn: tokio::sync::Mutex<()>,
     machine: status::Watch,
 }
 
@@ -88,7 +91,7 @@ impl Desks {
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
         let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
         let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
-        Self { settings, recorder, acts, clock, viewings: viewing::Open::default(), machine }
+        Self { settings, recorder, acts, clock, viewings: viewing::Open::default(), cases_turn: tokio::sync::Mutex::default(), machine }
     }
 
     fn now(&self) -> Moment {

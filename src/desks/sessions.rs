@@ -188,7 +188,7 @@ impl Desks {
         })
     }
 
-    fn row(&self, s: &Session) -> SessionRow {
+    pub(super) fn row(&self, s: &Session) -> SessionRow {
         let facts = s.facts();
         SessionRow {
             id: s.id.clone(),

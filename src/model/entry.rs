@@ -42,6 +42,28 @@ words!(
         SessionPlanned = "session_planned",
         /// A plan was called off.
         PlanCalledOff = "plan_called_off",
+        /// A case was opened.
+        CaseOpened = "case_opened",
+        /// A case is something else than was entered.
+        CaseChanged = "case_changed",
+        /// A case was begun where no form is needed.
+        CaseBegun = "case_begun",
+        /// A text record was added to a case.
+        TextRecordAdded = "text_record_added",
+        /// A file was put beside a text record.
+        CaseDocumentAttached = "case_document_attached",
+        /// A file of a case was read.
+        CaseDocumentRead = "case_document_read",
+        /// A case was begun urgently, before its form.
+        UrgentStart = "urgent_start",
+        /// An initiation form was handed in.
+        InitiationSubmitted = "initiation_submitted",
+        /// The bureau head decided on it.
+        InitiationDecided = "initiation_decided",
+        /// A case was closed.
+        CaseClosed = "case_closed",
+        /// A case was archived.
+        CaseArchived = "case_archived",
         /// A camera's recording stopped in a session.
         CameraLost = "camera_lost",
         /// A volume does not take what is recorded.

@@ -80,6 +80,10 @@ id!(
     RequestId
 );
 id!(
+    /// A case; its numbers are another thing, and change.
+    CaseId
+);
+id!(
     /// A planned session.
     PlanId
 );

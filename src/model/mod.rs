@@ -7,6 +7,8 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod case;
+pub mod case_missing;
 pub mod completeness;
 pub mod digest;
 pub mod entry;
@@ -15,6 +17,7 @@ pub mod facts;
 pub mod fragment;
 pub mod gap;
 pub mod ids;
+pub mod initiation;
 pub mod manifest;
 pub mod mark;
 pub mod missing;
@@ -26,5 +29,6 @@ pub mod refusal;
 pub mod session;
 pub mod status;
 pub mod step;
+pub mod text_record;
 pub mod time;
 pub mod words;

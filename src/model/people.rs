@@ -75,6 +75,12 @@ words!(
         ReadLog = "read_log",
         /// Make and end accounts.
         ManageAccounts = "manage_accounts",
+        /// Read the cases of the units that one lists.
+        ReadCases = "read_cases",
+        /// Open cases of one's own unit and write in them.
+        KeepCases = "keep_cases",
+        /// Decide on initiation forms (第五条).
+        ApproveInitiation = "approve_initiation",
         /// Read the supervision report of the units that one lists (第三条, 第二十三条).
         Supervise = "supervise",
         /// See live pictures outside one's own session.
@@ -96,6 +102,9 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::DecideAccess => matches!(role, LeaderInCharge | BureauHead),
         Act::ReadLog => matches!(role, Inspector | LegalUnit),
         Act::ManageAccounts => matches!(role, Administrator),
+        Act::ReadCases => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit),
+        Act::KeepCases => matches!(role, Officer | Custodian),
+        Act::ApproveInitiation => matches!(role, BureauHead),
         Act::Supervise => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::WatchLive => matches!(role, LiveViewer),
     }

@@ -40,6 +40,24 @@ pub enum Refusal {
     /// A refusal of a request without a reason.
     #[error("give a reason")]
     ReasonNeeded,
+    /// The case is not in a state in which this can be done.
+    #[error("the case is {state}; this cannot be done to it now")]
+    CaseState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// An ordinary procedure ex officio begins by the approved form (第五条).
+    #[error("this begins by the initiation form, approved by the bureau head; or urgently, with the form within 24 hours (第五条)")]
+    FormNeeded,
+    /// Nobody approves the form that they handed in (第五条).
+    #[error("nobody approves a form that they handed in themselves (第五条)")]
+    OwnForm,
+    /// A file with open demands is not archived; 原因未说明 is an answer.
+    #[error("{open} demands are open; answer each before archiving")]
+    DemandsOpen {
+        /// How many.
+        open: usize,
+    },
     /// What can only be there, and not be said to be there: nothing is signed without a signer (第六条).
     #[error("this is answered by entering it, not by saying that it was done")]
     DatumNeeded,
@@ -91,6 +109,7 @@ impl Refusal {
     pub fn article(&self) -> Option<&'static str> {
         match self {
             Self::DatumNeeded => Some("第六条"),
+            Self::FormNeeded | Self::OwnForm => Some("第五条"),
             Self::NoGrant | Self::ViewOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }

@@ -99,14 +99,20 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotSignedIn | Refusal::WrongCredentials => StatusCode::UNAUTHORIZED,
         Refusal::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
-        Refusal::RoomBusy { .. } | Refusal::SessionState { .. } | Refusal::RequestState { .. } | Refusal::RecordFull => {
-            StatusCode::CONFLICT
-        }
+        Refusal::RoomBusy { .. }
+        | Refusal::SessionState { .. }
+        | Refusal::RequestState { .. }
+        | Refusal::RecordFull
+        | Refusal::CaseState { .. }
+        | Refusal::FormNeeded
+        | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Refusal::NotSealable => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::NotYourRole | Refusal::NoGrant | Refusal::ViewOnly | Refusal::OwnRequest | Refusal::CrossSite => StatusCode::FORBIDDEN,
+        Refusal::NotYourRole | Refusal::NoGrant | Refusal::ViewOnly | Refusal::OwnRequest | Refusal::OwnForm | Refusal::CrossSite => {
+            StatusCode::FORBIDDEN
+        }
     }
 }
 
@@ -122,6 +128,10 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::RequestState { .. } => "request-state",
         Refusal::ReasonNeeded => "reason-needed",
         Refusal::SessionState { .. } => "session-state",
+        Refusal::CaseState { .. } => "case-state",
+        Refusal::FormNeeded => "form-needed",
+        Refusal::OwnForm => "own-form",
+        Refusal::DemandsOpen { .. } => "demands-open",
         Refusal::DatumNeeded => "datum-needed",
         Refusal::NotSealable => "not-sealable",
         Refusal::RecordFull => "record-full",
@@ -140,6 +150,8 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         Refusal::LockedOut { minutes } => vec![("minutes", minutes.to_string())],
         Refusal::RequestState { state } => vec![("state", lang.of_word("request", state))],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
+        Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
+        Refusal::DemandsOpen { open } => vec![("count", open.to_string())],
         Refusal::RoomBusy { session } => vec![("session", session.clone())],
         Refusal::NoSuch { id, .. } => vec![("id", id.clone())],
         Refusal::BadUpload { problem } => vec![("problem", form_text(problem, lang))],
@@ -171,6 +183,9 @@ const FORMS: &[(&str, &str)] = &[
     ("is not in the configuration", "form-unknown-unit"),
     ("is 1 to 720", "form-hours"),
     ("is no day", "form-day"),
+    ("lies ahead", "form-ahead"),
+    ("is none of the choices", "form-choice"),
+    ("is no field", "form-no-field"),
     ("is no month", "form-month"),
     ("is not within", "form-plan-at"),
     ("is before the beginning", "form-until"),

@@ -77,6 +77,8 @@ mod tests {
     use super::*;
     use crate::model::access::{AccessMode, RequestState};
     use crate::model::{
+        case::{ActKind, CaseState, Origin, Procedure, Stage},
+        case_missing,
         completeness::Coverage,
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
@@ -88,6 +90,7 @@ mod tests {
         record::{LineKind, ReadBackManner, Signature},
         session::{InterruptionCause, SessionKind, State},
         status::Lamp,
+        text_record,
     };
     use std::collections::BTreeSet;
 
@@ -150,6 +153,21 @@ mod tests {
         asked.extend(ReadBackManner::ALL.iter().map(|w| ("read-back", w.as_str())));
         asked.extend(Signature::ALL.iter().map(|w| ("signature", w.as_str())));
         asked.extend(Coverage::ALL.iter().map(|w| ("coverage", w.as_str())));
+        asked.extend(ActKind::ALL.iter().map(|w| ("act", w.as_str())));
+        asked.extend(Procedure::ALL.iter().map(|w| ("procedure", w.as_str())));
+        asked.extend(Stage::ALL.iter().map(|w| ("stage", w.as_str())));
+        asked.extend(Origin::ALL.iter().map(|w| ("origin", w.as_str())));
+        asked.extend(CaseState::ALL.iter().map(|w| ("case-state", w.as_str())));
+        for (kind, _, _, fields) in text_record::KINDS {
+            asked.push(("text-record", kind.as_str()));
+            for field in *fields {
+                asked.push(("record-field", field.name));
+                if let text_record::Takes::One(words) = field.takes {
+                    asked.extend(words.iter().map(|w| ("choice", *w)));
+                }
+            }
+        }
+        asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {

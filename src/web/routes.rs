@@ -33,6 +33,12 @@ pub fn all(web: Web) -> Router {
     r.add("/sessions/{id}/record", Who::SignedIn, get(pages::record::show).post(pages::record::write));
     r.add("/sessions/{id}/record/print", Who::SignedIn, get(pages::record::print));
     r.add("/sessions/{id}/interim-seal", conduct, post(pages::record::seal_interim));
+    r.add("/cases", Who::May(Act::ReadCases), get(pages::cases::list));
+    r.add("/cases/new", Who::May(Act::KeepCases), get(pages::case_forms::new_page).post(pages::case_forms::open));
+    r.add("/cases/{id}", Who::May(Act::ReadCases), get(pages::cases::show).post(pages::case_forms::change));
+    r.add("/cases/{id}/initiation", Who::May(Act::ReadCases), get(pages::initiation::show).post(pages::initiation::submit));
+    r.add("/cases/{id}/initiation/decide", Who::May(Act::ApproveInitiation), post(pages::initiation::decide));
+    r.add("/cases/{id}/initiation/print", Who::May(Act::ReadCases), get(pages::initiation::print));
     r.add("/plans", Who::May(Act::LinkSession), get(pages::plans::list));
     r.add("/plans/new", conduct, get(pages::plans::new_page).post(pages::plans::make));
     r.add("/plans/{id}/call-off", conduct, post(pages::plans::call_off));
@@ -63,6 +69,15 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/sessions/{id}/record", conduct, post(api::sessions::record));
     r.add("/api/v1/sessions/{id}/interim-seal", conduct, post(api::sessions::seal_interim));
     r.add("/api/v1/sessions/{id}/answers", Who::May(Act::LinkSession), post(api::sessions::answer));
+    r.add("/api/v1/cases", Who::May(Act::ReadCases), get(api::cases::list).post(api::cases::open));
+    r.add("/api/v1/cases/{id}", Who::May(Act::ReadCases), get(api::cases::show));
+    r.add("/api/v1/cases/{id}/changes", Who::May(Act::ReadCases), post(api::cases::change));
+    r.add(
+        "/api/v1/cases/{id}/records/{record}/documents",
+        Who::May(Act::KeepCases),
+        post(api::cases::attach).layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX)),
+    );
+    r.add("/api/v1/cases/{id}/documents/{sha256}", Who::May(Act::ReadCases), get(api::cases::document));
     r.add("/api/v1/plans", Who::May(Act::LinkSession), get(api::desk::plans).post(api::desk::plan));
     r.add("/api/v1/plans/{id}/call-off", conduct, post(api::desk::call_off));
     r.add("/api/v1/officers", Who::May(Act::LinkSession), get(api::desk::officers));

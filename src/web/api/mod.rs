@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod cases;
 pub mod desk;
 pub mod live;
 pub mod people;
@@ -14,6 +15,8 @@ use crate::model::refusal::Refusal;
 use crate::model::{access as rule, session, status as seen};
 use crate::web::error::Problem;
 use axum::Json;
+use axum::extract::Multipart;
+use bytes::Bytes;
 use utoipa::OpenApi;
 
 /// The whole API.
@@ -44,6 +47,12 @@ use utoipa::OpenApi;
         sessions::record,
         sessions::seal_interim,
         sessions::answer,
+        cases::list,
+        cases::open,
+        cases::show,
+        cases::change,
+        cases::attach,
+        cases::document,
         desk::plans,
         desk::plan,
         desk::call_off,
@@ -90,6 +99,18 @@ pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
 /// An identifier from an address; what cannot be one names nothing.
 pub fn id<T>(what: &'static str, text: &str, parse: impl Fn(&str) -> Result<T, NotAnId>) -> Result<T, Refusal> {
     parse(text).map_err(|_| Refusal::no_such(what, text))
+}
+
+/// The file of a form: its name without folders, and its content.
+pub async fn upload(mut form: Multipart) -> Result<(String, Bytes), Refusal> {
+    let bad = |problem: String| Refusal::BadUpload { problem };
+    while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {
+        if field.name() == Some("file") {
+            let name = field.file_name().unwrap_or("document").rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+            return Ok((name, field.bytes().await.map_err(|e| bad(e.body_text()))?));
+        }
+    }
+    Err(bad("there is no field named file".into()))
 }
 
 #[cfg(test)]

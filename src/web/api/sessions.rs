@@ -201,16 +201,7 @@ pub async fn attach(
     Path(id): Path<String>,
     form: Result<Multipart, MultipartRejection>,
 ) -> ApiResult<(StatusCode, Json<Document>)> {
-    let mut form = form?;
-    let bad = |problem: String| Refusal::BadUpload { problem };
-    let id = session_id(&id)?;
-    while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {
-        if field.name() == Some("file") {
-            let name = field.file_name().unwrap_or("document").rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-            let content = field.bytes().await.map_err(|e| bad(e.body_text()))?;
-            let document = web.desks.attach(&who.person, &id, &name, content).await?;
-            return Ok((StatusCode::CREATED, Json(document)));
-        }
-    }
-    Err(bad("there is no field named file".into()).into())
+    let (name, content) = api::upload(form?).await?;
+    let document = web.desks.attach(&who.person, &session_id(&id)?, &name, content).await?;
+    Ok((StatusCode::CREATED, Json(document)))
 }

@@ -152,6 +152,7 @@ document.querySelectorAll('[data-more]').forEach(more);
 document.querySelectorAll('[data-generate]').forEach(generate);
 document.querySelectorAll('[data-place]').forEach((span) => { const [left, width] = span.dataset.place.split(' '); span.style.left = `${left}%`; if (width) span.style.width = `${width}%`; });
 document.querySelectorAll('[data-sure]').forEach((form) => form.addEventListener('submit', (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); }));
+document.querySelectorAll('[data-submits]').forEach((field) => field.addEventListener('change', () => field.form.requestSubmit()));
 document.querySelectorAll('[data-print]').forEach((button) => { button.hidden = false; button.addEventListener('click', () => print()); });
 document.querySelector('[data-back]')?.addEventListener('click', (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } });
 // What was just done is said once.

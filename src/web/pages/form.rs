@@ -77,13 +77,16 @@ pub(super) struct FactsForm {
     pub(super) facts: Facts,
     pub(super) fields: Vec<BadField>,
     pub(super) register: Vec<Registered>,
+    /// Numbers of open cases, with what tells them apart.
+    pub(super) cases: Vec<(String, String)>,
 }
 
 impl FactsForm {
     /// With the register, where the person may read it.
     pub(super) async fn new(web: &Web, who: &SignedIn, lang: Lang, facts: Facts, fields: Vec<BadField>) -> Self {
         let register = web.desks.officers_of_register(&who.person).await.unwrap_or_default();
-        Self { lang, facts, fields, register }
+        let cases = web.desks.case_numbers(&who.person).await;
+        Self { lang, facts, fields, register, cases }
     }
 
     /// The single lines: name, text, what was typed.

@@ -1,7 +1,10 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod case_forms;
+pub mod cases;
 pub mod form;
+pub mod initiation;
 pub mod log;
 pub mod people;
 pub mod plans;
@@ -38,6 +41,8 @@ pub struct Page {
     pub path: String,
     /// Requests that wait for this person's decision.
     pub waiting: usize,
+    /// Cases that wait for this person: forms to decide on, or urgent starts that are due.
+    pub cases_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
 }
@@ -47,13 +52,14 @@ impl Page {
     pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
         let waiting =
             if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
+        let cases_waiting = web.desks.cases_waiting(&who.person).await;
         let done = said(headers);
-        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting, done }
+        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting, cases_waiting, done }
     }
 
     /// A page for nobody in particular.
     pub fn plain(web: &Web, lang: Lang) -> Self {
-        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0, done: None }
+        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0, cases_waiting: 0, done: None }
     }
 
     /// A text.
@@ -134,6 +140,13 @@ const DONE: &[&str] = &[
     "answered",
     "planned",
     "called-off",
+    "case-opened",
+    "record-added",
+    "urgent",
+    "begun",
+    "case-closed",
+    "archived",
+    "submitted",
 ];
 
 /// The word of the form before, if there is one.
