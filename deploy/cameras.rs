@@ -33,7 +33,7 @@ struct Options {
     /// PEM file with certificate and key: serve RTSPS instead.
     #[arg(long)]
     certificate: Option<PathBuf>,
-    /// PATH[,key=value…]: size=1280x720 fps=15 gop=15 codec=h264|h265 audio=alaw|ulaw|aac|opus|none bframes=0 kbps=1500 pattern=ball label=…
+    /// PATH[,key=value…]: size=1280x720 fps=15 gop=15 codec=h264|h265 audio=alaw|ulaw|aac|opus|none wave=ticks|silence|sine volume=0.2 bframes=0 kbps=1500 pattern=ball background=0xff34495e overlay=yes|none label=…
     #[arg(long = "camera", required = true)]
     cameras: Vec<String>,
 }
@@ -70,7 +70,8 @@ impl Camera {
             ),
             other => return Err(format!("codec {other:?} is unknown").into()),
         };
-        let tone = "audiotestsrc is-live=true wave=ticks volume=0.2 ! audio/x-raw";
+        let tone =
+            format!("audiotestsrc is-live=true wave={} volume={} ! audio/x-raw", self.key("wave", "ticks"), self.key("volume", "0.2"));
         let sound = match self.key("audio", "alaw") {
             "alaw" => format!("{tone},rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8"),
             "ulaw" => format!("{tone},rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0"),
@@ -78,11 +79,16 @@ impl Camera {
             "opus" => format!("{tone},rate=48000,channels=2 ! opusenc ! rtpopuspay name=pay1 pt=97"),
             _ => String::new(),
         };
+        let overlay = format!(
+            "! clockoverlay time-format=\"%Y-%m-%d %H:%M:%S\" valignment=top halignment=right shaded-background=true \
+             ! textoverlay text=\"{label}\" valignment=top halignment=left shaded-background=true"
+        );
+        let overlay = if self.key("overlay", "yes") == "none" { "" } else { &overlay };
         Ok(format!(
-            "( videotestsrc is-live=true pattern={} background-color=0xff34495e ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 \
-             ! clockoverlay time-format=\"%Y-%m-%d %H:%M:%S\" valignment=top halignment=right shaded-background=true \
-             ! textoverlay text=\"{label}\" valignment=top halignment=left shaded-background=true ! {encode}  {sound} )",
+            "( videotestsrc is-live=true pattern={} background-color={} ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 \
+             {overlay} ! {encode}  {sound} )",
             self.key("pattern", "ball"),
+            self.key("background", "0xff34495e"),
         ))
     }
 }

@@ -3,9 +3,12 @@
 
 use crate::capture::{CameraSettings, Front, Transport};
 use crate::desks;
+use crate::desks::lamp::LampSettings;
+use crate::desks::readiness::{CameraCare, RoomCare};
 use crate::machine::durable;
 use crate::model::ids::{CameraId, RoomId, UnitId};
 use crate::recorder::{self, CameraPlace, RoomSettings};
+use chrono::NaiveDate;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -21,6 +24,10 @@ pub struct Config {
     bureau: String,
     #[serde(default = "rules")]
     rules: String,
+    #[serde(default)]
+    contact: String,
+    #[serde(default)]
+    lamp: LampFile,
     storage: Storage,
     #[serde(default)]
     recording: Recording,
@@ -36,6 +43,21 @@ pub struct Config {
 
 fn rules() -> String {
     "2026-01".into()
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LampFile {
+    mqtt: Option<String>,
+    mqtt_user: Option<String>,
+    mqtt_password_file: Option<PathBuf>,
+    topic: String,
+}
+
+impl Default for LampFile {
+    fn default() -> Self {
+        Self { mqtt: None, mqtt_user: None, mqtt_password_file: None, topic: "shilu".into() }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,11 +82,12 @@ struct Recording {
     preroll_s: u32,
     stall_s: u32,
     waiting_mb: u64,
+    longest_session_h: u64,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { segment_s: 60, preroll_s: 10, stall_s: 5, waiting_mb: 64 }
+        Self { segment_s: 60, preroll_s: 10, stall_s: 5, waiting_mb: 64, longest_session_h: 8 }
     }
 }
 
@@ -112,8 +135,32 @@ struct Room {
     unit: String,
     #[serde(default)]
     preroll_told: bool,
+    #[serde(default = "sound_floor_dbfs")]
+    sound_floor_dbfs: i64,
+    #[serde(default = "talk_dbfs")]
+    talk_dbfs: i64,
+    #[serde(default = "yes")]
+    in_use_alarm: bool,
+    #[serde(default = "in_use_after_s")]
+    in_use_after_s: u64,
     #[serde(default)]
     cameras: Vec<Camera>,
+}
+
+fn sound_floor_dbfs() -> i64 {
+    -60
+}
+
+fn talk_dbfs() -> i64 {
+    -40
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn in_use_after_s() -> u64 {
+    120
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,6 +169,8 @@ struct Camera {
     id: String,
     name: String,
     device_no: String,
+    out_of_use: Option<String>,
+    maintained_until: Option<NaiveDate>,
     url: String,
     tile_url: Option<String>,
     user: Option<String>,
@@ -164,6 +213,8 @@ pub struct Parts {
     pub recorder: recorder::Settings,
     /// For the desks.
     pub desks: desks::Settings,
+    /// For the lamps outside the doors.
+    pub lamp: Option<LampSettings>,
     /// Days added to the six calendar months.
     pub margin_days: u32,
 }
@@ -230,6 +281,7 @@ impl Config {
             c.that(apart, "storage.mirror", || "lies inside storage.data or around it; give it a volume of its own".into());
         }
         c.within("recording.waiting_mb", self.recording.waiting_mb as i64, 1, 4096);
+        c.within("recording.longest_session_h", self.recording.longest_session_h as i64, 1, 48);
         c.within("recording.segment_s", self.recording.segment_s as i64, 10, 600);
         c.within("recording.preroll_s", i64::from(self.recording.preroll_s), 0, 60);
         c.within("recording.stall_s", i64::from(self.recording.stall_s), 2, 60);
@@ -248,6 +300,8 @@ impl Config {
             });
         }
         let units = units(&mut c, self.units);
+        let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
+        let lamp = lamp(&mut c, self.lamp);
         let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
         let Some(listen) = listen.filter(|_| c.wrong.is_empty()) else { return Err(c.wrong) };
         let data = self.storage.data;
@@ -273,11 +327,54 @@ impl Config {
                 idle_min: self.console.idle_min,
                 lock_after: self.console.lock_after,
                 lock_min: self.console.lock_min,
+                rooms: care,
+                longest_session_h: self.recording.longest_session_h,
+                contact: self.contact,
             },
+            lamp,
             margin_days: self.retention.margin_days,
             data,
         })
     }
+}
+
+/// What a room wants besides its cameras' addresses.
+fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
+    let place = |field: &str| format!("rooms {:?}.{field}", room.id);
+    c.within(&place("sound_floor_dbfs"), room.sound_floor_dbfs, -100, -10);
+    c.within(&place("talk_dbfs"), room.talk_dbfs, -90, 0);
+    c.within(&place("in_use_after_s"), room.in_use_after_s as i64, 5, 3600);
+    let of = |camera: &Camera| {
+        let care = CameraCare { out_of_use: camera.out_of_use.clone(), maintained_until: camera.maintained_until };
+        Some((CameraId::new(&camera.id).ok()?, care))
+    };
+    RoomCare {
+        sound_floor_dbfs: room.sound_floor_dbfs as f64,
+        talk_dbfs: room.talk_dbfs as f64,
+        in_use_alarm: room.in_use_alarm,
+        in_use_after_s: room.in_use_after_s,
+        preroll_s: if room.preroll_told { recording.preroll_s } else { 0 },
+        cameras: room.cameras.iter().filter_map(of).collect(),
+    }
+}
+
+fn lamp(c: &mut Checks, file: LampFile) -> Option<LampSettings> {
+    let right = "mqtt://127.0.0.1:1883 would be right";
+    let fits = |t: &str| !t.is_empty() && t.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_/".contains(ch));
+    c.that(fits(&file.topic), "lamp.topic", || "holds letters, digits, - _ and / only".into());
+    let Ok(url) = Url::parse(file.mqtt.as_deref()?) else { return c.ok("lamp.mqtt", Err(format!("is no address; {right}"))) };
+    c.that(url.scheme() == "mqtt", "lamp.mqtt", || format!("begins with {}://; {right}", url.scheme()));
+    c.that(url.username().is_empty() && url.password().is_none(), "lamp.mqtt", || {
+        "holds a name or password; write them as mqtt_user and mqtt_password_file, so that they are never printed".into()
+    });
+    let host = url.host_str().unwrap_or_default().to_owned();
+    c.that(!host.is_empty(), "lamp.mqtt", || format!("names no host; {right}"));
+    let login = match (file.mqtt_user, file.mqtt_password_file) {
+        (Some(user), Some(path)) => c.ok("lamp.mqtt_password_file", read_password(&path)).map(|password| (user, password)),
+        (None, None) => None,
+        _ => c.ok("lamp", Err("mqtt_user and mqtt_password_file belong together; give both or none")),
+    };
+    Some(LampSettings { host, port: url.port().unwrap_or(1883), login, prefix: file.topic })
 }
 
 fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
@@ -404,6 +501,10 @@ mod tests {
         assert_eq!(config.recording, Recording::default());
         assert_eq!(config.console, Console::default());
         assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.lamp, LampFile::default());
+        let room = &config.rooms[0];
+        let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
+        assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
         assert_eq!(config.storage.reserve_gb, reserve_gb());
         assert_eq!(config.rules, rules());
         assert!(parse(EXAMPLE).is_ok());

@@ -26,6 +26,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("gstreamer", &["capture"]),
     ("retina::", &["capture"]),
     ("rusqlite", &["catalog"]),
+    ("rumqttc", &["desks"]),
     ("axum::", &["web"]),
     ("axum_server", &["cli"]),
     ("clap::", &["cli", "custody"]),

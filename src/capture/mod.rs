@@ -16,6 +16,7 @@ mod camera;
 mod codecs;
 mod feed;
 mod hub;
+pub mod look;
 mod mux;
 mod order;
 mod pipelines;

@@ -14,6 +14,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("pcm", include_str!("../../pipelines/pcm.gst")),
     ("aac", include_str!("../../pipelines/aac.gst")),
     ("opus", include_str!("../../pipelines/opus.gst")),
+    ("see-h264", include_str!("../../pipelines/see-h264.gst")),
+    ("see-h265", include_str!("../../pipelines/see-h265.gst")),
+    ("hear-flac", include_str!("../../pipelines/hear-flac.gst")),
+    ("hear-aac", include_str!("../../pipelines/hear-aac.gst")),
+    ("hear-opus", include_str!("../../pipelines/hear-opus.gst")),
     ("mux", include_str!("../../pipelines/mux.gst")),
     ("rtsp", include_str!("../../pipelines/rtsp.gst")),
     ("rtsp-h264", include_str!("../../pipelines/rtsp-h264.gst")),
@@ -28,6 +33,13 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
 const ELEMENTS: &[(&str, &str)] = &[
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
+    ("opusdec", "gstreamer1.0-plugins-base"),
+    ("videoscale", "gstreamer1.0-plugins-base"),
+    ("qtdemux", "gstreamer1.0-plugins-good"),
+    ("avdec_h264", "gstreamer1.0-libav"),
+    ("avdec_h265", "gstreamer1.0-libav"),
+    ("avdec_aac", "gstreamer1.0-libav"),
+    ("flacparse", "gstreamer1.0-plugins-good"),
     ("rtspsrc", "gstreamer1.0-plugins-good"),
     ("rtph264depay", "gstreamer1.0-plugins-good"),
     ("aacparse", "gstreamer1.0-plugins-good"),
@@ -62,7 +74,17 @@ fn text(name: &str) -> String {
 
 /// A piece as a bin, its open ends as ghost pads.
 pub(super) fn piece(name: &'static str) -> Result<gst::Bin, CaptureError> {
-    gst::parse::bin_from_description_with_name(&text(name), true, name).map_err(|e| CaptureError::Pipeline { name, problem: e.to_string() })
+    bin(name, true)
+}
+
+/// A whole as a bin: what looks like an open end is linked later, when a stream is found.
+pub(super) fn whole(name: &'static str) -> Result<gst::Bin, CaptureError> {
+    bin(name, false)
+}
+
+fn bin(name: &'static str, open_ends: bool) -> Result<gst::Bin, CaptureError> {
+    gst::parse::bin_from_description_with_name(&text(name), open_ends, name)
+        .map_err(|e| CaptureError::Pipeline { name, problem: e.to_string() })
 }
 
 /// An element of a piece by its name.

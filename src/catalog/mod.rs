@@ -4,12 +4,14 @@
 //! [`Catalog::begin_write`]; `tests/architecture.rs` holds that.
 
 pub mod accounts;
+pub mod alarms;
 pub mod cases;
 pub mod documents;
 pub mod entries;
 pub mod pairs;
 pub mod plans;
 pub mod requests;
+pub mod screens;
 pub mod sessions;
 pub mod viewings;
 

@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
 use crate::custody::keys::Signer;
-use crate::desks::{Desks, cases};
+use crate::desks::{Desks, cases, lamp};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
@@ -81,6 +81,10 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     }
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
     look_after(&desks);
+    desks.listen().await;
+    if let Some(settings) = &parts.lamp {
+        lamp::start(&desks, settings);
+    }
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
     Ok(Running { url, desks, recorder, acts, server, _lock: lock })
 }

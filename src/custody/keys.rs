@@ -86,6 +86,12 @@ mod signing {
             self.key.sign(data).to_bytes()
         }
 
+        /// Whether a signature made now verifies under the public half.
+        pub fn works(&self) -> bool {
+            let text = b"readiness";
+            self.public().verifies(text, &self.sign(text))
+        }
+
         /// The public half.
         pub fn public(&self) -> PublicKey {
             PublicKey(self.key.verifying_key())

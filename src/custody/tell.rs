@@ -3,6 +3,7 @@
 use crate::custody::keys::PublicKey;
 use crate::custody::verify::{self, Report};
 use crate::machine::durable;
+use chrono::{DateTime, FixedOffset};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,9 @@ pub struct Options {
     /// The bureau's public key in PEM, obtained elsewhere; without it only inner agreement is checked.
     #[arg(long)]
     pub key: Option<PathBuf>,
+    /// Also the code that the room screen showed at this moment, 2026-11-24T14:15:00+08:00.
+    #[arg(long)]
+    pub code_at: Option<DateTime<FixedOffset>>,
     /// One JSON object instead of words.
     #[arg(long)]
     pub json: bool,
@@ -27,7 +31,16 @@ pub fn run(options: &Options) -> ExitCode {
         Ok(key) => key,
         Err(why) => return told(options, &Report { unknown: vec![why], ..Report::default() }),
     };
-    told(options, &verify::verify(&options.path, trusted.as_ref()))
+    let report = verify::verify(&options.path, trusted.as_ref());
+    if let Some(at) = options.code_at {
+        tell_code(&verify::minute_code(&options.path, at.to_utc()).unwrap_or_else(|why| why));
+    }
+    told(options, &report)
+}
+
+#[allow(clippy::print_stdout)]
+fn tell_code(code: &str) {
+    println!("code      {code}");
 }
 
 fn trusted_key(path: &Path) -> Result<PublicKey, String> {

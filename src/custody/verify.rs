@@ -10,7 +10,9 @@ use crate::machine::{durable, fault::Fault};
 use crate::model::digest::{self, Running};
 use crate::model::gap::GapCause;
 use crate::model::manifest::{FORMAT, Manifest};
+use crate::model::minute_code;
 use crate::model::session::Segment;
+use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -103,6 +105,14 @@ fn manifest(folder: &Path, trusted: Option<&PublicKey>, report: &mut Report) -> 
     report.session = Some(manifest.session.to_string());
     report.gaps = manifest.gaps.len();
     Some(manifest)
+}
+
+/// The code that the room screen showed at a moment, of the key in the manifest; or why it cannot be told.
+pub fn minute_code(folder: &Path, at: DateTime<Utc>) -> Result<String, String> {
+    let data = durable::read_whole(&folder.join(tree::MANIFEST), MANIFEST_BYTES_MAX).map_err(|fault| fault.to_string())?;
+    let manifest: Manifest = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
+    let code = minute_code::code(&manifest.screen_key, at);
+    if code.is_empty() { Err("the manifest has no key".into()) } else { Ok(code) }
 }
 
 fn check_signature(folder: &Path, data: &[u8], trusted: Option<&PublicKey>, report: &mut Report) {

@@ -24,6 +24,8 @@ pub struct NewSession {
     pub facts: Facts,
     /// What it was planned as.
     pub plan: Option<PlanId>,
+    /// Why it is started although not everything is ready (第十五条).
+    pub readiness_reason: Option<String>,
 }
 
 /// A mark to be set.
@@ -48,7 +50,9 @@ impl Desks {
         self.need(who, Right::ConductSession)?;
         let facts = self.complete(new.facts).await?;
         let place = self.recorder.room(&new.room).ok_or_else(|| Refusal::no_such("room", new.room.as_str()))?;
-        let begin = Begin { by: who.id.clone(), unit: who.unit.clone(), kind: new.kind, facts, plan: new.plan.clone() };
+        let reason = new.readiness_reason.as_deref().map_or(Ok(None), |r| words::text("readiness_reason", r)).map_err(Refusal::from)?;
+        let readiness = self.noted(&new.room, reason);
+        let begin = Begin { by: who.id.clone(), unit: who.unit.clone(), kind: new.kind, facts, plan: new.plan.clone(), readiness };
         let session = place.begin(begin).await?;
         if let Some(plan) = new.plan {
             self.keep_plan(plan, session.id.clone());

@@ -6,15 +6,19 @@
 
 pub mod access;
 pub mod accounts;
+pub mod alarms;
 pub mod cases;
 pub mod documents;
 pub mod facts;
 pub mod interviews;
+pub mod lamp;
 pub mod live;
 pub mod passwords;
 pub mod plans;
+pub mod readiness;
 pub mod records;
 pub mod reports;
+pub mod screens;
 pub mod sessions;
 pub mod status;
 pub mod supervision;
@@ -25,11 +29,12 @@ use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::model::entry::{Draft, EntryKind};
-use crate::model::ids::{SessionId, UnitId};
+use crate::model::ids::{RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time::Moment;
 use crate::recorder::Recorder;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,6 +75,12 @@ pub struct Settings {
     pub lock_after: u32,
     /// For how many minutes.
     pub lock_min: i64,
+    /// What the configuration says of each room.
+    pub rooms: BTreeMap<RoomId, readiness::RoomCare>,
+    /// Hours of the longest session that has to fit on every volume.
+    pub longest_session_h: u64,
+    /// Whom people may ask about recordings; on the room screen.
+    pub contact: String,
 }
 
 /// All desks.
@@ -82,6 +93,9 @@ pub struct Desks {
     /// One change of a case at a time: each begins from what the one before it left.
     cases_turn: tokio::sync::Mutex<()>,
     machine: status::Watch,
+    checked: readiness::Checked,
+    alarms: alarms::Unanswered,
+    connected: screens::Connected,
 }
 
 impl Desks {
@@ -91,7 +105,18 @@ impl Desks {
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
         let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
         let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
-        Self { settings, recorder, acts, clock, viewings: viewing::Open::default(), cases_turn: tokio::sync::Mutex::default(), machine }
+        Self {
+            settings,
+            recorder,
+            acts,
+            clock,
+            viewings: viewing::Open::default(),
+            cases_turn: tokio::sync::Mutex::default(),
+            machine,
+            checked: readiness::Checked::default(),
+            alarms: alarms::Unanswered::default(),
+            connected: screens::Connected::default(),
+        }
     }
 
     fn now(&self) -> Moment {

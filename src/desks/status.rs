@@ -74,7 +74,7 @@ impl Desks {
         Ok(self.look())
     }
 
-    fn look(&self) -> Status {
+    pub(super) fn look(&self) -> Status {
         let now = self.now();
         let rooms: Vec<_> = self.recorder.rooms().map(|r| r.view().status(now)).collect();
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -64,6 +64,14 @@ words!(
         CaseClosed = "case_closed",
         /// A case was archived.
         CaseArchived = "case_archived",
+        /// People are talking in a room and nothing is recorded.
+        RoomInUse = "room_in_use",
+        /// Somebody answered that alarm.
+        AlarmAcknowledged = "alarm_acknowledged",
+        /// A link to a room screen was made.
+        ScreenLinkMade = "screen_link_made",
+        /// A link to a room screen was ended.
+        ScreenLinkEnded = "screen_link_ended",
         /// A camera's recording stopped in a session.
         CameraLost = "camera_lost",
         /// A volume does not take what is recorded.

@@ -5,6 +5,7 @@ use crate::model::gap::Gap;
 use crate::model::ids::{AccountId, PlanId, RoomId, SessionId, UnitId};
 use crate::model::mark::Mark;
 use crate::model::missing::Answer;
+use crate::model::readiness::Noted;
 use crate::model::record::InterviewRecord;
 use crate::model::session::{ClockSeen, Device, InterimSeal, Interruption, Segment, Session, SessionKind, State};
 use crate::model::step;
@@ -65,6 +66,12 @@ pub struct Manifest {
     /// What it was planned as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanId>,
+    /// The check before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Noted>,
+    /// Of which the minute codes on the room screen were made (`model::minute_code`); not in an interim manifest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub screen_key: String,
     /// Clock states.
     pub clock: Vec<ClockSeen>,
     /// Restarts during the session.
@@ -103,6 +110,8 @@ pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
         answers: session.answers.clone(),
         interim: session.interim.clone(),
         plan: session.plan.clone(),
+        readiness: session.readiness.clone(),
+        screen_key: if runs { String::new() } else { session.screen_key.clone() },
         clock: session.clock.clone(),
         restarts: session.restarts,
         rules: session.rules.clone(),

@@ -75,6 +75,10 @@ words!(
         ReadLog = "read_log",
         /// Make and end accounts.
         ManageAccounts = "manage_accounts",
+        /// Answer the alarm of a room in use (第二十三条（一）).
+        AcknowledgeAlarm = "acknowledge_alarm",
+        /// Make and end links to room screens and lamps.
+        ManageScreens = "manage_screens",
         /// Read the cases of the units that one lists.
         ReadCases = "read_cases",
         /// Open cases of one's own unit and write in them.
@@ -90,9 +94,9 @@ words!(
 
 /// The roles that hold an act. Looking at a recording is deliberately absent: no role holds it (第二十二条).
 pub fn may(role: Role, act: Act) -> bool {
-    use Role::{Administrator, BureauHead, Custodian, Inspector, LeaderInCharge, LegalUnit, LiveViewer, Officer, Reviewer};
+    use Role::{Administrator, BureauHead, Custodian, Inspector, LeaderInCharge, LegalUnit, LiveViewer, Office, Officer, Reviewer};
     match act {
-        // The office stands in this line only: it sees status, and no footage (第三条).
+        // The office sees status, answers alarms and keeps the screens; it sees no footage (第三条).
         Act::SeeStatus => !matches!(role, Reviewer),
         Act::ConductSession => matches!(role, Officer),
         Act::LinkSession => matches!(role, Officer | Custodian),
@@ -102,6 +106,8 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::DecideAccess => matches!(role, LeaderInCharge | BureauHead),
         Act::ReadLog => matches!(role, Inspector | LegalUnit),
         Act::ManageAccounts => matches!(role, Administrator),
+        Act::AcknowledgeAlarm => matches!(role, Office | Officer),
+        Act::ManageScreens => matches!(role, Office | Administrator),
         Act::ReadCases => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::KeepCases => matches!(role, Officer | Custodian),
         Act::ApproveInitiation => matches!(role, BureauHead),
@@ -186,7 +192,8 @@ mod tests {
     #[test]
     fn the_office_sees_status_and_nothing_of_the_footage() {
         for act in Act::ALL {
-            assert_eq!(may(Role::Office, *act), *act == Act::SeeStatus, "{act:?}");
+            let rooms = matches!(act, Act::SeeStatus | Act::AcknowledgeAlarm | Act::ManageScreens);
+            assert_eq!(may(Role::Office, *act), rooms, "{act:?}");
         }
     }
 

@@ -7,6 +7,7 @@ use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::missing::{Answer, AnswerKind};
 use crate::model::people::words;
+use crate::model::readiness::Noted;
 use crate::model::record::{InterviewRecord, RecordChange};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -233,6 +234,13 @@ pub struct Session {
     /// What it was planned as.
     #[serde(default)]
     pub plan: Option<PlanId>,
+    /// The check before it (第十五条).
+    #[serde(default)]
+    pub readiness: Option<Noted>,
+    /// Of which the minute codes on the room screen are made; told to nobody before the seal.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "recorder", schema(ignore))]
+    pub screen_key: String,
     /// Closed files, in the order of their closing.
     pub segments: Vec<Segment>,
     /// Pauses.
@@ -425,6 +433,12 @@ pub struct Start {
     /// What it was planned as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanId>,
+    /// The check before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Noted>,
+    /// Of which the minute codes are made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub screen_key: String,
     /// Version of the rules.
     pub rules: String,
 }

@@ -141,6 +141,22 @@ pub struct Status {
     pub machine: MachineStatus,
 }
 
+/// A link to a room's screen, without its token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct ScreenRow {
+    /// Its number.
+    pub id: String,
+    /// Which room.
+    pub room: String,
+    /// Ms since 1970.
+    pub made_at: i64,
+    /// By whom.
+    pub made_by: String,
+    /// Ms since 1970; none while it holds.
+    pub ended_at: Option<i64>,
+}
+
 /// The lamp of a room from what its cameras' durable bytes say.
 pub fn lamp(state: Option<State>, durable_ages_ms: &[Option<u64>]) -> Lamp {
     let fresh = durable_ages_ms.iter().flatten().filter(|age| **age <= DURABLE_MS_MAX).count();

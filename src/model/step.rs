@@ -86,6 +86,8 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         answers: vec![],
         interim: vec![],
         plan: start.plan.clone(),
+        readiness: start.readiness.clone(),
+        screen_key: start.screen_key.clone(),
         segments: vec![],
         interruptions: vec![],
         causes: start.devices.iter().map(|d| (d.camera.clone(), vec![])).collect(),
@@ -249,6 +251,8 @@ pub(crate) mod tests {
             facts: Facts::default(),
             devices: vec![device],
             plan: None,
+            readiness: None,
+            screen_key: String::new(),
             rules: "1".into(),
         }))
     }

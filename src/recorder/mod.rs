@@ -19,6 +19,7 @@ pub mod cutter;
 mod lane;
 mod lines;
 pub mod links;
+pub mod looking;
 pub mod mirror;
 pub mod recovery;
 pub mod room;

@@ -8,6 +8,7 @@ use crate::model::fragment::CaptureEvent;
 use crate::model::ids::{AccountId, CameraId, PlanId, SessionId, UnitId};
 use crate::model::mark::{Manner, MarkKind};
 use crate::model::missing::AnswerKind;
+use crate::model::readiness::Noted;
 use crate::model::record::RecordChange;
 use crate::model::refusal::Refusal;
 use crate::model::session::{InterruptionCause, Session, SessionKind};
@@ -35,6 +36,8 @@ pub struct Begin {
     pub facts: Facts,
     /// What it was planned as.
     pub plan: Option<PlanId>,
+    /// The check before it.
+    pub readiness: Option<Noted>,
 }
 
 /// What people do to a running session.

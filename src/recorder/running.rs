@@ -3,7 +3,7 @@
 use crate::custody::seal;
 use crate::footage::journal::Journal;
 use crate::footage::tree;
-use crate::machine::durable;
+use crate::machine::{durable, randomness};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::fragment::CaptureEvent;
 use crate::model::gap::GapCause;
@@ -116,6 +116,9 @@ impl Loop {
             facts: begin.facts,
             devices: self.devices(),
             plan: begin.plan,
+            readiness: begin.readiness,
+            // Without randomness the screen has no code; the session starts all the same.
+            screen_key: randomness::hex::<16>().unwrap_or_default(),
             rules: self.shared.rules.clone(),
         };
         let stamp = Stamp { at: at.utc, at_ms: 0 };

@@ -87,6 +87,7 @@ mod tests {
         missing::{self, AnswerKind},
         people::{Act, Role},
         plan::PlanState,
+        readiness::{self, Level},
         record::{LineKind, ReadBackManner, Signature},
         session::{InterruptionCause, SessionKind, State},
         status::Lamp,
@@ -167,6 +168,8 @@ mod tests {
                 }
             }
         }
+        asked.extend(Level::ALL.iter().map(|w| ("level", w.as_str())));
+        asked.extend(readiness::WORDS.iter().flat_map(|w| [("ready", *w), ("cure", *w)]));
         asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         let _ = Act::ALL;

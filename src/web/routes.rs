@@ -33,6 +33,14 @@ pub fn all(web: Web) -> Router {
     r.add("/sessions/{id}/record", Who::SignedIn, get(pages::record::show).post(pages::record::write));
     r.add("/sessions/{id}/record/print", Who::SignedIn, get(pages::record::print));
     r.add("/sessions/{id}/interim-seal", conduct, post(pages::record::seal_interim));
+    r.add("/rooms/{room}/readiness", Who::May(Act::SeeStatus), get(pages::readiness::show));
+    r.add("/alarms", Who::May(Act::SeeStatus), get(pages::readiness::alarms));
+    r.add("/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(pages::readiness::acknowledge));
+    r.add("/screens", Who::May(Act::ManageScreens), get(pages::readiness::screens).post(pages::readiness::make_screen));
+    r.add("/screens/{id}/end", Who::May(Act::ManageScreens), post(pages::readiness::end_screen));
+    // The room screen and the lamp: the link is the key, and there is no login.
+    r.add("/screen/{token}", Who::Anyone, get(pages::screen::show));
+    r.add("/lamp/{token}", Who::Anyone, get(api::room::lamp));
     r.add("/cases", Who::May(Act::ReadCases), get(pages::cases::list));
     r.add("/cases/new", Who::May(Act::KeepCases), get(pages::case_forms::new_page).post(pages::case_forms::open));
     r.add("/cases/{id}", Who::May(Act::ReadCases), get(pages::cases::show).post(pages::case_forms::change));
@@ -69,6 +77,11 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/sessions/{id}/record", conduct, post(api::sessions::record));
     r.add("/api/v1/sessions/{id}/interim-seal", conduct, post(api::sessions::seal_interim));
     r.add("/api/v1/sessions/{id}/answers", Who::May(Act::LinkSession), post(api::sessions::answer));
+    r.add("/api/v1/rooms/{room}/readiness", Who::May(Act::SeeStatus), get(api::room::readiness));
+    r.add("/api/v1/alarms", Who::May(Act::SeeStatus), get(api::room::alarms));
+    r.add("/api/v1/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(api::room::acknowledge));
+    r.add("/api/v1/screens", Who::May(Act::ManageScreens), get(api::room::screens).post(api::room::make_screen));
+    r.add("/api/v1/screens/{id}/end", Who::May(Act::ManageScreens), post(api::room::end_screen));
     r.add("/api/v1/cases", Who::May(Act::ReadCases), get(api::cases::list).post(api::cases::open));
     r.add("/api/v1/cases/{id}", Who::May(Act::ReadCases), get(api::cases::show));
     r.add("/api/v1/cases/{id}/changes", Who::May(Act::ReadCases), post(api::cases::change));
@@ -103,6 +116,7 @@ pub fn all(web: Web) -> Router {
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
 
     // Streams: without the limit on time.
+    r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
     r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));
     r.add_stream("/sessions/{id}/events", conduct, get(pages::running::events));
     r.add_stream("/api/v1/events", Who::May(Act::SeeStatus), get(api::status::events));

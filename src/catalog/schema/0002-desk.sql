@@ -46,3 +46,25 @@ CREATE TABLE session_cases (
     session TEXT NOT NULL,
     PRIMARY KEY (case_no, session)
 ) STRICT, WITHOUT ROWID;
+
+-- Alarms, and what people said to them.
+CREATE TABLE alarms (
+    id              TEXT PRIMARY KEY,
+    room            TEXT NOT NULL,
+    began_at        INTEGER NOT NULL,           -- ms since 1970
+    ended_at        INTEGER,
+    acknowledged_at INTEGER,
+    acknowledged_by TEXT,
+    reason          TEXT
+) STRICT;
+CREATE INDEX alarms_by_time ON alarms (began_at DESC);
+
+-- Links to room screens and lamps: who has one sees that room and nothing else. The link itself is not here, only its digest.
+CREATE TABLE screens (
+    id           TEXT PRIMARY KEY,
+    room         TEXT NOT NULL,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    made_at      INTEGER NOT NULL,              -- ms since 1970
+    made_by      TEXT NOT NULL,
+    ended_at     INTEGER
+) STRICT;

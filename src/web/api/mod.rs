@@ -5,6 +5,7 @@ pub mod cases;
 pub mod desk;
 pub mod live;
 pub mod people;
+pub mod room;
 pub mod sessions;
 pub mod status;
 pub mod viewing;
@@ -53,6 +54,12 @@ use utoipa::OpenApi;
         cases::change,
         cases::attach,
         cases::document,
+        room::readiness,
+        room::alarms,
+        room::acknowledge,
+        room::screens,
+        room::make_screen,
+        room::end_screen,
         desk::plans,
         desk::plan,
         desk::call_off,

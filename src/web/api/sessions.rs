@@ -26,6 +26,8 @@ pub struct StartRequest {
     kind: Option<SessionKind>,
     /// The plan that it is.
     plan: Option<String>,
+    /// Why it is started although not everything is ready.
+    readiness_reason: Option<String>,
     #[serde(flatten)]
     facts: Facts,
 }
@@ -48,7 +50,8 @@ pub async fn start(
     let Json(r) = body?;
     let room = api::id("room", &r.room, RoomId::new)?;
     let plan = r.plan.map(|p| api::id("plan", &p, PlanId::new)).transpose()?;
-    let new = NewSession { room, kind: r.kind.unwrap_or(SessionKind::Interview), facts: r.facts, plan };
+    let new =
+        NewSession { room, kind: r.kind.unwrap_or(SessionKind::Interview), facts: r.facts, plan, readiness_reason: r.readiness_reason };
     let (session, missing) = web.desks.start(&who.person, new).await?;
     Ok((StatusCode::CREATED, Json(Started { session, missing })))
 }

@@ -8,9 +8,11 @@ pub mod initiation;
 pub mod log;
 pub mod people;
 pub mod plans;
+pub mod readiness;
 pub mod record;
 pub mod rooms;
 pub mod running;
+pub mod screen;
 pub mod sessions;
 pub mod supervision;
 
@@ -147,6 +149,7 @@ const DONE: &[&str] = &[
     "case-closed",
     "archived",
     "submitted",
+    "screen-ended",
 ];
 
 /// The word of the form before, if there is one.

@@ -6,8 +6,10 @@ use crate::desks::interviews::NewSession;
 use crate::desks::plans::PlanRow;
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};
+use crate::model::in_use::AlarmRow;
 use crate::model::people::Act;
 use crate::model::plan::PlanState;
+use crate::model::readiness::Readiness;
 use crate::model::refusal::Refusal;
 use crate::model::session::SessionKind;
 use crate::model::status::{Lamp, Status, VolumeStatus};
@@ -21,6 +23,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use chrono::DateTime;
 use futures::Stream;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -31,6 +34,7 @@ use std::time::Duration;
 struct RoomsPage {
     page: Page,
     status: Status,
+    alarms: Vec<AlarmRow>,
     watch: bool,
 }
 
@@ -39,11 +43,12 @@ struct RoomsPage {
 struct RoomsNow<'a> {
     page: &'a Page,
     status: Status,
+    alarms: Vec<AlarmRow>,
 }
 
 impl RoomsPage {
     fn now(&self) -> String {
-        RoomsNow { page: &self.page, status: self.status.clone() }.render().unwrap_or_default()
+        RoomsNow { page: &self.page, status: self.status.clone(), alarms: self.alarms.clone() }.render().unwrap_or_default()
     }
 }
 
@@ -56,6 +61,11 @@ impl RoomsNow<'_> {
     }
     fn ago(&self, ms: &Option<u64>) -> String {
         ms.map_or_else(|| "—".into(), |ms| self.page.with("ago", "seconds", format!("{:.1}", ms as f64 / 1000.0)))
+    }
+    /// The alarm of a room that nobody has answered: since when.
+    fn alarm(&self, room: &RoomId) -> Option<String> {
+        let found = self.alarms.iter().find(|a| a.room == room.as_str())?;
+        DateTime::from_timestamp_millis(found.began_at).map(|at| self.page.at(at))
     }
     /// Late: the newest durable byte of an open session is older than the promise allows.
     fn late(&self, lamp: &Lamp, ms: &Option<u64>) -> bool {
@@ -71,7 +81,7 @@ pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     let page = Page::of(&web, &headers, who.clone(), "/").await;
     let watch = who.person.may(Act::WatchLive);
     match web.desks.status(&who.person) {
-        Ok(status) => html(&RoomsPage { page, status, watch }),
+        Ok(status) => html(&RoomsPage { page, status, alarms: web.desks.unanswered_alarms(), watch }),
         Err(no) => no_page(page, &no),
     }
 }
@@ -87,7 +97,7 @@ pub async fn events(
         tokio::time::sleep(Duration::from_secs(1)).await;
         let person = web.desks.fresh(&who.person).await.ok()?;
         let status = web.desks.status(&person).ok()?;
-        let text = RoomsNow { page: &page, status }.render().unwrap_or_default();
+        let text = RoomsNow { page: &page, status, alarms: web.desks.unanswered_alarms() }.render().unwrap_or_default();
         Some((Ok(Event::default().event("now").data(text)), (web, who, page)))
     });
     Sse::new(pushes).keep_alive(KeepAlive::default())
@@ -107,6 +117,8 @@ struct StartPage {
     plans: Vec<PlanRow>,
     /// What else is wrong, shown above.
     problem: Option<String>,
+    /// The newest check of the room, if it is fresh.
+    readiness: Option<Readiness>,
 }
 
 impl StartPage {
@@ -162,7 +174,8 @@ async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, 
     let plans = web.desks.plans(&who.person).await.unwrap_or_default();
     let plans = plans.into_iter().filter(|p| p.plan.room.as_str() == room && p.state == PlanState::Planned).collect();
     let form = FactsForm::new(&web, &who, page.lang, given.facts, fields).await;
-    html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, problem })
+    let readiness = RoomId::new(&room).ok().and_then(|id| web.desks.last_readiness(&id)).map(|(_, r)| r);
+    html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, problem, readiness })
 }
 
 /// Starts a session, or shows the form again with what was typed.
@@ -179,7 +192,20 @@ pub async fn start(
         plan: one(&fields, "plan").and_then(|p| PlanId::new(&p).ok()),
     };
     let begin = async |facts: Facts| match api::id("room", &room, RoomId::new) {
-        Ok(room) => web.desks.start(&who.person, NewSession { room, kind: given.kind, facts, plan: given.plan.clone() }).await,
+        Ok(room) => {
+            web.desks
+                .start(
+                    &who.person,
+                    NewSession {
+                        room,
+                        kind: given.kind,
+                        facts,
+                        plan: given.plan.clone(),
+                        readiness_reason: one(&fields, "readiness_reason"),
+                    },
+                )
+                .await
+        }
         Err(refusal) => Err(refusal.into()),
     };
     let mut started = begin(given.facts.clone()).await;

@@ -1,0 +1,106 @@
+//! Around a room: readiness, the alarm of a room in use, screens and lamps.
+
+use crate::desks::accounts::SignedIn;
+use crate::desks::screens::LampState;
+use crate::model::ids::RoomId;
+use crate::model::in_use::AlarmRow;
+use crate::model::readiness::Readiness;
+use crate::model::status::ScreenRow;
+use crate::web::error::{ApiResult, Problem};
+use crate::web::{Web, api};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+/// Measures a room; takes some three seconds.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/readiness", params(("room" = String, Path)), responses((status = 200, body = Readiness), (status = 404, body = Problem)))]
+pub async fn readiness(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(room): Path<String>,
+) -> ApiResult<Json<Readiness>> {
+    Ok(Json(web.desks.readiness(&who.person, &api::id("room", &room, RoomId::new)?).await?))
+}
+
+/// Alarms, newest first.
+#[utoipa::path(get, path = "/api/v1/alarms", responses((status = 200, body = Vec<AlarmRow>), (status = 403, body = Problem)))]
+pub async fn alarms(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<AlarmRow>>> {
+    Ok(Json(web.desks.alarms(&who.person).await?))
+}
+
+/// An answer to an alarm.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct AcknowledgeRequest {
+    /// What the room was used for, and why nothing was recorded.
+    reason: String,
+}
+
+/// Answers an alarm.
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", params(("id" = String, Path)), request_body = AcknowledgeRequest, responses((status = 200, body = AlarmRow), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn acknowledge(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<AcknowledgeRequest>, JsonRejection>,
+) -> ApiResult<Json<AlarmRow>> {
+    let Json(r) = body?;
+    Ok(Json(web.desks.acknowledge_alarm(&who.person, &id, &r.reason).await?))
+}
+
+/// Links to screens, without their tokens.
+#[utoipa::path(get, path = "/api/v1/screens", responses((status = 200, body = Vec<ScreenRow>), (status = 403, body = Problem)))]
+pub async fn screens(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<ScreenRow>>> {
+    Ok(Json(web.desks.screens(&who.person).await?))
+}
+
+/// For which room.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct ScreenRequest {
+    room: String,
+}
+
+/// A link that was made; it is told once.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ScreenLink {
+    /// `/screen/<token>`; the lamp of the same room is at `/lamp/<token>`.
+    path: String,
+}
+
+/// Makes a link to a room's screen and lamp.
+#[utoipa::path(post, path = "/api/v1/screens", request_body = ScreenRequest, responses((status = 201, body = ScreenLink), (status = 404, body = Problem)))]
+pub async fn make_screen(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<ScreenRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<ScreenLink>)> {
+    let Json(r) = body?;
+    let token = web.desks.make_screen(&who.person, &api::id("room", &r.room, RoomId::new)?).await?;
+    Ok((StatusCode::CREATED, Json(ScreenLink { path: format!("/screen/{token}") })))
+}
+
+/// Ends a link.
+#[utoipa::path(post, path = "/api/v1/screens/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 403, body = Problem)))]
+pub async fn end_screen(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.end_screen(&who.person, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How the lamp is to be told.
+#[derive(Deserialize)]
+pub struct LampQuery {
+    format: Option<String>,
+}
+
+/// A room's lamp, for a light outside its door: JSON, or one word with `?format=text`. Needs the room's link and no sign-in.
+pub async fn lamp(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<LampQuery>) -> Response {
+    match web.desks.lamp(&token).await {
+        Ok(LampState { lamp, .. }) if query.format.as_deref() == Some("text") => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lamp.as_str()).into_response()
+        }
+        Ok(state) => Json(state).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Readiness before a session, the alarm of a room in use, and the links to room screens.
+
+use crate::desks::No;
+use crate::desks::accounts::SignedIn;
+use crate::model::ids::RoomId;
+use crate::model::in_use::AlarmRow;
+use crate::model::readiness::{Check, Level, Readiness};
+use crate::model::status::ScreenRow;
+use crate::web::pages::form::{Form, one};
+use crate::web::pages::{Page, after, html, no_page};
+use crate::web::{Web, api};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::DateTime;
+
+#[derive(Template)]
+#[template(path = "readiness.html", config = "src/web/askama.toml")]
+struct ReadinessPage {
+    page: Page,
+    room: String,
+    room_name: String,
+    readiness: Readiness,
+}
+
+impl ReadinessPage {
+    /// The least ready first.
+    fn checks(&self) -> Vec<&Check> {
+        let mut all: Vec<&Check> = self.readiness.checks.iter().collect();
+        all.sort_by_key(|c| std::cmp::Reverse(c.level));
+        all
+    }
+
+    fn of(&self, of: &str) -> String {
+        match of {
+            "primary" | "mirror" => self.page.word("volume", of),
+            name => name.to_owned(),
+        }
+    }
+
+    fn worst(&self) -> &'static str {
+        self.badge(&self.readiness.worst())
+    }
+
+    fn badge(&self, level: &Level) -> &'static str {
+        match level {
+            Level::Ready => "good",
+            Level::Amber => "warn",
+            Level::Red => "bad",
+        }
+    }
+}
+
+/// A room, measured now.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(room): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/rooms/{room}/readiness")).await;
+    let measured = async { web.desks.readiness(&who.person, &api::id("room", &room, RoomId::new)?).await };
+    match measured.await {
+        Ok(readiness) => {
+            let room_name = web.desks.rooms().into_iter().find(|(id, _)| *id == room).map(|(_, name)| name).unwrap_or_default();
+            html(&ReadinessPage { page, room, room_name, readiness })
+        }
+        Err(no) => no_page(page, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "alarms.html", config = "src/web/askama.toml")]
+struct AlarmsPage {
+    page: Page,
+    rows: Vec<AlarmRow>,
+    rooms: Vec<(String, String)>,
+}
+
+impl AlarmsPage {
+    fn at(&self, ms: &i64) -> String {
+        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
+    }
+
+    fn room(&self, id: &str) -> String {
+        self.rooms.iter().find(|(room, _)| room == id).map_or_else(|| id.to_owned(), |(_, name)| name.clone())
+    }
+}
+
+/// Alarms and their answers.
+pub async fn alarms(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
+    match web.desks.alarms(&who.person).await {
+        Ok(rows) => html(&AlarmsPage { page, rows, rooms: web.desks.rooms() }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Answers one.
+pub async fn acknowledge(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let reason = one(&fields, "reason").unwrap_or_default();
+    let answered = web.desks.acknowledge_alarm(&who.person, &id, &reason).await.map(drop);
+    after(&web, who, &headers, "/alarms", "answered", answered).await
+}
+
+#[derive(Template)]
+#[template(path = "screens.html", config = "src/web/askama.toml")]
+struct ScreensPage {
+    page: Page,
+    rows: Vec<ScreenRow>,
+    rooms: Vec<(String, String)>,
+    /// The link that was just made: told once.
+    made: Option<String>,
+}
+
+impl ScreensPage {
+    fn at(&self, ms: &i64) -> String {
+        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
+    }
+
+    fn room(&self, id: &str) -> String {
+        self.rooms.iter().find(|(room, _)| room == id).map_or_else(|| id.to_owned(), |(_, name)| name.clone())
+    }
+}
+
+/// Links to screens.
+pub async fn screens(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    screens_page(&web, who, &headers, None).await
+}
+
+async fn screens_page(web: &Web, who: SignedIn, headers: &HeaderMap, made: Option<String>) -> Response {
+    let page = Page::of(web, headers, who.clone(), "/screens").await;
+    match web.desks.screens(&who.person).await {
+        Ok(rows) => html(&ScreensPage { page, rows, rooms: web.desks.rooms(), made }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Makes a link, and shows it.
+pub async fn make_screen(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let made = async {
+        let room = api::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
+        web.desks.make_screen(&who.person, &room).await
+    };
+    let made: Result<String, No> = made.await;
+    match made {
+        Ok(token) => screens_page(&web, who, &headers, Some(token)).await,
+        Err(no) => no_page(Page::of(&web, &headers, who, "/screens").await, &no),
+    }
+}
+
+/// Ends one.
+pub async fn end_screen(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let ended = web.desks.end_screen(&who.person, &id).await;
+    after(&web, who, &headers, "/screens", "screen-ended", ended).await
+}

@@ -1,0 +1,101 @@
+//! The room screen: for the person questioned, on a second monitor, in large type. Its address is its only key.
+
+use crate::desks::screens::{Screen, ScreenView};
+use crate::model::status::Lamp;
+use crate::model::time;
+use crate::web::Web;
+use crate::web::i18n::Lang;
+use crate::web::pages::html;
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// In which language; the address says it, there is no cookie.
+#[derive(Deserialize)]
+pub struct ScreenQuery {
+    lang: Option<String>,
+}
+
+impl ScreenQuery {
+    fn lang(&self) -> Lang {
+        if self.lang.as_deref() == Some("en") { Lang::En } else { Lang::Zh }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "screen.html", config = "src/web/askama.toml")]
+struct ScreenPage {
+    lang: Lang,
+    bureau: String,
+    token: String,
+    now: String,
+}
+
+#[derive(Template)]
+#[template(path = "screen_now.html", config = "src/web/askama.toml")]
+struct ScreenNow<'a> {
+    lang: Lang,
+    bureau: &'a str,
+    view: &'a ScreenView,
+}
+
+impl ScreenNow<'_> {
+    fn recording(&self) -> bool {
+        matches!(self.view.lamp, Lamp::Recording | Lamp::Partly)
+    }
+
+    fn preroll(&self) -> String {
+        self.lang.with("screen-preroll", &[("seconds", self.view.preroll_s.to_string())])
+    }
+
+    fn time(&self) -> String {
+        time::shanghai_text(self.view.now)
+    }
+
+    fn since(&self, at: &chrono::DateTime<chrono::Utc>) -> String {
+        time::shanghai_text(*at)
+    }
+
+    fn length(&self, ms: &u64) -> String {
+        time::length_text(*ms)
+    }
+}
+
+fn now(web: &Web, lang: Lang, view: &ScreenView) -> String {
+    ScreenNow { lang, bureau: web.desks.bureau(), view }.render().unwrap_or_default()
+}
+
+/// The screen. A link that does not hold shows nothing at all.
+pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    match web.desks.screen(&token).await {
+        Ok(view) => {
+            let lang = query.lang();
+            html(&ScreenPage { lang, bureau: web.desks.bureau().into(), now: now(&web, lang, &view), token })
+        }
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What it shows, each second; the stream is how a screen counts as connected.
+pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    match web.desks.connect_screen(&token).await {
+        Ok(screen) => Sse::new(pushes(web, token, query.lang(), screen)).keep_alive(KeepAlive::default()).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn pushes(web: Web, token: String, lang: Lang, screen: Screen) -> impl Stream<Item = Result<Event, Infallible>> {
+    futures::stream::unfold((web, token, screen), move |(web, token, screen)| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Asked anew each second: a link that was ended ends the screen.
+        let view = web.desks.screen(&token).await.ok()?;
+        let event = Event::default().event("now").data(now(&web, lang, &view));
+        Some((Ok(event), (web, token, screen)))
+    })
+}
