@@ -26,7 +26,7 @@
 //!
 //! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
 //!
-//! # Three walks
+//! # Five walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
@@ -39,6 +39,14 @@
 //! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
 //! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable
 //! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives.
+//!
+//! **A typed answer to the signed page.** `web::pages::record` → `desks::records` checks what was typed → the room's loop takes it as a
+//! happening like any other ([`model::record::InterviewRecord::after`]), so the line is in the journal before it is on the screen
+//! (`desks::screens`). The mark *reading back* or *signing* makes the loop seal what is known so far (`custody::seal::seal_interim`);
+//! the code is printed on the page that the party signs, and the final manifest holds both.
+//!
+//! **A demand to the archive.** [`model::missing`] computes what a session lacks by which article, [`model::case_missing`] the same of a
+//! case; each is met by its datum or by an answer, and `desks::cases` archives a file only when nothing is open.
 //!
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its

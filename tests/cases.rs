@@ -80,6 +80,8 @@ async fn an_urgent_start_is_warned_of_then_overdue_and_its_late_form_stays_late_
         (after["case"]["state"].as_str(), after["late"].as_bool(), after["standing"]["standing"].as_str()),
         (Some("initiated"), Some(true), Some("approved"))
     );
+    let (_, report) = bureau.sign_in("legal_unit").await.get("/api/v1/supervision").await;
+    assert_eq!(report["total"]["initiation_late"], 1, "the supervisor counts it");
     assert!(missing(&after).contains(&"case-initiation-late"), "late for ever, until somebody says why: and then it is still shown");
 }
 

@@ -30,6 +30,11 @@ fn an_officers_day_from_the_plan_to_the_signed_record_and_its_paper() {
     plays("desk.mjs");
 }
 
+#[test]
+fn a_case_from_its_intake_to_the_approved_form_and_a_room_with_its_screen() {
+    plays("cases.mjs");
+}
+
 fn plays(day: &str) {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();

@@ -124,3 +124,10 @@ pub fn sessions(c: &Connection, numbers: &[String]) -> Result<Vec<Session>, Faul
     let docs = statement.query_map(params_from_iter(numbers), |r| r.get::<_, String>(0))?;
     docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect()
 }
+
+/// Those that were opened in a span (ms since 1970, the end not included).
+pub fn between(c: &Connection, from_ms: i64, until_ms: i64) -> Result<Vec<Case>, Fault> {
+    let mut statement = c.prepare_cached("SELECT doc FROM cases WHERE opened_at >= ?1 AND opened_at < ?2")?;
+    let docs = statement.query_map([from_ms, until_ms], |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("cases"))).collect()
+}

@@ -128,8 +128,8 @@ async fn start_cameras(program: &Path, data: &Path) -> Result<(Vec<Child>, Vec<C
     let rooms: [(&str, Vec<&str>); 2] = [("room-1", vec![]), ("room-2", vec!["--user", "recorder", "--password-file", &secret])];
     let (mut servers, mut cameras) = (Vec::new(), Vec::new());
     for (room, access) in rooms {
-        let face = format!("face,size=1280x720,fps=15,pattern=ball,label={room} face");
-        let overview = format!("overview,size=960x540,fps=15,pattern=smpte,kbps=1000,label={room} overview");
+        let face = format!("face,size=1280x720,fps=15,pattern=ball,volume=0.05,label={room} face");
+        let overview = format!("overview,size=960x540,fps=15,pattern=smpte,kbps=1000,volume=0.05,label={room} overview");
         let mut child = Command::new(program)
             .args(&access)
             .args(["--camera", &face, "--camera", &overview])

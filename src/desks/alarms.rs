@@ -65,8 +65,6 @@ impl Desks {
         let now = self.now_ms();
         let open = self.alarms.with(|all| all.get(room).cloned());
         match (told, open) {
-            // Nobody has answered the last one: it is still the same question.
-            (Told::Begins, Some(_)) => Ok(()),
             (Told::Begins, None) => {
                 let id = format!("al-{}", randomness::hex::<5>()?);
                 let row = AlarmRow { id, room: room.to_string(), began_at: now, ..AlarmRow::default() };
@@ -80,7 +78,8 @@ impl Desks {
                 self.alarms.with(|all| all.insert(room.clone(), row.clone()));
                 Ok(self.acts.keep(move |t| alarms::put(t, &row)).await?)
             }
-            (Told::Ends, _) => Ok(()),
+            // Nobody has answered the last one: it is still the same question.
+            (Told::Begins | Told::Ends, _) => Ok(()),
         }
     }
 

@@ -8,7 +8,10 @@ use crate::model::refusal::Refusal;
 use crate::model::words::{self, BadField};
 use chrono::NaiveDate;
 use serde::Serialize;
+use std::time::Duration;
 
+/// How long a start waits for the register.
+const PATIENCE: Duration = Duration::from_millis(150);
 /// Most officers on a session.
 const OFFICERS_MAX: usize = 20;
 /// Most other people in a room.
@@ -49,9 +52,18 @@ impl Desks {
         Ok(found)
     }
 
-    /// What was typed, checked, and completed from the register. The register may be unreadable: then nothing is added.
+    /// What was typed, checked, and completed from the register and the cases. A catalog that does not answer at once adds
+    /// nothing: a session's start does not wait for it.
     pub(super) async fn complete(&self, given: Facts) -> Answer<Facts> {
-        let mut facts = check(given)?;
+        let facts = check(given)?;
+        let Ok(filled) = tokio::time::timeout(PATIENCE, self.fill_in(facts.clone())).await else {
+            tracing::warn!("the register does not answer; officers stay as they were typed");
+            return Ok(facts);
+        };
+        Ok(filled)
+    }
+
+    async fn fill_in(&self, mut facts: Facts) -> Facts {
         let register: Vec<Person> = self.read(accounts::all).await.unwrap_or_default().into_iter().map(|a| a.person).collect();
         for officer in &mut facts.officers {
             fill_in(officer, &register);
@@ -59,7 +71,7 @@ impl Desks {
         if let Some(number) = &facts.case_no {
             facts.restricted |= self.is_restricted(number).await;
         }
-        Ok(facts)
+        facts
     }
 }
 

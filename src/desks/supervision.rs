@@ -1,9 +1,11 @@
 //! The supervision report (第三条, 第二十三条): a month by unit and by officer, computed from the sessions themselves.
 
-use crate::catalog::{plans, sessions};
+use crate::catalog::{Reading, cases, plans, sessions};
 use crate::desks::{Answer, Desks};
+use crate::model::case::Case;
 use crate::model::completeness::{self, Tally};
 use crate::model::ids::SessionId;
+use crate::model::initiation;
 use crate::model::people::{Act, Person};
 use crate::model::plan::PlanState;
 use crate::model::refusal::Refusal;
@@ -72,8 +74,10 @@ impl Desks {
         let shifted = |to: Option<NaiveDate>| to.unwrap_or(first);
         let (before, next) = (shifted(first.checked_sub_months(Months::new(1))), shifted(first.checked_add_months(Months::new(1))));
         let (from_ms, until_ms) = (time::shanghai_midnight(first).timestamp_millis(), time::shanghai_midnight(next).timestamp_millis());
-        let (all, plans) =
-            self.read(move |c| Ok((sessions::between(c, from_ms, until_ms)?, plans::between(c, from_ms, until_ms)?))).await?;
+        let of_month = move |c: &Reading| {
+            Ok((sessions::between(c, from_ms, until_ms)?, plans::between(c, from_ms, until_ms)?, cases::between(c, from_ms, until_ms)?))
+        };
+        let (all, plans, cases) = self.read(of_month).await?;
         let mut total = Tally::default();
         let mut units: BTreeMap<String, Tally> = BTreeMap::new();
         let mut officers: BTreeMap<(String, String), Tally> = BTreeMap::new();
@@ -96,6 +100,11 @@ impl Desks {
         for plan in plans.iter().filter(|p| who.lists_unit(&p.unit) && p.state(now) == PlanState::Missed) {
             total.plans_missed += 1;
             units.entry(self.unit_name(&plan.unit)).or_default().plans_missed += 1;
+        }
+        let late = |c: &Case| initiation::is_late(c.urgent.as_ref(), &c.forms, now);
+        for case in cases.iter().filter(|c| who.lists_unit(&c.unit) && late(c)) {
+            total.initiation_late += 1;
+            units.entry(self.unit_name(&case.unit)).or_default().initiation_late += 1;
         }
         let month_of = |day: NaiveDate| day.format("%Y-%m").to_string();
         Ok(Supervision {

@@ -73,6 +73,8 @@ pub struct Tally {
     pub unlinked_late: u64,
     /// Linked only after one working day.
     pub linked_late: u64,
+    /// Cases begun urgently whose form came late, or has not come (第五条).
+    pub initiation_late: u64,
     /// Open demands.
     pub missing: u64,
     /// Demands answered 原因未说明.

@@ -9,6 +9,9 @@ const NOTICE_MS: u64 = 2 * 60_000;
 /// Without a rest for so long, ms.
 const REST_MS: u64 = 90 * 60_000;
 
+/// What the regulation itself does not say is labelled so.
+const OTHER: &str = "制度外";
+
 /// Something to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -33,13 +36,13 @@ pub fn of(session: &Session, now_ms: u64) -> Vec<Prompt> {
     }
     let rested_ms = last_rest_ms(session);
     if now_ms >= rested_ms + REST_MS {
-        found.push(Prompt { what: "rest", article: "第二十三条", since_ms: rested_ms });
+        found.push(Prompt { what: "rest", article: OTHER, since_ms: rested_ms });
     }
     if session.facts().interviewees().count() > 1 {
-        found.push(Prompt { what: "individually", article: "第六条", since_ms: 0 });
+        found.push(Prompt { what: "individually", article: OTHER, since_ms: 0 });
     }
     if session.kind == SessionKind::Interview && !marked(MarkKind::PriorTalk) {
-        found.push(Prompt { what: "prior-talk", article: "第十二条", since_ms: 0 });
+        found.push(Prompt { what: "prior-talk", article: OTHER, since_ms: 0 });
     }
     found
 }

@@ -2,6 +2,9 @@
 
 ALTER TABLE accounts ADD COLUMN certificate_until TEXT;          -- last day, 2027-06-30
 ALTER TABLE sessions ADD COLUMN restricted INTEGER NOT NULL DEFAULT 0;
+-- What a list narrows and counts by, without reading the rows.
+CREATE INDEX sessions_listed ON sessions (unit, restricted, started_at DESC);
+DROP INDEX sessions_by_unit;
 
 CREATE TABLE plans (
     id      TEXT PRIMARY KEY,

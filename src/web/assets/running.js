@@ -48,34 +48,31 @@ addEventListener('keydown', (event) => {
   if (button) { event.preventDefault(); mark(button); }
 });
 
-// How loud it is, from the very sound that is recorded. A browser may hold sound back until the first key or click: so long
-// no level is shown, rather than a false silence.
+// How loud it is, from the very sound that is recorded; nobody hears it here. A browser lets sound begin only after a key or a
+// click: until then no level is shown, rather than a false silence.
 function level(tile) {
   const video = tile.querySelector('video');
   const shown = tile.querySelector('.level');
   const meter = shown.querySelector('meter');
-  let [context, analyser, tapped] = [null, null, null];
-  const tap = () => {
-    const stream = video.captureStream?.();
-    const track = stream?.getAudioTracks()[0];
-    if (!track || track === tapped) return;
-    tapped = track;
-    context ??= new AudioContext();
-    analyser = context.createAnalyser();
-    context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-  };
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  // Into the analyser and nowhere else: unmuted, and still silent.
+  context.createMediaElementSource(video).connect(analyser);
+  video.muted = false;
+  video.play().catch(() => {});
   const samples = new Float32Array(2048);
   setInterval(() => {
-    if (document.hidden) return;
-    tap();
-    if (context?.state === 'suspended') context.resume();
-    shown.hidden = context?.state !== 'running';
-    if (shown.hidden) return;
+    if (document.hidden || context.state !== 'running') return;
     analyser.getFloatTimeDomainData(samples);
     const power = samples.reduce((sum, s) => sum + s * s, 0) / samples.length;
     const db = Math.max(-60, 10 * Math.log10(power + 1e-9));
+    // A camera without sound has no level to show.
+    if (db > -60) shown.hidden = false;
     meter.value = db;
     meter.title = `${Math.round(db)} dB`;
   }, 200);
 }
-document.querySelectorAll('.tile').forEach(level);
+let shows = false;
+for (const gesture of ['pointerdown', 'keydown']) {
+  addEventListener(gesture, () => { if (!shows) { shows = true; document.querySelectorAll('.tile').forEach(level); } });
+}

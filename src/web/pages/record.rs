@@ -46,6 +46,10 @@ impl RecordPage {
         at.map(time::shanghai_field).unwrap_or_default()
     }
 
+    fn apart(&self) -> Vec<(String, i64)> {
+        apart(&self.page, &self.view)
+    }
+
     fn next_page(&self) -> usize {
         self.view.session.record.pages.len() + 1
     }
@@ -213,12 +217,17 @@ impl PrintPage {
         self.view.session.record.header.until.or(machine).map_or_else(|| "　　　　年　　月　　日　　时　　分".into(), |at| self.time(&at))
     }
 
-    /// Typed times that lie more than two minutes from the machine's, in minutes.
-    fn apart(&self) -> Vec<(&'static str, i64)> {
-        let (header, session) = (&self.view.session.record.header, &self.view.session);
-        let apart = [("开始", apart_s(header.from, Some(session.started_at))), ("结束", apart_s(header.until, session.ended_at))];
-        apart.into_iter().filter_map(|(what, s)| Some((what, s?.div_euclid(60)))).collect()
+    fn apart(&self) -> Vec<(String, i64)> {
+        apart(&self.page, &self.view)
     }
+}
+
+/// Typed times that lie more than two minutes from the machine's: which, and by how many minutes.
+pub(super) fn apart(page: &Page, view: &SessionView) -> Vec<(String, i64)> {
+    let (header, session) = (&view.session.record.header, &view.session);
+    let apart =
+        [("record-from", apart_s(header.from, Some(session.started_at))), ("record-until", apart_s(header.until, session.ended_at))];
+    apart.into_iter().filter_map(|(what, s)| Some((page.t(what), s?.div_euclid(60)))).collect()
 }
 
 /// The code that goes onto the paper: of the newest seal, with the words that say which.

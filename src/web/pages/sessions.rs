@@ -12,7 +12,7 @@ use crate::model::people::Act;
 use crate::model::session::{Interruption, Segment};
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::running::{self, RunningPage};
-use crate::web::pages::{Page, after, html, no_page};
+use crate::web::pages::{Page, after, html, no_page, record};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -155,6 +155,10 @@ impl SessionPageView {
 
     fn may_answer(&self, missing: &Missing, kind: &AnswerKind) -> bool {
         running::offers(missing, *kind)
+    }
+
+    fn apart(&self) -> Vec<(String, i64)> {
+        record::apart(&self.page, &self.view)
     }
 
     /// What was answered, in words.

@@ -36,6 +36,7 @@ impl SupervisionPage {
             ("tally-none", t.none),
             ("tally-plans-missed", t.plans_missed),
             ("tally-unlinked-late", t.unlinked_late),
+            ("tally-initiation-late", t.initiation_late),
             ("tally-missing", t.missing),
             ("tally-unexplained", t.unexplained),
         ];
@@ -93,6 +94,7 @@ const COLUMNS: &[&str] = &[
     "plans-missed",
     "unlinked-late",
     "linked-late",
+    "initiation-late",
     "missing",
     "unexplained",
     "rights-not-told",
@@ -115,6 +117,7 @@ fn table(report: &Supervision, lang: Lang) -> String {
             t.plans_missed,
             t.unlinked_late,
             t.linked_late,
+            t.initiation_late,
             t.missing,
             t.unexplained,
             t.rights_not_told,

@@ -967,3 +967,5 @@ entry-screen-link-ended = Screen link ended
 field-readiness-reason = Reason to start although not ready
 about-alarm = alarm
 about-screen = screen
+time-apart = { $minutes } minutes from the recorder's clock; please check
+tally-initiation-late = Initiation filed late

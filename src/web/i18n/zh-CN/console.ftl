@@ -967,3 +967,5 @@ entry-screen-link-ended = 停用屏幕链接
 field-readiness-reason = 未就绪仍开始的理由
 about-alarm = 告警
 about-screen = 屏幕
+time-apart = 与录制主机时间相差 { $minutes } 分钟，请核对
+tally-initiation-late = 启动补报逾期
