@@ -10,7 +10,7 @@
 //!
 //! Nothing here rewrites a closed file. The journal is the truth of a session; the catalog is an index of it (promise 7).
 //!
-//! The expert's tool needs [`continuity`] alone, and is built with it alone.
+//! The expert's tool needs [`continuity`] and [`tree`] alone, and is built with them alone.
 
 pub mod continuity;
 #[cfg(feature = "recorder")]
@@ -21,5 +21,4 @@ pub mod fragment;
 pub mod journal;
 #[cfg(feature = "recorder")]
 pub mod segment;
-#[cfg(feature = "recorder")]
 pub mod tree;
