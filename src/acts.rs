@@ -7,10 +7,13 @@
 
 use crate::catalog::{Catalog, Writing, entries};
 use crate::custody::log::{CustodyLog, Logged};
+use crate::custody::logfile::{self, Opening};
+use crate::custody::note::Note;
+use crate::custody::tiles::{Tiles, WIDTH};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::model::entry::{Draft, Entry};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -25,38 +28,45 @@ pub struct Acts {
 impl Acts {
     /// Opens the log, and indexes what it holds beyond the catalog's last entry: a crash between entry and row is finished here
     /// by the same function that runs live.
-    pub fn open(log: PathBuf, catalog: Catalog, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    pub fn open(opening: Opening, catalog: Catalog, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let index = catalog.clone();
         let seen = move |logged: &Logged| {
             let logged = logged.clone();
-            index.begin_write(
-                move |t| put(t, &logged),
-                |r| {
-                    if let Err(fault) = r {
-                        tracing::error!(%fault, "a log entry is not indexed");
-                    }
-                },
-            );
+            index.begin_write(move |t| put(t, &logged), lagging);
         };
-        let (log, entries) = CustodyLog::open(log, clock.now().utc, Box::new(seen))?;
+        let folder = opening.folder.clone();
+        let log = CustodyLog::open(opening, clock.now().utc, Box::new(seen))?;
         let acts = Self { log, catalog, clock };
-        acts.index(entries)?;
+        for earlier in logfile::set_aside_logs(&folder) {
+            if let Some(origin) = logfile::origin_of(&earlier) {
+                acts.index(&earlier, &origin);
+            }
+        }
+        if let Some(origin) = acts.log.state().origin {
+            acts.index(&folder, &origin);
+        }
         Ok(acts)
     }
 
-    fn index(&self, all: Vec<Entry>) -> Result<(), Fault> {
-        let next = self.catalog.read(entries::last)?.map_or(0, |last| last + 1);
-        let missing: Vec<Entry> = all.into_iter().filter(|e| e.index >= next).collect();
-        if !missing.is_empty() {
-            tracing::info!(entries = missing.len(), "indexing entries that the catalog lacks");
-            let work = move |t: &Writing<'_>| missing.iter().try_for_each(|e| entries::add(t, e));
-            self.catalog.begin_write(work, |r| {
-                if let Err(fault) = r {
-                    tracing::error!(%fault, "entries are not indexed");
-                }
-            });
+    /// Entries of a log that the catalog lacks, a bundle at a time. What cannot be read of a log that was set aside is why it was.
+    fn index(&self, folder: &Path, origin: &str) {
+        let known = origin.to_owned();
+        let mut next = match self.catalog.read(move |c| entries::count(c, &known)) {
+            Ok(next) => next,
+            Err(fault) => return lagging(Err(fault)),
+        };
+        let tiles = Tiles::of(folder);
+        while let Ok(bundle) = tiles.entries(next / WIDTH) {
+            let whole = bundle.len() as u64 == WIDTH;
+            let read = bundle.iter().filter_map(|e| serde_json::from_slice::<Entry>(e).ok());
+            let missing: Vec<Entry> = read.filter(|e| e.index >= next).collect();
+            let origin = origin.to_owned();
+            self.catalog.begin_write(move |t| missing.iter().try_for_each(|e| entries::add(t, &origin, e).map(drop)), lagging);
+            if !whole {
+                return;
+            }
+            next = (next / WIDTH + 1) * WIDTH;
         }
-        Ok(())
     }
 
     /// Logs, then does: `work` runs in one transaction with the entry's row, after the entry is durable. If the entry cannot be
@@ -87,11 +97,7 @@ impl Acts {
 
     /// Rows that are no act of anyone: the index catching up with what a journal already holds.
     pub fn index_only(&self, work: impl FnOnce(&Writing<'_>) -> Result<(), Fault> + Send + 'static) {
-        self.catalog.begin_write(work, |r| {
-            if let Err(fault) = r {
-                tracing::error!(%fault, "the catalog lags behind the footage");
-            }
-        });
+        self.catalog.begin_write(work, lagging);
     }
 
     /// Small writes whose loss costs nothing but comfort (a login's last use, counted failures): in order, and awaited.
@@ -106,6 +112,18 @@ impl Acts {
         &self.catalog
     }
 
+    /// Signs the log's head over everything that is durable now.
+    pub async fn sign_head(&self) -> Result<Note, Fault> {
+        let (tell, told) = oneshot::channel();
+        self.log.sign(Box::new(move |r| drop(tell.send(r))));
+        told.await.map_err(|_| Fault::of("sign", "the log's head", "the log's thread has ended"))?
+    }
+
+    /// The log itself: its state and its head.
+    pub fn log(&self) -> &CustodyLog {
+        &self.log
+    }
+
     /// Acts whose entry is not durable yet.
     pub fn spooled(&self) -> usize {
         self.log.spooled()
@@ -113,6 +131,12 @@ impl Acts {
 }
 
 fn put(t: &Writing<'_>, logged: &Logged) -> Result<(), Fault> {
-    entries::add(t, &logged.entry)?;
-    logged.texts.iter().try_for_each(|b| entries::bind(t, logged.entry.index, &b.name, &b.salt, &b.text))
+    let number = entries::add(t, &logged.origin, &logged.entry)?;
+    logged.texts.iter().try_for_each(|b| entries::bind(t, number, &b.name, &b.salt, &b.text))
+}
+
+fn lagging(written: Result<(), Fault>) {
+    if let Err(fault) = written {
+        tracing::error!(%fault, "the catalog lags behind");
+    }
 }

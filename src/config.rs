@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
+mod custody;
+
+pub use custody::Custody;
+
 /// The file as it is written; its check makes the parts' settings of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +35,8 @@ pub struct Config {
     storage: Storage,
     #[serde(default)]
     recording: Recording,
+    #[serde(default)]
+    custody: Custody,
     #[serde(default)]
     console: Console,
     #[serde(default)]
@@ -213,6 +219,8 @@ pub struct Parts {
     pub recorder: recorder::Settings,
     /// For the desks.
     pub desks: desks::Settings,
+    /// What proves.
+    pub custody: Custody,
     /// For the lamps outside the doors.
     pub lamp: Option<LampSettings>,
     /// Days added to the six calendar months.
@@ -289,6 +297,7 @@ impl Config {
         c.within("console.lock_after", i64::from(self.console.lock_after), 3, 20);
         c.within("console.lock_min", self.console.lock_min, 1, 1440);
         c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
+        custody::check(&mut c, &self.custody);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
@@ -316,6 +325,9 @@ impl Config {
                 own_volume: self.storage.own_volume,
                 waiting_bytes_max: self.recording.waiting_mb * 1_000_000,
                 segment: Duration::from_secs(self.recording.segment_s),
+                sm3: self.custody.sm3,
+                state: data.join("custody/scrub.json"),
+                scrub_days: self.custody.scrub_days,
                 rules: self.rules,
                 rooms,
             },
@@ -330,7 +342,10 @@ impl Config {
                 rooms: care,
                 longest_session_h: self.recording.longest_session_h,
                 contact: self.contact,
+                outside: self.custody.outside(),
+                unit_certificate: self.custody.unit_certificate(),
             },
+            custody: self.custody,
             lamp,
             margin_days: self.retention.margin_days,
             data,
@@ -500,6 +515,7 @@ mod tests {
         let config: Config = toml::from_str(EXAMPLE).unwrap();
         assert_eq!(config.recording, Recording::default());
         assert_eq!(config.console, Console::default());
+        assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
         assert_eq!(config.lamp, LampFile::default());
         let room = &config.rooms[0];

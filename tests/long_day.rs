@@ -49,7 +49,7 @@ fn record(stepped_s: impl Fn(u64) -> i64) -> (Vec<Segment>, Moment, u64) {
     let (tell, told) = mpsc::channel();
     let lane = volume.lane(Arc::<Gauge>::default(), true, Box::new(move |w| drop(tell.send(w))));
     let camera = CameraId::new("face").unwrap();
-    let mut cutter = Cutter::new(camera, Duration::from_mins(1), vec![lane], Box::new(|_| ()));
+    let mut cutter = Cutter::new(camera, (Duration::from_mins(1), true), vec![lane], Box::new(|_| ()));
     // Half past eight in Shanghai on a leap day.
     let utc: DateTime<Utc> = "2028-02-29T00:30:00Z".parse().unwrap();
     let start = Moment { utc, mono_ms: 5_000_000 };

@@ -44,8 +44,7 @@ pub async fn gather(camera: &CaptureHandle, length: Duration, pictures: bool) ->
     (came && !gathered.is_empty()).then_some(gathered)
 }
 
-/// Decodes a stretch. Blocks: some 0.15 s of one core for two seconds of 1280×720, and 10 ms for a second of sound alone
-/// (measured on the machine of `benches/RESULTS.md`).
+/// Decodes a stretch. Blocks for as long as a software decoder needs for it: call it beside, never on, the way to the disk.
 pub fn look(fragments: &[Arc<Fragment>], pictures: bool) -> Result<Look, CaptureError> {
     let Some(first) = fragments.first() else { return Ok(Look::default()) };
     let has = |codec: &str| first.header.codecs.contains(codec);

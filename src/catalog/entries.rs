@@ -2,17 +2,28 @@
 
 use crate::catalog::bad_doc;
 use crate::machine::fault::Fault;
-use crate::model::entry::Entry;
+use crate::model::entry::{Entry, EntryKind};
+use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Adds an entry; one that is there stays as it is.
-pub fn add(c: &Connection, entry: &Entry) -> Result<(), Fault> {
+/// Adds an entry of a log, and gives its number here; one that is there stays as it is. Numbers go on from one log to the next.
+pub fn add(c: &Connection, origin: &str, entry: &Entry) -> Result<u64, Fault> {
+    let number = base(c, origin)? + entry.index as i64;
     let doc = serde_json::to_string(entry).map_err(|e| Fault::of("encode", "a log entry", e))?;
-    c.execute(
-        "INSERT OR IGNORE INTO entries (number, at, kind, actor, session, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![entry.index as i64, entry.at, entry.kind.as_str(), entry.actor, entry.session, doc],
-    )?;
-    Ok(())
+    c.prepare_cached("INSERT OR IGNORE INTO entries (number, at, kind, actor, session, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![number, entry.at, entry.kind.as_str(), entry.actor, entry.session, doc])?;
+    Ok(number as u64)
+}
+
+/// The number of a log's first entry.
+fn base(c: &Connection, origin: &str) -> Result<i64, Fault> {
+    let mut known = c.prepare_cached("SELECT base FROM logs WHERE origin = ?1")?;
+    if let Some(base) = known.query_row([origin], |r| r.get(0)).optional()? {
+        return Ok(base);
+    }
+    let base = c.query_row("SELECT coalesce(max(number) + 1, 0) FROM entries", [], |r| r.get(0))?;
+    c.execute("INSERT INTO logs (origin, base) VALUES (?1, ?2)", params![origin, base])?;
+    Ok(base)
 }
 
 /// Adds a text that an entry binds.
@@ -24,22 +35,60 @@ pub fn bind(c: &Connection, entry: u64, name: &str, salt: &str, text: &str) -> R
     Ok(())
 }
 
-/// The index of the newest one.
-pub fn last(c: &Connection) -> Result<Option<u64>, Fault> {
-    Ok(c.query_row("SELECT max(number) FROM entries", [], |r| r.get::<_, Option<i64>>(0)).optional()?.flatten().map(|n| n as u64))
+/// The entries of a log about a session, by their index in that log.
+pub fn of_session(c: &Connection, origin: &str, session: &str) -> Result<Vec<u64>, Fault> {
+    let mut statement = c.prepare_cached(
+        "SELECT number - base FROM entries, logs WHERE origin = ?1 AND session = ?2 AND number >= base
+         AND number < coalesce((SELECT min(l.base) FROM logs l WHERE l.base > logs.base), 9223372036854775807) ORDER BY number",
+    )?;
+    let rows = statement.query_map([origin, session], |r| r.get::<_, i64>(0))?;
+    rows.map(|row| Ok(row? as u64)).collect()
 }
 
-/// Newest first, before an index, of one session or of all; with the actors' names.
-pub fn page(c: &Connection, before: Option<u64>, session: Option<&str>, rows_max: u32) -> Result<Vec<(Entry, Option<String>)>, Fault> {
+/// Entries of some kinds within a time, oldest first.
+pub fn between(c: &Connection, from: DateTime<Utc>, until: DateTime<Utc>, kinds: &[EntryKind], rows_max: u32) -> Result<Vec<Entry>, Fault> {
+    let mut statement = c.prepare_cached("SELECT doc FROM entries WHERE kind = ?1 AND at >= ?2 AND at < ?3 ORDER BY number LIMIT ?4")?;
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut all: Vec<Entry> = Vec::new();
+    for kind in kinds {
+        let docs = statement.query_map(params![kind.as_str(), text(from), text(until), rows_max], |r| r.get::<_, String>(0))?;
+        for doc in docs {
+            all.push(serde_json::from_str(&doc?).map_err(bad_doc("entries"))?);
+        }
+    }
+    all.sort_by(|a, b| (&a.at, a.index).cmp(&(&b.at, b.index)));
+    Ok(all)
+}
+
+/// How many entries of a log are here.
+pub fn count(c: &Connection, origin: &str) -> Result<u64, Fault> {
+    let count = "SELECT count(*) FROM entries, logs WHERE origin = ?1 AND number >= base
+                 AND number < coalesce((SELECT min(l.base) FROM logs l WHERE l.base > logs.base), 9223372036854775807)";
+    Ok(c.query_row(count, [origin], |r| r.get::<_, i64>(0))? as u64)
+}
+
+/// An entry as it is listed.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its number through all logs.
+    pub number: u64,
+    /// The entry.
+    pub entry: Entry,
+    /// The actor's name.
+    pub actor_name: Option<String>,
+}
+
+/// Newest first, before a number, of one session or of all; with the actors' names.
+pub fn page(c: &Connection, before: Option<u64>, session: Option<&str>, rows_max: u32) -> Result<Vec<Row>, Fault> {
     let mut statement = c.prepare_cached(
-        "SELECT doc, accounts.name FROM entries LEFT JOIN accounts ON accounts.id = entries.actor
+        "SELECT number, doc, accounts.name FROM entries LEFT JOIN accounts ON accounts.id = entries.actor
          WHERE number < ?1 AND (?2 IS NULL OR session = ?2) ORDER BY number DESC LIMIT ?3",
     )?;
     let before = before.map_or(i64::MAX, |n| n as i64);
-    let rows = statement.query_map(params![before, session, rows_max], |r| Ok((r.get::<_, String>(0)?, r.get(1)?)))?;
+    let rows = statement.query_map(params![before, session, rows_max], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get(2)?)))?;
     rows.map(|row| {
-        let (doc, name) = row?;
-        Ok((serde_json::from_str(&doc).map_err(bad_doc("entries"))?, name))
+        let (number, doc, actor_name) = row?;
+        Ok(Row { number: number as u64, entry: serde_json::from_str(&doc).map_err(bad_doc("entries"))?, actor_name })
     })
     .collect()
 }

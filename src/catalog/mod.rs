@@ -13,6 +13,7 @@ pub mod plans;
 pub mod requests;
 pub mod screens;
 pub mod sessions;
+pub mod timestamps;
 pub mod viewings;
 
 use crate::machine::{durable, fault::Fault};
@@ -24,7 +25,11 @@ use std::thread;
 use std::time::Duration;
 
 /// Schema steps, in order; a step that was released is never changed.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema/0001-spine.sql")), M::up(include_str!("schema/0002-desk.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("schema/0001-spine.sql")),
+    M::up(include_str!("schema/0002-desk.sql")),
+    M::up(include_str!("schema/0003-custody.sql")),
+];
 
 /// Readers kept open when idle.
 const READERS_KEPT: usize = 4;

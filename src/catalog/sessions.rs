@@ -1,9 +1,10 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{bad_doc, cases, pairs};
+use crate::catalog::{bad_doc, cases, pairs, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
+use crate::model::manifest::FILE;
 use crate::model::missing;
 use crate::model::session::Session;
 use rusqlite::types::Value;
@@ -74,6 +75,9 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let every = |of: &dyn Fn(&Facts) -> String| pairs::index(&s.links.iter().map(|l| of(&l.facts)).collect::<Vec<_>>().join(" / "));
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     cases::link(c, s)?;
+    if let Some(seal) = &s.seal {
+        timestamps::want(c, "footage", &format!("{folder}/{FILE}"), seal.at.timestamp_millis())?;
+    }
     c.execute("DELETE FROM session_search WHERE rowid = ?1", [number])?;
     c.execute(
         "INSERT INTO session_search (rowid, party, cause, officers, devices, numbers) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

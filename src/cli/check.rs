@@ -51,7 +51,7 @@ fn store(parts: &Parts) -> Vec<String> {
     if let Err(fault) = durable::write_whole(&trial, b"trial").and_then(|()| durable::remove_marker(&trial)) {
         wrong.push(format!("{fault}: the user that runs shilu has to be able to write there"));
     }
-    if let Err(fault) = Signer::open_or_make(&parts.data.join("keys")) {
+    if let Err(fault) = Signer::open_or_make(&parts.data.join("keys"), "signing", parts.custody.algorithm) {
         wrong.push(format!("the signing key is not usable: {fault}"));
     }
     wrong

@@ -3,7 +3,9 @@
 
 use crate::cli::Ended;
 use crate::cli::demo::Made;
-use crate::custody::{keys::PublicKey, verify};
+use crate::custody::files::{Files, Silent};
+use crate::custody::keys::PublicKey;
+use crate::custody::verify::{self, Trust};
 use crate::machine::durable;
 use crate::model::digest;
 use reqwest::{Client, Method};
@@ -90,7 +92,8 @@ pub async fn once(made: &Made, data: &Path, seconds: u64) -> Ended {
     let folder = folder_of(data, &session).ok_or("the session's folder is not in the tree")?;
     let key = durable::read_whole(&data.join("keys/signing.pub.pem"), 4096).map_err(|e| e.to_string())?;
     let key = PublicKey::from_pem(&String::from_utf8_lossy(&key), "signing.pub.pem").map_err(|e| e.to_string())?;
-    let reports = [verify::verify(&folder, Some(&key)), verify::verify(&retrieved.join("originals"), Some(&key))];
+    let trust = Trust::key(&key);
+    let reports = [folder.clone(), retrieved.join("originals")].map(|f| verify::verify(&Files::Folder(f), &trust, &Silent));
     for wrong in reports.iter().flat_map(|r| r.wrong.iter().chain(&r.unknown)) {
         tracing::error!("{wrong}");
     }

@@ -3,9 +3,12 @@
 pub mod check;
 pub mod demo;
 pub mod drive;
+pub mod key;
+pub mod log;
 pub mod rebuild;
 pub mod serve;
 pub mod user;
+pub mod witness;
 
 use crate::custody::tell;
 use clap::{Parser, Subcommand};
@@ -29,8 +32,14 @@ enum Command {
     Check(ConfigArgument),
     /// Makes accounts.
     User(user::Options),
-    /// Checks a session's folder: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
+    /// Checks a session's folder, a package or a whole footage tree: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
     Verify(tell::Options),
+    /// The custody log: checks it, proves an entry.
+    Log(log::Options),
+    /// The signing key.
+    Key(key::Options),
+    /// An outside cosigner of other machines' logs.
+    Witness(witness::Options),
     /// Makes the index anew from the footage tree.
     Rebuild(ConfigArgument),
     /// Two simulated rooms, recorder and console; run by deploy/demo.
@@ -59,6 +68,9 @@ pub fn run() -> ExitCode {
         Command::Check(c) => check::run(&c.config),
         Command::User(o) => user::run(o),
         Command::Verify(o) => return tell::run(&o),
+        Command::Log(o) => log::run(o),
+        Command::Key(o) => key::run(o),
+        Command::Witness(o) => witness::run(o),
         Command::Rebuild(c) => rebuild::run(&c.config),
         Command::Demo(o) => demo::run(o),
     };

@@ -20,7 +20,7 @@ pub fn run(config: &Path) -> Ended {
         let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
-        let acts = Acts::open(parts.data.join("custody/log"), catalog, clock).map_err(|e| e.to_string())?;
+        let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
         let (done, mut unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
         let (cases_done, cases_unread) = cases::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
         unread.extend(cases_unread);

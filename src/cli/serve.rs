@@ -5,7 +5,8 @@ use crate::capture;
 use crate::catalog::Catalog;
 use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
-use crate::custody::keys::Signer;
+use crate::custody::keys::{KeyFault, Signer};
+use crate::custody::logfile::Opening;
 use crate::desks::{Desks, cases, lamp};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
@@ -55,10 +56,11 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| told(&e))?;
     durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let signer = Arc::new(Signer::open_or_make(&parts.data.join("keys")).map_err(|e| told(&e))?);
+    let keys = parts.data.join("keys");
+    let signer = Arc::new(Signer::open_or_make(&keys, "signing", parts.custody.algorithm).map_err(|e| told(&e))?);
     let aside = format!(".broken-{}", clock.now().utc.format("%Y%m%dT%H%M%SZ"));
     let (catalog, lost) = Catalog::open_or_begin_anew(&parts.data.join("catalog.db"), &aside).map_err(|e| told(&e))?;
-    let acts = Acts::open(parts.data.join("custody/log"), catalog, clock.clone()).map_err(|e| told(&e))?;
+    let acts = Acts::open(opening(&parts).map_err(|e| told(&e))?, catalog, clock.clone()).map_err(|e| told(&e))?;
     acts.do_and_log(
         Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()),
         |_| Ok(()),
@@ -82,11 +84,23 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
     look_after(&desks);
     desks.listen().await;
+    desks.ask_outside();
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
     Ok(Running { url, desks, recorder, acts, server, _lock: lock })
+}
+
+/// The custody log of a configuration. Its head is remembered on every volume that holds footage, and wherever else it is wanted.
+pub fn opening(parts: &Parts) -> Result<Opening, KeyFault> {
+    let roots = [Some(&parts.recorder.footage), parts.recorder.mirror.as_ref()];
+    let heads = roots.into_iter().flatten().map(|root| root.join("custody-head"));
+    Ok(Opening {
+        folder: parts.data.join("custody/log"),
+        key: Arc::new(Signer::of_log(&parts.data.join("keys"))?),
+        remembered: heads.chain(parts.custody.head_file.clone()).collect(),
+    })
 }
 
 /// What has to be done every minute, as long as there are desks.
@@ -142,6 +156,7 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         drop(self.acts.log_then_do(Draft::new(EntryKind::RecorderStopped), |_| Ok(())).await);
+        drop(self.acts.sign_head().await);
     }
 }
 

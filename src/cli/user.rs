@@ -71,7 +71,8 @@ pub fn run(options: Options) -> Ended {
         let _lock = crate::machine::volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; make the account in the console"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
-        let acts = Acts::open(parts.data.join("custody/log"), catalog, clock.clone()).map_err(|e| e.to_string())?;
+        let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock.clone())
+            .map_err(|e| e.to_string())?;
         let password = randomness::password().map_err(|e| e.to_string())?;
         let register = Register { acts, clock, units: parts.desks.units };
         register.add(None, account, password.clone().into()).await.map_err(|e| e.to_string())?;

@@ -1,23 +1,29 @@
-//! The custody log (监管日志): an append-only file of entries, each bound to the one before by its digest.
+//! The custody log (监管日志): one thread writes, and what came while it synced is written and synced together, so that a
+//! thousand acts a second cost as many syncs as the disk does, and no more.
 //!
-//! Entries lie in `entries.log` as tlog-tiles bundles hold them (a 16-bit big-endian length, then RFC 8785 JSON), so that
-//! tiles and a Merkle tree can be laid over the same bytes without rewriting one of them. One thread writes; what came while it
-//! synced is written and synced together.
+//! ```text
+//! put ───────┐                                        ┌─► reply, once the entry is durable
+//! spool ─────┴─► thread: a batch ─► files ─► one sync ┴─► index
+//!                        every second, if there is anything new: tiles, signed head ─► volumes, cosigners, timestamps
+//! ```
 
-use crate::machine::durable::{self, Appending};
+use crate::custody::logfile::{Broken, LogFile, Opening};
+use crate::custody::note::Note;
+use crate::machine::clock::Due;
 use crate::machine::{fault::Fault, randomness};
 use crate::model::digest;
 use crate::model::entry::{Draft, Entry, EntryKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// The largest log that is read at the start: some ten million entries.
-const BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// How often the head is signed while entries come.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
+/// How often a log that cannot be opened is tried again.
+const OPEN_EVERY: Duration = Duration::from_secs(2);
 
 /// A text that an entry binds: its name, its salt, and the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,110 +39,42 @@ pub struct BoundText {
 /// An entry that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
+    /// In which log.
+    pub origin: Arc<str>,
     /// The entry.
     pub entry: Entry,
     /// The texts that it binds.
     pub texts: Vec<BoundText>,
 }
 
-/// The log's file and head.
-#[derive(Debug)]
-struct LogFile {
-    file: Appending,
-    next: u64,
-    head: String,
-}
-
-impl LogFile {
-    fn open(folder: &Path) -> Result<(Self, Vec<Entry>), Fault> {
-        durable::make_folder(folder)?;
-        let path = folder.join("entries.log");
-        let entries = if durable::exists(&path) { read(&path)? } else { (vec![], 0) };
-        let mut file = Appending::open(&path)?;
-        let (entries, whole) = entries;
-        if file.bytes() > whole {
-            // A torn end was never acknowledged to anyone. It is kept aside, not thrown away, and the log goes on before it.
-            let data = durable::read_whole(&path, BYTES_MAX)?;
-            durable::write_whole(&folder.join(format!("torn-{}", entries.len())), &data[whole as usize..])?;
-            file = Appending::open_cut(&path, whole)?;
-        }
-        let head = entries.last().map(digest_of).transpose()?.unwrap_or_default();
-        Ok((Self { file, next: entries.len() as u64, head }, entries))
-    }
-
-    /// Puts an entry behind the last one; durable after the next sync.
-    fn put(&mut self, at: DateTime<Utc>, draft: &Draft) -> Result<Logged, Fault> {
-        let mut texts = Vec::new();
-        let mut bound = BTreeMap::new();
-        for (name, text) in &draft.texts {
-            let salt = randomness::hex::<16>()?;
-            bound.insert(name.clone(), digest::sha256(format!("{salt}{text}").as_bytes()));
-            texts.push(BoundText { name: name.clone(), salt, text: text.clone() });
-        }
-        let entry = Entry {
-            index: self.next,
-            at: at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            kind: draft.kind,
-            actor: draft.actor.clone(),
-            session: draft.session.clone(),
-            about: draft.about.clone(),
-            bound,
-            before: self.head.clone(),
-        };
-        let canonical = canonical(&entry)?;
-        let length = u16::try_from(canonical.len()).map_err(|e| Fault::of("log", draft.kind.as_str(), e))?;
-        if let Err(fault) = self.file.append(&[&length.to_be_bytes()[..], &canonical].concat()) {
-            self.file.drop_torn_tail()?;
-            return Err(fault);
-        }
-        self.head = digest::sha256(&canonical);
-        self.next += 1;
-        Ok(Logged { entry, texts })
-    }
-}
-
-fn canonical(entry: &Entry) -> Result<Vec<u8>, Fault> {
-    serde_json_canonicalizer::to_vec(entry).map_err(|e| Fault::of("encode", "a log entry", e))
-}
-
-fn digest_of(entry: &Entry) -> Result<String, Fault> {
-    Ok(digest::sha256(&canonical(entry)?))
-}
-
-/// The entries of a log file whose chain holds, and up to which byte they reach. A break in the chain is a fault: the log was
-/// altered, and must not be signed on.
-fn read(path: &Path) -> Result<(Vec<Entry>, u64), Fault> {
-    let data = durable::read_whole(path, BYTES_MAX)?;
-    let broken = |index: usize, why: &str| Fault::of("follow", path.display().to_string(), format!("entry {index}: {why}"));
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut head = String::new();
-    let mut at = 0;
-    while let Some(length) = data.get(at..at + 2) {
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let Some(bytes) = data.get(at + 2..at + 2 + length) else { break };
-        let entry: Entry = serde_json::from_slice(bytes).map_err(|e| broken(entries.len(), &e.to_string()))?;
-        if entry.before != head || entry.index != entries.len() as u64 {
-            return Err(broken(entries.len(), "does not follow the entry before it: the log was altered"));
-        }
-        head = digest::sha256(bytes);
-        entries.push(entry);
-        at += 2 + length;
-    }
-    Ok((entries, at as u64))
-}
-
-/// All entries of a log's folder whose chain holds.
-pub fn entries(folder: &Path) -> Result<Vec<Entry>, Fault> {
-    let path = folder.join("entries.log");
-    if durable::exists(&path) { Ok(read(&path)?.0) } else { Ok(vec![]) }
+/// How the log stands.
+#[derive(Debug, Clone, Default)]
+pub struct LogState {
+    /// Which log; empty while none can be opened.
+    pub origin: Option<Arc<str>>,
+    /// Entries that are durable.
+    pub size: u64,
+    /// The head that was signed last.
+    pub head: Option<Note>,
+    /// The log that this one follows, if one was set aside at this start.
+    pub follows: Option<Broken>,
+    /// Why nothing can be logged now.
+    pub trouble: Option<String>,
 }
 
 type Reply = Box<dyn FnOnce(Result<Logged, Fault>) + Send>;
+type HeadReply = Box<dyn FnOnce(Result<Note, Fault>) + Send>;
 
-struct Job {
+struct Act {
     at: DateTime<Utc>,
     draft: Draft,
     reply: Option<Reply>,
+}
+
+enum Job {
+    Act(Box<Act>),
+    Sign(HeadReply),
+    Cosigned(Note),
 }
 
 /// Puts entries into the log from anywhere.
@@ -144,85 +82,165 @@ struct Job {
 pub struct CustodyLog {
     jobs: mpsc::Sender<Job>,
     spooled: Arc<AtomicUsize>,
+    state: Arc<Mutex<LogState>>,
 }
 
 impl CustodyLog {
-    /// Opens the log and starts its thread; gives the entries that are already there. `seen` is told of every
-    /// entry that nobody waited for.
-    pub fn open(folder: PathBuf, at: DateTime<Utc>, seen: Box<dyn Fn(&Logged) + Send>) -> Result<(Self, Vec<Entry>), Fault> {
-        let (file, entries) = LogFile::open(&folder)?;
+    /// Opens the log and starts its thread. A log that cannot be opened now is tried again: what may not happen without its entry
+    /// is refused meanwhile, what has happened waits. `seen` is told of every entry that nobody waited for.
+    pub fn open(opening: Opening, at: DateTime<Utc>, seen: Box<dyn Fn(&Logged) + Send>) -> Result<Self, Fault> {
         let (jobs, inbox) = mpsc::channel();
-        let spooled = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { file, spool: VecDeque::new(), seen, spooled: spooled.clone() };
+        let (spooled, state) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<LogState>>::default());
+        let mut writer = Writer {
+            opening,
+            file: None,
+            opened_at: at,
+            spool: VecDeque::new(),
+            seen,
+            spooled: spooled.clone(),
+            state: state.clone(),
+            sign_at: Due::now(),
+            open_at: Due::now(),
+        };
+        writer.open();
         thread::Builder::new()
             .name("custody-log".into())
             .spawn(move || writer.run(&inbox))
             .map_err(|e| Fault::of("start", "the log's thread", e))?;
-        let log = Self { jobs, spooled };
-        if entries.is_empty() {
-            log.spool(at, Draft::new(EntryKind::LogOpened));
-        }
-        Ok((log, entries))
+        Ok(Self { jobs, spooled, state })
     }
 
     /// Logs, and calls back once the entry is durable or cannot be. For acts that must not happen without their entry.
     pub fn put(&self, at: DateTime<Utc>, draft: Draft, reply: Reply) {
-        if let Err(mpsc::SendError(job)) = self.jobs.send(Job { at, draft, reply: Some(reply) })
-            && let Some(reply) = job.reply
+        if let Err(mpsc::SendError(Job::Act(act))) = self.jobs.send(Job::Act(Box::new(Act { at, draft, reply: Some(reply) })))
+            && let Some(reply) = act.reply
         {
-            reply(Err(Fault::of("log", "an act", "the log's thread has ended")));
+            reply(Err(ended()));
         }
     }
 
     /// Logs what has already happened and cannot be refused: returns at once; what cannot be written is kept and tried again.
     pub fn spool(&self, at: DateTime<Utc>, draft: Draft) {
         self.spooled.fetch_add(1, Ordering::Relaxed);
-        if self.jobs.send(Job { at, draft, reply: None }).is_err() {
+        if self.jobs.send(Job::Act(Box::new(Act { at, draft, reply: None }))).is_err() {
             tracing::error!("the log's thread has ended; an act is not logged");
         }
+    }
+
+    /// Signs a head over everything that is durable now, and gives it.
+    pub fn sign(&self, reply: HeadReply) {
+        if let Err(mpsc::SendError(Job::Sign(reply))) = self.jobs.send(Job::Sign(reply)) {
+            reply(Err(ended()));
+        }
+    }
+
+    /// Keeps a head with its cosigners' lines.
+    pub fn cosigned(&self, note: Note) {
+        drop(self.jobs.send(Job::Cosigned(note)));
     }
 
     /// Acts whose entry is not durable yet.
     pub fn spooled(&self) -> usize {
         self.spooled.load(Ordering::Relaxed)
     }
+
+    /// How the log stands.
+    pub fn state(&self) -> LogState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn ended() -> Fault {
+    Fault::of("log", "an act", "the log's thread has ended")
 }
 
 struct Writer {
-    file: LogFile,
+    opening: Opening,
+    file: Option<LogFile>,
+    opened_at: DateTime<Utc>,
     spool: VecDeque<(DateTime<Utc>, Draft)>,
     seen: Box<dyn Fn(&Logged) + Send>,
     spooled: Arc<AtomicUsize>,
+    state: Arc<Mutex<LogState>>,
+    sign_at: Due,
+    open_at: Due,
 }
 
 impl Writer {
+    fn tell(&self, change: impl FnOnce(&mut LogState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn open(&mut self) {
+        self.open_at = Due::after(OPEN_EVERY);
+        match LogFile::open(&self.opening) {
+            Ok((file, follows)) => {
+                if let Some(broken) = &follows {
+                    tracing::error!(why = broken.why, "a new custody log begins: {}", broken.what);
+                }
+                let (origin, size) = (file.origin().clone(), file.size());
+                let head = crate::custody::tiles::Tiles::of(&self.opening.folder).head(false).ok().map(|(note, _)| note);
+                if size == 0 {
+                    let mut draft = Draft::new(EntryKind::LogOpened);
+                    for (name, value) in follows.iter().flat_map(Broken::about) {
+                        draft = draft.about(name, value);
+                    }
+                    self.spooled.fetch_add(1, Ordering::Relaxed);
+                    self.spool.push_front((self.opened_at, draft));
+                }
+                self.tell(|s| *s = LogState { origin: Some(origin), size, head, follows: follows.or(s.follows.take()), trouble: None });
+                self.file = Some(file);
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "the custody log cannot be opened");
+                self.tell(|s| s.trouble = Some(fault.to_string()));
+            }
+        }
+    }
+
     fn run(mut self, inbox: &mpsc::Receiver<Job>) {
         loop {
-            let first = match inbox.recv_timeout(Duration::from_secs(1)) {
+            if self.file.is_none() && self.open_at.is_past() {
+                self.open();
+            }
+            let first = match inbox.recv_timeout(SIGN_EVERY / 4) {
                 Ok(job) => Some(job),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.spool.is_empty() => continue,
                 Err(mpsc::RecvTimeoutError::Timeout) => None,
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             };
-            let batch: Vec<Job> = first.into_iter().chain(std::iter::from_fn(|| inbox.try_recv().ok())).collect();
-            self.write(batch);
+            let (mut acts, mut heads) = (Vec::new(), Vec::new());
+            for job in first.into_iter().chain(std::iter::from_fn(|| inbox.try_recv().ok())) {
+                match job {
+                    Job::Act(act) => acts.push(*act),
+                    Job::Sign(reply) => heads.push(reply),
+                    Job::Cosigned(note) => self.keep_cosigned(&note),
+                }
+            }
+            if !acts.is_empty() || !self.spool.is_empty() {
+                self.write(acts);
+            }
+            if !heads.is_empty() || self.sign_at.is_past() {
+                self.sign(heads);
+            }
         }
         self.write(vec![]);
+        self.sign(vec![]);
     }
 
     /// One batch, one sync.
-    fn write(&mut self, batch: Vec<Job>) {
+    fn write(&mut self, batch: Vec<Act>) {
         let mut done: Vec<(Logged, Option<Reply>)> = Vec::new();
         // What was spooled comes first: the log keeps the order in which things happened.
-        let spooled = std::mem::take(&mut self.spool).into_iter().map(|(at, draft)| Job { at, draft, reply: None });
-        for job in spooled.chain(batch) {
-            let blocked = !self.spool.is_empty() && job.reply.is_none();
-            match if blocked { Err(Fault::of("log", "an act", "earlier acts wait")) } else { self.file.put(job.at, &job.draft) } {
-                Ok(logged) => done.push((logged, job.reply)),
-                Err(fault) => self.failed(job, fault),
+        let spooled = std::mem::take(&mut self.spool).into_iter().map(|(at, draft)| Act { at, draft, reply: None });
+        for act in spooled.chain(batch) {
+            let blocked = !self.spool.is_empty() && act.reply.is_none();
+            match if blocked { Err(Fault::of("log", "an act", "earlier acts wait")) } else { self.put(act.at, &act.draft) } {
+                Ok(logged) => done.push((logged, act.reply)),
+                Err(fault) => self.failed(act, fault),
             }
         }
-        if let Err(fault) = self.file.file.sync() {
+        let synced = self.file.as_mut().map_or(Ok(()), LogFile::sync);
+        if let Err(fault) = &synced {
             // Written and perhaps durable, perhaps not. Acts that hang on it are refused; the entries stand: an entry
             // without its act is void, never the other way round.
             tracing::error!(%fault, "the custody log cannot be made durable");
@@ -231,6 +249,10 @@ impl Writer {
                     reply(Err(Fault::of("sync", "the custody log", fault.to_string())));
                 }
             }
+        }
+        let trouble = synced.err().map(|fault| fault.to_string());
+        if let Some(size) = self.file.as_ref().map(LogFile::size).filter(|_| trouble.is_some() || self.spool.is_empty()) {
+            self.tell(|s| (s.size, s.trouble) = (size, trouble));
         }
         for (logged, reply) in done {
             if let Some(reply) = reply {
@@ -242,11 +264,67 @@ impl Writer {
         }
     }
 
-    fn failed(&mut self, job: Job, fault: Fault) {
-        tracing::error!(%fault, kind = job.draft.kind.as_str(), "an act could not be logged");
-        match job.reply {
+    fn put(&mut self, at: DateTime<Utc>, draft: &Draft) -> Result<Logged, Fault> {
+        let Some(file) = &mut self.file else { return Err(Fault::of("log", draft.kind.as_str(), "the log is not open")) };
+        let mut texts = Vec::new();
+        let mut bound = BTreeMap::new();
+        for (name, text) in &draft.texts {
+            let salt = randomness::hex::<16>()?;
+            bound.insert(name.clone(), digest::sha256(format!("{salt}{text}").as_bytes()));
+            texts.push(BoundText { name: name.clone(), salt, text: text.clone() });
+        }
+        let entry = Entry {
+            index: file.size(),
+            at: at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            kind: draft.kind,
+            actor: draft.actor.clone(),
+            session: draft.session.clone(),
+            about: draft.about.clone(),
+            bound,
+        };
+        let canonical = serde_json_canonicalizer::to_vec(&entry).map_err(|e| Fault::of("encode", "a log entry", e))?;
+        file.put(&canonical)?;
+        Ok(Logged { origin: file.origin().clone(), entry, texts })
+    }
+
+    fn failed(&mut self, act: Act, fault: Fault) {
+        if act.reply.is_some() || self.spool.is_empty() {
+            tracing::error!(%fault, kind = act.draft.kind.as_str(), "an act could not be logged");
+            let trouble = fault.to_string();
+            self.tell(|s| s.trouble = Some(trouble));
+        }
+        match act.reply {
             Some(reply) => reply(Err(fault)),
-            None => self.spool.push_back((job.at, job.draft)),
+            None => self.spool.push_back((act.at, act.draft)),
+        }
+    }
+
+    fn sign(&mut self, wanted: Vec<HeadReply>) {
+        self.sign_at = Due::after(SIGN_EVERY);
+        let Some(file) = &mut self.file else {
+            return wanted.into_iter().for_each(|reply| reply(Err(Fault::of("sign", "the log's head", "the log is not open"))));
+        };
+        let signed = file.sync().and_then(|()| file.publish());
+        match &signed {
+            Ok(Some(note)) => self.tell(|s| s.head = Some(note.clone())),
+            Ok(None) => {}
+            Err(fault) => tracing::error!(%fault, "the custody log's head is not signed"),
+        }
+        let newest = self.state.lock().unwrap_or_else(PoisonError::into_inner).head.clone();
+        for reply in wanted {
+            reply(match (&signed, &newest) {
+                (Ok(_), Some(note)) => Ok(note.clone()),
+                (Ok(_), None) => Err(Fault::of("sign", "the log's head", "the log is empty")),
+                (Err(fault), _) => Err(Fault::of("sign", "the log's head", fault.to_string())),
+            });
+        }
+    }
+
+    fn keep_cosigned(&self, note: &Note) {
+        if let Some(file) = &self.file
+            && let Err(fault) = file.keep_cosigned(note)
+        {
+            tracing::error!(%fault, "a cosigned head is not kept");
         }
     }
 }
@@ -254,52 +332,63 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::custody::keys::{Algorithm, Signer};
+    use crate::custody::tiles::Tiles;
+    use std::path::Path;
+    use std::time::Instant;
 
-    fn put(log: &CustodyLog, kind: EntryKind) -> Logged {
+    fn open(dir: &Path) -> CustodyLog {
+        let key = Arc::new(Signer::open_or_make(&dir.join("keys"), "log", Algorithm::Ed25519).unwrap());
+        let opening = Opening { folder: dir.join("log"), key, remembered: vec![] };
+        CustodyLog::open(opening, DateTime::UNIX_EPOCH, Box::new(|_| ())).unwrap()
+    }
+
+    fn put(log: &CustodyLog, kind: EntryKind) -> Result<Logged, Fault> {
         let (tx, rx) = mpsc::channel();
         let draft = Draft::new(kind).text("reason", Some("因为"));
         log.put(DateTime::UNIX_EPOCH, draft, Box::new(move |r| tx.send(r).unwrap()));
-        rx.recv().unwrap().unwrap()
+        rx.recv().unwrap()
     }
 
     #[test]
-    fn an_entry_follows_the_one_before_it_and_holds_no_text() {
+    fn an_entry_is_durable_when_it_is_told_and_holds_no_text() {
         let dir = tempfile::tempdir().unwrap();
-        let (log, before) = CustodyLog::open(dir.path().to_owned(), DateTime::UNIX_EPOCH, Box::new(|_| ())).unwrap();
-        assert!(before.is_empty());
-        let logged = put(&log, EntryKind::Refused);
+        let log = open(dir.path());
+        let logged = put(&log, EntryKind::Refused).unwrap();
         assert_eq!(logged.entry.index, 1, "entry 0 opens the log");
         let text = &logged.texts[0];
         assert_eq!(logged.entry.bound["reason"], digest::sha256(format!("{}{}", text.salt, text.text).as_bytes()));
-        let file = std::fs::read(dir.path().join("entries.log")).unwrap();
-        assert!(!String::from_utf8_lossy(&file).contains("因为"));
-        assert_eq!(entries(dir.path()).unwrap().len(), 2);
+        let stored = Tiles::of(&dir.path().join("log")).entry(1).unwrap();
+        assert_eq!(serde_json::from_slice::<Entry>(&stored).unwrap(), logged.entry);
+        assert!(!String::from_utf8_lossy(&stored).contains("因为"));
     }
 
     #[test]
-    fn an_altered_log_is_not_gone_on_with() {
+    fn the_head_is_signed_by_itself_within_two_seconds() {
         let dir = tempfile::tempdir().unwrap();
-        let (log, _) = CustodyLog::open(dir.path().to_owned(), DateTime::UNIX_EPOCH, Box::new(|_| ())).unwrap();
-        put(&log, EntryKind::SignedIn);
-        put(&log, EntryKind::SignedOut);
-        let path = dir.path().join("entries.log");
-        let mut bytes = std::fs::read(&path).unwrap();
-        let at = bytes.windows(9).position(|w| w == b"signed_in").unwrap();
-        bytes[at..at + 9].copy_from_slice(b"mark_set!");
-        std::fs::write(&path, bytes).unwrap();
-        assert!(entries(dir.path()).is_err());
+        let log = open(dir.path());
+        put(&log, EntryKind::SignedIn).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < until && log.state().head.is_none_or(|h| !h.text.contains("\n2\n")) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(log.state().head.unwrap().text.contains("\n2\n"));
     }
 
     #[test]
-    fn a_torn_end_is_set_aside_and_the_log_goes_on() {
+    fn a_log_that_cannot_be_opened_refuses_what_needs_it_and_keeps_what_has_happened() {
         let dir = tempfile::tempdir().unwrap();
-        let (log, _) = CustodyLog::open(dir.path().to_owned(), DateTime::UNIX_EPOCH, Box::new(|_| ())).unwrap();
-        put(&log, EntryKind::SignedIn);
-        drop(log);
-        Appending::open(&dir.path().join("entries.log")).unwrap().append(&[0, 200, b'{']).unwrap();
-        let (log, before) = CustodyLog::open(dir.path().to_owned(), DateTime::UNIX_EPOCH, Box::new(|_| ())).unwrap();
-        assert_eq!(before.len(), 2);
-        assert_eq!(put(&log, EntryKind::SignedOut).entry.index, 2);
-        assert!(dir.path().join("torn-2").exists());
+        std::fs::write(dir.path().join("log"), b"in the way").unwrap();
+        let log = open(dir.path());
+        log.spool(DateTime::UNIX_EPOCH, Draft::new(EntryKind::SessionStarted));
+        assert!(put(&log, EntryKind::ViewingOpened).is_err());
+        assert!(log.state().trouble.is_some());
+        std::fs::remove_file(dir.path().join("log")).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until && log.spooled() > 0 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let logged = put(&log, EntryKind::ViewingOpened).unwrap();
+        assert_eq!(logged.entry.index, 2, "the opening, the session that had started, and now this");
     }
 }

@@ -1,22 +1,45 @@
 //! What a check found, for the person at the terminal: `shilu verify` and `shilu-verify` are this.
 
-use crate::custody::keys::PublicKey;
-use crate::custody::verify::{self, Report};
+use crate::custody::audit;
+use crate::custody::bag;
+use crate::custody::files::{Files, Progress, Silent};
+use crate::custody::keys::{PublicKey, Succession};
+use crate::custody::timestamp;
+use crate::custody::verify::{self, Report, Trust};
+use crate::footage::tree;
 use crate::machine::durable;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, SecondsFormat};
 use clap::Parser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Checks a session's folder: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
+/// Checks a session's folder, a package or a whole footage tree: exit 0 intact, 1 altered or incomplete, 2 cannot tell.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// The session's folder, with session.json inside.
+    /// A session's folder, with session.json inside; a package, as a folder or as .tar; or the folder of a footage tree.
     pub path: PathBuf,
-    /// The bureau's public key in PEM, obtained elsewhere; without it only inner agreement is checked.
+    /// A public key of the bureau in PEM, obtained elsewhere; may be given several times, and as a folder of keys with their
+    /// successions. Without it only inner agreement is checked.
     #[arg(long)]
-    pub key: Option<PathBuf>,
+    pub key: Vec<PathBuf>,
+    /// The folder of the custody log: every seal has to be in it.
+    #[arg(long)]
+    pub log: Option<PathBuf>,
+    /// The log's public key in PEM, obtained elsewhere.
+    #[arg(long)]
+    pub log_key: Option<PathBuf>,
+    /// Certificates in PEM that timestamps from outside are verified under; needs the openssl program.
+    #[arg(long)]
+    pub tsa_ca: Option<PathBuf>,
+    /// Check SM3 besides SHA-256.
+    #[arg(long)]
+    pub sm3: bool,
+    /// Files that are read at a time; by default as many as there are processors.
+    #[arg(long, default_value_t = 0)]
+    pub jobs: usize,
     /// Also the code that the room screen showed at this moment, 2026-11-24T14:15:00+08:00.
     #[arg(long)]
     pub code_at: Option<DateTime<FixedOffset>>,
@@ -25,17 +48,150 @@ pub struct Options {
     pub json: bool,
 }
 
+/// All that was found; of a single session, its report alone.
+#[derive(Debug, Default, Serialize)]
+struct Found {
+    sessions: Vec<Report>,
+    wrong: Vec<String>,
+    unknown: Vec<String>,
+    #[serde(skip)]
+    single: bool,
+}
+
+impl Found {
+    fn exit_code(&self) -> u8 {
+        let mut whole = Report { wrong: self.wrong.clone(), unknown: self.unknown.clone(), ..Report::default() };
+        for report in &self.sessions {
+            whole.wrong.extend(report.wrong.iter().cloned());
+            whole.unknown.extend(report.unknown.iter().cloned());
+        }
+        whole.exit_code()
+    }
+}
+
 /// Checks and tells.
 pub fn run(options: &Options) -> ExitCode {
-    let trusted = match options.key.as_ref().map(|key| trusted_key(key)).transpose() {
-        Ok(key) => key,
-        Err(why) => return told(options, &Report { unknown: vec![why], ..Report::default() }),
-    };
-    let report = verify::verify(&options.path, trusted.as_ref());
+    let bar = Bar::new(options.json);
+    let progress: &dyn Progress = if options.json { &Silent } else { &bar };
+    let found = check(options, progress).unwrap_or_else(|why| Found { unknown: vec![why], ..Found::default() });
+    bar.0.finish_and_clear();
     if let Some(at) = options.code_at {
-        tell_code(&verify::minute_code(&options.path, at.to_utc()).unwrap_or_else(|why| why));
+        let code = verify::minute_code(&Files::Folder(options.path.clone()), at.to_utc());
+        tell_code(&code.unwrap_or_else(|why| why));
     }
-    told(options, &report)
+    told(options, &found)
+}
+
+fn check(options: &Options, progress: &dyn Progress) -> Result<Found, String> {
+    let mut trust = Trust { sm3: options.sm3, jobs: options.jobs, ..Trust::default() };
+    for path in &options.key {
+        trust.keys.extend(trusted_keys(path)?);
+    }
+    let log_key = options.log_key.as_ref().map(|path| key(path)).transpose()?;
+    let mut found = Found::default();
+    if let Some(log) = &options.log {
+        let audit = audit::audit(log, log_key.as_ref(), &[]).map_err(|fault| fault.to_string())?;
+        found.wrong.extend(audit.wrong.into_iter().map(|w| format!("custody log: {w}")));
+        trust.sealed = Some(audit.sealed);
+    }
+    let files = Files::open(&options.path, options.sm3, progress).map_err(|fault| fault.to_string())?;
+    if let Some(bag) = bag::find(&files) {
+        let (wrong, reports) = bag::check(&bag, &trust, log_key.as_ref(), progress);
+        found.wrong.extend(wrong);
+        for mut report in reports {
+            let folder = bag.below(bag::SESSIONS).below(report.session.as_deref().unwrap_or_default());
+            check_timestamps(options, &folder, &mut report);
+            found.sessions.push(report);
+        }
+        return Ok(found);
+    }
+    let sessions = sessions(&options.path, &files);
+    if sessions.is_empty() {
+        let mut report = verify::verify(&files, &trust, progress);
+        check_timestamps(options, &files, &mut report);
+        found.sessions.push(report);
+        found.single = found.wrong.is_empty();
+        return Ok(found);
+    }
+    for folder in sessions {
+        let files = Files::Folder(folder.clone());
+        let mut report = verify::verify(&files, &trust, progress);
+        check_timestamps(options, &files, &mut report);
+        if report.session.is_none() {
+            let name = folder.file_name().unwrap_or_default().display().to_string();
+            [&mut report.wrong, &mut report.unknown].into_iter().flatten().for_each(|line| *line = format!("{name}: {line}"));
+        }
+        found.sessions.push(report);
+    }
+    Ok(found)
+}
+
+/// The sessions of a footage tree, or of a store whose `footage` is one; none if this is a session itself.
+fn sessions(path: &Path, files: &Files) -> Vec<PathBuf> {
+    if files.has(tree::MANIFEST) || files.has(tree::JOURNAL) || files.has(tree::SIGNATURE) || path.is_file() {
+        return vec![];
+    }
+    let of = |root: &Path| tree::sessions(root).unwrap_or_default().into_iter().map(|(_, folder)| folder).collect::<Vec<_>>();
+    let here = of(path);
+    if here.is_empty() { of(&path.join("footage")) } else { here }
+}
+
+fn check_timestamps(options: &Options, files: &Files, report: &mut Report) {
+    let Some(authority) = &options.tsa_ca else { return };
+    let tokens: Vec<Vec<u8>> = (1..).map_while(|n| files.read(&timestamp::token_name(tree::MANIFEST, n)).ok()).collect();
+    let Ok(manifest) = files.read(tree::MANIFEST) else { return };
+    match timestamp::check_chain(&manifest, &tokens, authority) {
+        Ok(times) => {
+            let told = |(n, at): (usize, &DateTime<chrono::Utc>)| {
+                format!("{} {}", at.to_rfc3339_opts(SecondsFormat::Secs, true), timestamp::token_name(tree::MANIFEST, n + 1))
+            };
+            report.timestamps = times.iter().enumerate().map(told).collect();
+        }
+        Err(fault) => report.wrong.push(format!("{}: {fault}", timestamp::token_name(tree::MANIFEST, 1))),
+    }
+}
+
+fn key(path: &Path) -> Result<PublicKey, String> {
+    let pem = durable::read_whole(path, 4096).map_err(|fault| fault.to_string())?;
+    PublicKey::from_pem(&String::from_utf8_lossy(&pem), &path.display().to_string()).map_err(|e| e.to_string())
+}
+
+/// One key, or a folder's: its oldest, and whatever follows it by successions that verify.
+fn trusted_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
+    if !path.is_dir() {
+        return Ok(vec![key(path)?]);
+    }
+    let first = path.join("retired/1.pem");
+    let mut keys = vec![key(&if durable::exists(&first) { first } else { path.join("signing.pub.pem") })?];
+    for n in 1.. {
+        let name = path.join(format!("succession-{n}.json"));
+        let Ok(said) = durable::read_whole(&name, 65536) else { break };
+        let signature = durable::read_whole(&name.with_extension("json.sig"), 4096).map_err(|fault| fault.to_string())?;
+        let next = keys.last().and_then(|old| Succession::follow(&said, &signature, old));
+        keys.push(next.ok_or_else(|| format!("{}: is not signed by the key before it", name.display()))?);
+    }
+    Ok(keys)
+}
+
+/// A progress bar on a terminal, and nothing elsewhere.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("{bar:32} {bytes} / {total_bytes}  {bytes_per_sec}  {eta}");
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        Self(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)))
+    }
+}
+
+impl Progress for Bar {
+    fn expect(&self, bytes: u64) {
+        self.0.inc_length(bytes);
+    }
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
 }
 
 #[allow(clippy::print_stdout)]
@@ -43,17 +199,28 @@ fn tell_code(code: &str) {
     println!("code      {code}");
 }
 
-fn trusted_key(path: &Path) -> Result<PublicKey, String> {
-    let pem = durable::read_whole(path, 4096).map_err(|fault| fault.to_string())?;
-    PublicKey::from_pem(&String::from_utf8_lossy(&pem), &path.display().to_string()).map_err(|e| e.to_string())
+#[allow(clippy::print_stdout)] // a command's answer is what it prints
+fn told(options: &Options, found: &Found) -> ExitCode {
+    let code = found.exit_code();
+    if options.json {
+        let single = found.sessions.first().filter(|_| found.single).map(serde_json::to_string);
+        println!("{}", single.unwrap_or_else(|| serde_json::to_string(found)).unwrap_or_default());
+        return ExitCode::from(code);
+    }
+    for (n, report) in found.sessions.iter().enumerate() {
+        if n > 0 {
+            println!();
+        }
+        tell_session(report);
+    }
+    found.wrong.iter().for_each(|w| println!("WRONG     {w}"));
+    found.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
+    println!("{}", ["intact", "altered or incomplete", "cannot tell"][usize::from(code)]);
+    ExitCode::from(code)
 }
 
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
-fn told(options: &Options, report: &Report) -> ExitCode {
-    if options.json {
-        println!("{}", serde_json::to_string(report).unwrap_or_default());
-        return ExitCode::from(report.exit_code());
-    }
+#[allow(clippy::print_stdout)]
+fn tell_session(report: &Report) {
     if let Some(session) = &report.session {
         println!("session   {session}");
     }
@@ -68,9 +235,11 @@ fn told(options: &Options, report: &Report) -> ExitCode {
         };
         println!("signer    {signer} ({whose})");
     }
+    if let Some(index) = report.log_entry {
+        println!("log       sealed by entry {index}");
+    }
+    report.timestamps.iter().for_each(|t| println!("time      {t}"));
     println!("files     {} intact, {} bytes; {} declared gaps", report.intact, report.bytes, report.gaps);
     report.wrong.iter().for_each(|w| println!("WRONG     {w}"));
     report.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
-    println!("{}", ["intact", "altered or incomplete", "cannot tell"][usize::from(report.exit_code())]);
-    ExitCode::from(report.exit_code())
 }

@@ -1,24 +1,23 @@
-//! The check that an outsider runs on a session's folder: files alone, no database, no network.
+//! The check that an outsider runs on a session: files alone, no database, no network.
 //!
 //! What it finds is of two kinds: what is wrong (altered or incomplete), and what it cannot tell (no seal, an unreadable
 //! file). An expert can do the same by hand with `sha256sum` and `openssl pkeyutl -verify`; this only does it faster.
 
+use crate::custody::files::{Digested, Files, Progress};
 use crate::custody::keys::PublicKey;
 use crate::footage::continuity::Continuity;
 use crate::footage::tree;
-use crate::machine::{durable, fault::Fault};
-use crate::model::digest::{self, Running};
+use crate::machine::fault::Fault;
+use crate::model::digest;
 use crate::model::gap::GapCause;
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::minute_code;
 use crate::model::session::Segment;
-use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
-use std::io::Read;
-use std::path::Path;
-
-/// The largest manifest that is read.
-const MANIFEST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -35,8 +34,12 @@ pub struct Report {
     pub seal_code: Option<String>,
     /// The signer's fingerprint.
     pub signer: Option<String>,
-    /// Whether the signer is the one that the caller trusts; `None` when no trusted key was given.
+    /// Whether the signer is one that the caller trusts; `None` when no trusted key was given.
     pub trusted: Option<bool>,
+    /// The entry of the custody log that holds the seal; `None` when no log was given.
+    pub log_entry: Option<u64>,
+    /// Timestamps from outside, each verified: `2026-11-23T09:31:02Z session.json.tsr`.
+    pub timestamps: Vec<String>,
     /// Altered or incomplete: which file, and how.
     pub wrong: Vec<String>,
     /// What could not be told.
@@ -54,41 +57,62 @@ impl Report {
     }
 }
 
-/// Checks a session's folder. `trusted` is a public key from elsewhere (the bureau's notice, an anchor sheet); without it the
-/// signature only proves that whoever holds the key beside the manifest signed it.
-pub fn verify(folder: &Path, trusted: Option<&PublicKey>) -> Report {
-    let mut report = Report::default();
-    let Some(manifest) = manifest(folder, trusted, &mut report) else { return report };
-    for segment in &manifest.segments {
-        check_segment(folder, segment, &mut report);
+/// What the one who checks brings along.
+#[derive(Default)]
+pub struct Trust {
+    /// Public keys from elsewhere (the bureau's notice, an anchor sheet); without one the signature only proves that whoever
+    /// holds the key beside the manifest signed it.
+    pub keys: Vec<PublicKey>,
+    /// Seal codes and the entries of the custody log that hold them.
+    pub sealed: Option<BTreeMap<String, u64>>,
+    /// Whether SM3 is checked too.
+    pub sm3: bool,
+    /// How many files are read at a time; 0: as many as there are processors.
+    pub jobs: usize,
+}
+
+impl Trust {
+    /// That one key.
+    pub fn key(key: &PublicKey) -> Self {
+        Self { keys: vec![key.clone()], ..Self::default() }
     }
+}
+
+/// Checks a session's folder.
+pub fn verify(files: &Files, trust: &Trust, progress: &dyn Progress) -> Report {
+    let mut report = Report::default();
+    let Some(manifest) = manifest(files, trust, &mut report) else { return report };
+    let digests = digest_all(files, &manifest.segments, trust, progress);
+    check_segments(files, &manifest, &digests, trust, progress, &mut report);
     check_sequence(&manifest, &mut report);
-    check_continuity(folder, &manifest, &mut report);
-    check_unlisted(folder, &manifest, &mut report);
-    check_interim(folder, &manifest, &mut report);
+    check_dates(&manifest, &mut report);
+    check_continuity(files, &manifest, &mut report);
+    check_interim(files, &manifest, &mut report);
+    check_log(trust, &mut report);
     report
 }
 
-fn manifest(folder: &Path, trusted: Option<&PublicKey>, report: &mut Report) -> Option<Manifest> {
-    if !folder.is_dir() {
-        report.unknown.push(format!("{} is no folder", folder.display()));
+fn manifest(files: &Files, trust: &Trust, report: &mut Report) -> Option<Manifest> {
+    if let Files::Folder(path) = files
+        && !path.is_dir()
+    {
+        report.unknown.push(format!("{} is no folder", path.display()));
         return None;
     }
-    let has = |name: &str| folder.join(name).exists();
-    if !has("session.json") {
-        match (has("session.json.sig"), has("journal.jsonl")) {
+    if !files.has(tree::MANIFEST) {
+        match (files.has(tree::SIGNATURE), files.has(tree::JOURNAL)) {
             (true, _) => report.wrong.push("session.json: missing, though its signature is there".into()),
             (_, true) => {
                 report.unknown.push("session.json: not there; the session is not sealed (yet)".into());
-                chain_without_manifest(folder, report);
+                chain_without_manifest(files, report);
             }
-            _ => report.unknown.push(format!("{} is no session's folder: it has no session.json", folder.display())),
+            _ => report.unknown.push("this is no session's folder: it has no session.json".into()),
         }
         return None;
     }
-    let data = read(folder, "session.json", report)?;
+    let data = read(files, tree::MANIFEST, report)?;
     report.seal_code = Some(digest::sha256(&data));
-    check_signature(folder, &data, trusted, report);
+    check_signature(files, &data, trust, report);
     let manifest: Manifest = match serde_json::from_slice(&data) {
         Ok(manifest) => manifest,
         Err(e) => {
@@ -108,32 +132,35 @@ fn manifest(folder: &Path, trusted: Option<&PublicKey>, report: &mut Report) -> 
 }
 
 /// The code that the room screen showed at a moment, of the key in the manifest; or why it cannot be told.
-pub fn minute_code(folder: &Path, at: DateTime<Utc>) -> Result<String, String> {
-    let data = durable::read_whole(&folder.join(tree::MANIFEST), MANIFEST_BYTES_MAX).map_err(|fault| fault.to_string())?;
+pub fn minute_code(files: &Files, at: DateTime<Utc>) -> Result<String, String> {
+    let data = files.read(tree::MANIFEST).map_err(|fault| fault.to_string())?;
     let manifest: Manifest = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
     let code = minute_code::code(&manifest.screen_key, at);
     if code.is_empty() { Err("the manifest has no key".into()) } else { Ok(code) }
 }
 
-fn check_signature(folder: &Path, data: &[u8], trusted: Option<&PublicKey>, report: &mut Report) {
-    let Some(signature) = read(folder, "session.json.sig", report) else { return };
-    let Some(pem) = read(folder, "signer.pem", report) else { return };
-    let key = match PublicKey::from_pem(&String::from_utf8_lossy(&pem), "signer.pem") {
+fn check_signature(files: &Files, data: &[u8], trust: &Trust, report: &mut Report) {
+    let Some(signature) = read(files, tree::SIGNATURE, report) else { return };
+    let Some(pem) = read(files, tree::SIGNER, report) else { return };
+    let key = match PublicKey::from_pem(&String::from_utf8_lossy(&pem), tree::SIGNER) {
         Ok(key) => key,
         Err(e) => return report.wrong.push(e.to_string()),
     };
     if !key.verifies(data, &signature) {
         report.wrong.push("session.json: its signature does not verify: altered after sealing".into());
     }
-    report.trusted = trusted.map(|t| *t == key);
-    if report.trusted == Some(false) {
-        report.wrong.push("signer.pem: is not the trusted key: sealed by somebody else".into());
+    if !trust.keys.is_empty() {
+        let is_trusted = trust.keys.contains(&key);
+        report.trusted = Some(is_trusted);
+        if !is_trusted {
+            report.wrong.push("signer.pem: is not the trusted key: sealed by somebody else".into());
+        }
     }
     report.signer = Some(key.fingerprint());
 }
 
-fn read(folder: &Path, name: &str, report: &mut Report) -> Option<Vec<u8>> {
-    match durable::read_whole(&folder.join(name), MANIFEST_BYTES_MAX) {
+fn read(files: &Files, name: &str, report: &mut Report) -> Option<Vec<u8>> {
+    match files.read(name) {
         Ok(data) => Some(data),
         Err(fault) if fault.is_absent() => {
             report.wrong.push(format!("{name}: missing"));
@@ -146,41 +173,73 @@ fn read(folder: &Path, name: &str, report: &mut Report) -> Option<Vec<u8>> {
     }
 }
 
-fn check_segment(folder: &Path, segment: &Segment, report: &mut Report) {
-    // A manifest could name a file outside; a forged one must not make an expert's program read there.
-    if segment.file.contains('/') || segment.file.starts_with('.') {
-        return report.wrong.push(format!("session.json: names a file outside the folder: {:?}", segment.file));
-    }
-    match digest_file(&folder.join(&segment.file)) {
-        Ok((bytes, _)) if bytes < segment.bytes => {
-            report.wrong.push(format!("{}: cut short: {bytes} of {} bytes", segment.file, segment.bytes));
-        }
-        Ok((bytes, _)) if bytes > segment.bytes => {
-            report.wrong.push(format!("{}: {} bytes were added", segment.file, bytes - segment.bytes));
-        }
-        Ok((_, digest)) if digest != segment.sha256 => report.wrong.push(format!("{}: altered: its SHA-256 differs", segment.file)),
-        Ok((bytes, _)) => {
-            report.intact += 1;
-            report.bytes += bytes;
-        }
-        Err(fault) if fault.is_absent() => report.wrong.push(format!("{}: missing", segment.file)),
-        Err(fault) => report.unknown.push(fault.to_string()),
-    }
+/// A manifest could name a file outside; a forged one must not make an expert's program read there.
+fn is_inside(segment: &Segment) -> bool {
+    !segment.file.contains('/') && !segment.file.starts_with('.')
 }
 
-/// SHA-256 and length of a file.
-fn digest_file(path: &Path) -> Result<(u64, String), Fault> {
-    let mut file = durable::open(path)?;
-    let mut digest = Running::default();
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let n = file.read(&mut buffer).map_err(|e| Fault::file("read", path, e))?;
-        if n == 0 {
-            return Ok((bytes, digest.hex()));
+type Digests = Vec<Option<Result<Digested, Fault>>>;
+
+/// The digests of all segments, by as many threads as are wanted.
+fn digest_all(files: &Files, segments: &[Segment], trust: &Trust, progress: &dyn Progress) -> Digests {
+    progress.expect(if matches!(files, Files::Folder(_)) { segments.iter().map(|s| s.bytes).sum() } else { 0 });
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = if trust.jobs == 0 { processors } else { trust.jobs }.min(segments.len()).max(1);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(segments.iter().map(|_| None).collect::<Digests>()));
+    let work = || {
+        while let Some((at, segment)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, segments.get(at)?))) {
+            if is_inside(segment) {
+                let digested = files.digest(&segment.file, trust.sm3 && segment.sm3.is_some(), progress);
+                done.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(digested);
+            }
         }
-        digest.update(&buffer[..n]);
-        bytes += n as u64;
+    };
+    thread::scope(|scope| {
+        (1..jobs).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check_segments(files: &Files, manifest: &Manifest, digests: &Digests, trust: &Trust, progress: &dyn Progress, report: &mut Report) {
+    let mut gone: BTreeMap<&str, &str> = BTreeMap::new();
+    for (segment, digested) in manifest.segments.iter().zip(digests) {
+        let name = &segment.file;
+        match digested {
+            None => report.wrong.push(format!("session.json: names a file outside the folder: {name:?}")),
+            Some(Ok(d)) if d.bytes < segment.bytes => {
+                report.wrong.push(format!("{name}: cut short: {} of {} bytes", d.bytes, segment.bytes));
+            }
+            Some(Ok(d)) if d.bytes > segment.bytes => report.wrong.push(format!("{name}: {} bytes were added", d.bytes - segment.bytes)),
+            Some(Ok(d)) if d.sha256 != segment.sha256 => report.wrong.push(format!("{name}: altered: its SHA-256 differs")),
+            Some(Ok(d)) if trust.sm3 && d.sm3.is_some() && d.sm3 != segment.sm3 => {
+                report.wrong.push(format!("{name}: its SM3 differs, and its SHA-256 does not: the manifest contradicts itself"));
+            }
+            Some(Ok(d)) => {
+                report.intact += 1;
+                report.bytes += d.bytes;
+            }
+            Some(Err(fault)) if fault.is_absent() => drop(gone.insert(&segment.sha256, name)),
+            Some(Err(fault)) => report.unknown.push(fault.to_string()),
+        }
+    }
+    check_unlisted(files, manifest, &mut gone, progress, report);
+    report.wrong.extend(gone.values().map(|name| format!("{name}: missing")));
+}
+
+/// Footage in the folder that the manifest does not list: a missing file under another name, or one that was added.
+fn check_unlisted(files: &Files, manifest: &Manifest, gone: &mut BTreeMap<&str, &str>, progress: &dyn Progress, report: &mut Report) {
+    let listed: BTreeSet<&str> = manifest.segments.iter().map(|s| s.file.as_str()).collect();
+    let names = match files.names() {
+        Ok(names) => names,
+        Err(fault) => return report.unknown.push(fault.to_string()),
+    };
+    for name in names.iter().filter(|n| n.to_ascii_lowercase().ends_with(".mp4") && !listed.contains(n.as_str())) {
+        let is = files.digest(name, false, progress).ok().and_then(|d| gone.remove(d.sha256.as_str()));
+        report.wrong.push(match is {
+            Some(was) => format!("{was}: renamed to {name}"),
+            None => format!("{name}: is not in the manifest"),
+        });
     }
 }
 
@@ -193,11 +252,28 @@ fn check_sequence(manifest: &Manifest, report: &mut Report) {
     }
 }
 
+/// What comes later is dated later, unless the manifest itself says that the clock was set back.
+fn check_dates(manifest: &Manifest, report: &mut Report) {
+    if manifest.clock.iter().any(|c| c.stepped_ms.is_some_and(|ms| ms < 0)) {
+        return;
+    }
+    let when = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    for device in &manifest.devices {
+        let of: Vec<&Segment> = manifest.segments.iter().filter(|s| s.camera == device.camera).collect();
+        for pair in of.windows(2).filter(|w| w[1].started_at < w[0].started_at) {
+            report.wrong.push(format!("{}: dated {}, before its predecessor", pair[1].file, when(pair[1].started_at)));
+        }
+    }
+    if manifest.ended_at.is_some_and(|ended| manifest.sealed_at < ended || ended < manifest.started_at) {
+        report.wrong.push("session.json: sealed before it ended, or ended before it began".into());
+    }
+}
+
 /// The manifests of seals in the middle, whose codes stand on paper that a party has signed.
-fn check_interim(folder: &Path, manifest: &Manifest, report: &mut Report) {
+fn check_interim(files: &Files, manifest: &Manifest, report: &mut Report) {
     for seal in &manifest.interim {
         let name = tree::interim_name(seal.number);
-        if let Some(data) = read(folder, &name, report)
+        if let Some(data) = read(files, &name, report)
             && digest::sha256(&data) != seal.code
         {
             report.wrong.push(format!("{name}: altered: its SHA-256 is not the interim seal code"));
@@ -205,15 +281,23 @@ fn check_interim(folder: &Path, manifest: &Manifest, report: &mut Report) {
     }
 }
 
+fn check_log(trust: &Trust, report: &mut Report) {
+    let (Some(sealed), Some(code)) = (&trust.sealed, &report.seal_code) else { return };
+    match sealed.get(code) {
+        Some(index) => report.log_entry = Some(*index),
+        None => report.wrong.push("session.json: its seal is not in the custody log".into()),
+    }
+}
+
 /// What the files say of themselves: each names its session, its number and the digest of the one before it.
-fn check_continuity(folder: &Path, manifest: &Manifest, report: &mut Report) {
+fn check_continuity(files: &Files, manifest: &Manifest, report: &mut Report) {
     for device in &manifest.devices {
         // Where the signed manifest itself declares that a disk lost something, a file may name one that never came to be.
         let lost = manifest.gaps.iter().any(|g| g.camera == device.camera && g.cause == GapCause::Disk);
         let mut previous: Option<&Segment> = None;
-        for segment in manifest.segments.iter().filter(|s| s.camera == device.camera && !s.file.contains('/')) {
+        for segment in manifest.segments.iter().filter(|s| s.camera == device.camera && is_inside(s)) {
             // A file that was cut off before its head was whole says nothing of itself, and holds no picture.
-            let said = head_of(&folder.join(&segment.file)).and_then(|head| Continuity::read(&head));
+            let said = files.head(&segment.file).and_then(|head| Continuity::read(&head));
             if let Some(said) = said {
                 let here = said.session == manifest.session && said.camera == segment.camera && said.sequence == segment.sequence;
                 if !here {
@@ -234,31 +318,24 @@ fn check_continuity(folder: &Path, manifest: &Manifest, report: &mut Report) {
     }
 }
 
-/// Enough of a file to hold what it says of itself.
-fn head_of(path: &Path) -> Option<Vec<u8>> {
-    let mut head = Vec::new();
-    durable::open(path).ok()?.take(64 * 1024).read_to_end(&mut head).ok()?;
-    Some(head)
-}
-
 /// What the files of an unsealed session say of themselves, by camera: how many follow one another, and where the chain breaks.
-fn chain_without_manifest(folder: &Path, report: &mut Report) {
-    let mut files: Vec<(Continuity, String)> = Vec::new();
-    for name in durable::names(folder).unwrap_or_default().into_iter().filter(|n| n.ends_with(".mp4")) {
-        files.extend(head_of(&folder.join(&name)).and_then(|head| Continuity::read(&head)).map(|said| (said, name)));
+fn chain_without_manifest(files: &Files, report: &mut Report) {
+    let mut found: Vec<(Continuity, String)> = Vec::new();
+    for name in files.names().unwrap_or_default().into_iter().filter(|n| n.ends_with(".mp4")) {
+        found.extend(files.head(&name).and_then(|head| Continuity::read(&head)).map(|said| (said, name)));
     }
-    files.sort_by(|(a, _), (b, _)| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
-    for pair in files.windows(2).filter(|p| p[0].0.camera == p[1].0.camera) {
+    found.sort_by(|(a, _), (b, _)| (&a.camera, a.sequence).cmp(&(&b.camera, b.sequence)));
+    for pair in found.windows(2).filter(|p| p[0].0.camera == p[1].0.camera) {
         let ((_, before), (said, name)) = (&pair[0], &pair[1]);
-        match (digest_file(&folder.join(before)), &said.previous) {
-            (Ok((_, digest)), Some(named)) if digest != *named => {
+        match (files.digest(before, false, &crate::custody::files::Silent), &said.previous) {
+            (Ok(d), Some(named)) if d.sha256 != *named => {
                 report.wrong.push(format!("{name}: does not follow {before}: a file between them is missing, or one was altered"));
             }
             (Err(fault), _) => report.unknown.push(fault.to_string()),
             _ => {}
         }
     }
-    for pair in files.chunk_by(|a, b| a.0.camera == b.0.camera) {
+    for pair in found.chunk_by(|a, b| a.0.camera == b.0.camera) {
         let (first, last) = (&pair[0].0, &pair[pair.len() - 1].0);
         if first.previous.is_some() {
             report.wrong.push(format!("{}: names a file before it that is not there", pair[0].1));
@@ -269,19 +346,5 @@ fn chain_without_manifest(folder: &Path, report: &mut Report) {
             last.camera,
             pair.len()
         ));
-    }
-}
-
-/// Footage in the folder that the manifest does not list.
-fn check_unlisted(folder: &Path, manifest: &Manifest, report: &mut Report) {
-    let listed: BTreeSet<&str> = manifest.segments.iter().map(|s| s.file.as_str()).collect();
-    let names = match durable::names(folder) {
-        Ok(names) => names,
-        Err(fault) => return report.unknown.push(fault.to_string()),
-    };
-    for name in names {
-        if name.to_ascii_lowercase().ends_with(".mp4") && !listed.contains(name.as_str()) {
-            report.wrong.push(format!("{name}: is not in the manifest"));
-        }
     }
 }

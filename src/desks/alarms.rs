@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-/// How often a room is listened to: a second of every five tells talk from a door, and costs next to nothing (two cameras: 0.6 % of
-/// one core).
+/// How often a room is listened to: a second of every five tells talk from a door, and only sound is decoded for it.
 const EVERY: Duration = Duration::from_secs(5);
 /// Rows of the history.
 const ROWS_MAX: u32 = 200;

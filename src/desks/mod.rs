@@ -8,12 +8,15 @@ pub mod access;
 pub mod accounts;
 pub mod alarms;
 pub mod cases;
+pub mod custody;
 pub mod documents;
 pub mod facts;
 pub mod interviews;
 pub mod lamp;
 pub mod live;
 pub mod passwords;
+pub mod outside;
+pub mod packages;
 pub mod plans;
 pub mod readiness;
 pub mod records;
@@ -23,6 +26,7 @@ pub mod sessions;
 pub mod status;
 pub mod supervision;
 pub mod viewing;
+pub mod witness;
 
 use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
@@ -81,6 +85,10 @@ pub struct Settings {
     pub longest_session_h: u64,
     /// Whom people may ask about recordings; on the room screen.
     pub contact: String,
+    /// Whom to ask for proof from outside.
+    pub outside: outside::OutsideSettings,
+    /// The unit's own certificate and key, for CMS signatures of packages.
+    pub unit_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// All desks.
@@ -96,6 +104,8 @@ pub struct Desks {
     checked: readiness::Checked,
     alarms: alarms::Unanswered,
     connected: screens::Connected,
+    outside: outside::Outside,
+    packages: packages::Packages,
 }
 
 impl Desks {
@@ -116,6 +126,8 @@ impl Desks {
             checked: readiness::Checked::default(),
             alarms: alarms::Unanswered::default(),
             connected: screens::Connected::default(),
+            outside: outside::Outside::default(),
+            packages: packages::Packages::default(),
         }
     }
 

@@ -12,6 +12,8 @@ const PAGE_ROWS: u32 = 100;
 /// An entry with its name from the catalog.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LogRow {
+    /// Its number through all logs of this machine.
+    pub number: u64,
     /// The entry.
     pub entry: Entry,
     /// The actor's name.
@@ -24,6 +26,6 @@ impl Desks {
         self.need(who, Act::ReadLog)?;
         let session = session.map(str::to_owned);
         let page = self.read(move |c| entries::page(c, before, session.as_deref(), PAGE_ROWS)).await?;
-        Ok(page.into_iter().map(|(entry, actor_name)| LogRow { entry, actor_name }).collect())
+        Ok(page.into_iter().map(|r| LogRow { number: r.number, entry: r.entry, actor_name: r.actor_name }).collect())
     }
 }

@@ -99,6 +99,12 @@ impl Desks {
         faults.extend(seen.volumes.iter().filter_map(|v| v.fault.clone()));
         let troubled = self.recorder.shared().volumes.iter().filter_map(|v| Some(format!("{} volume: {}", v.name(), v.trouble()?)));
         faults.extend(troubled);
+        let log = self.acts.log().state();
+        faults.extend(log.trouble.map(|why| format!("custody log: {why}")));
+        faults.extend(log.follows.map(|b| format!("custody log: a new one was begun ({}): {}", b.why, b.what)));
+        faults.extend(self.recorder.shared().scrub.damage().into_iter().filter(|d| !d.repaired).map(|d| d.to_string()));
+        let outside = self.outside();
+        faults.extend(outside.troubles.iter().map(|(who, what)| format!("{who}: {what}")));
         if self.acts.spooled() > 100 {
             faults.push(format!("{} acts wait to be logged", self.acts.spooled()));
         }

@@ -220,10 +220,16 @@ impl Desks {
         }
     }
 
-    /// A grant for copies, with its entry already durable.
-    async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf)> {
+    /// A live grant for copies.
+    pub(super) async fn may_copy(&self, who: &Person, session: &SessionId) -> Answer<(Grant, Session, PathBuf)> {
         let (grant, session, folder) = self.granted(who, session, "copy").await?;
         grant.copy().map_err(|refusal| self.refused(who, refusal, "copy"))?;
+        Ok((grant, session, folder))
+    }
+
+    /// A grant for copies, with its entry already durable.
+    async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf)> {
+        let (grant, session, folder) = self.may_copy(who, session).await?;
         let draft =
             Draft::new(EntryKind::CopyTaken).by(&who.id).in_session(&session.id).about("request", grant.request()).about("what", what);
         self.acts.log_then_do(draft, |_| Ok(())).await?;

@@ -7,7 +7,7 @@ use crate::machine::{durable, fault::Fault};
 use crate::model::digest::Running;
 use crate::model::fragment::{Fragment, Header};
 use crate::model::ids::{CameraId, SessionId};
-use crate::model::session::Segment;
+use crate::model::session::{Segment, SignedVideo};
 use crate::model::time::Moment;
 use bytes::Bytes;
 use std::path::Path;
@@ -41,13 +41,14 @@ impl Filling {
         previous: Option<String>,
         first: &Fragment,
         offset_ms: i64,
+        sm3: bool,
     ) -> Result<(Self, Bytes), Malformed> {
         let tracks = fragment::tracks(&first.header.bytes)?;
         let base_ns = fragment::start_ns(&first.bytes, &tracks)? as i64;
         let (session, utc) = (session.clone(), first.arrived.utc);
         let said = Continuity { session, camera: camera.clone(), sequence, previous, first_frame: utc };
         let head = Bytes::from([&first.header.bytes[..], &said.boxes(tracks.first().map_or(1, |t| t.id))].concat());
-        let mut digest = Running::default();
+        let mut digest = Running::new(sm3);
         digest.update(&head);
         let segment = Segment {
             camera: camera.clone(),
@@ -65,6 +66,8 @@ impl Filling {
             recovered: false,
             whole_bytes: None,
             from_mirror: None,
+            sm3: None,
+            signed_video: None,
         };
         let (header, first_pts) = (first.header.clone(), first.pts);
         Ok((Self { segment, header, tracks, base_ns, digest, first: first.arrived, first_pts, end_pts: first_pts }, head))
@@ -97,6 +100,10 @@ impl Filling {
         let (boxes, samples) = fragment::shifted_apart(&next.bytes, &self.tracks, -self.base_ns)?;
         self.digest.update(&boxes);
         self.digest.update(&samples);
+        // One look until a signature is found: a camera that signs does so all the time.
+        if self.segment.signed_video.is_none() {
+            self.segment.signed_video = signed_video(&samples);
+        }
         self.segment.bytes += (boxes.len() + samples.len()) as u64;
         self.segment.fragments += 1;
         self.end_pts = next.pts + next.duration;
@@ -110,8 +117,21 @@ impl Filling {
 
     /// What would be in it if it were closed now.
     pub fn so_far(&self) -> Segment {
-        Segment { duration_ms: self.length().as_millis() as u64, sha256: self.digest.clone().hex(), ..self.segment.clone() }
+        let (sha256, sm3) = self.digest.clone().both();
+        Segment { duration_ms: self.length().as_millis() as u64, sha256, sm3, ..self.segment.clone() }
     }
+}
+
+/// What marks the SEI messages of cameras that sign: ONVIF's UUID stands in its Media Signing Specification, Axis' spells
+/// "Signed Video...0".
+const SIGNED_VIDEO: [([u8; 16], SignedVideo); 2] = [
+    ([0x00, 0x5b, 0xc9, 0x3f, 0x2d, 0x71, 0x5e, 0x95, 0xad, 0xa4, 0x79, 0x6f, 0x90, 0x87, 0x7a, 0x6f], SignedVideo::Onvif),
+    (*b"Signed Video...0", SignedVideo::Axis),
+];
+
+/// Whether signatures of the camera's own are in these bytes. Sixteen given bytes do not come up by chance.
+fn signed_video(data: &[u8]) -> Option<SignedVideo> {
+    SIGNED_VIDEO.iter().find(|(uuid, _)| memchr::memmem::find(data, uuid).is_some()).map(|(_, how)| *how)
 }
 
 /// What is known of a file that was open when the recorder was killed, besides what it holds.
@@ -133,8 +153,9 @@ pub struct Left {
 pub fn recover(folder: &Path, left: Left) -> Result<Segment, Fault> {
     let data = durable::read_whole(&folder.join(&left.file), BYTES_MAX)?;
     let extent = fragment::extent(&data);
-    let mut digest = Running::default();
+    let mut digest = Running::with_sm3();
     digest.update(&data);
+    let (sha256, sm3) = digest.both();
     let header = &data[..extent.header];
     let tracks = fragment::tracks(header).unwrap_or_default();
     Ok(Segment {
@@ -146,13 +167,15 @@ pub fn recover(folder: &Path, left: Left) -> Result<Segment, Fault> {
         duration_ms: recovered_length_ms(&data, &extent, &tracks),
         bytes: data.len() as u64,
         fragments: extent.fragments.len() as u32,
-        sha256: digest.hex(),
+        sha256,
         codecs: String::new(),
         resolution: String::new(),
         camera_clock_offset_ms: None,
         recovered: true,
         whole_bytes: Some(extent.whole as u64),
         from_mirror: None,
+        sm3,
+        signed_video: signed_video(&data),
     })
 }
 

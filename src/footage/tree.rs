@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The name of the journal in a session's folder.
 pub const JOURNAL: &str = "journal.jsonl";
 /// The name of the manifest.
-pub const MANIFEST: &str = "session.json";
+pub const MANIFEST: &str = crate::model::manifest::FILE;
 /// The name of its signature: 64 raw bytes (RFC 8032), as `openssl pkeyutl -verify -rawin` takes it.
 pub const SIGNATURE: &str = "session.json.sig";
 /// The name of the signer's public key.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Reads both clocks.
 pub trait Clock: Send + Sync {
@@ -28,6 +28,29 @@ impl Clock for SystemClock {
 
     fn state(&self) -> ClockState {
         chrony().unwrap_or_else(timesyncd)
+    }
+}
+
+/// A moment that something waits for, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Due(Instant);
+
+impl Due {
+    /// Now.
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+    /// So long from now.
+    pub fn after(wait: Duration) -> Self {
+        Self(Instant::now() + wait)
+    }
+    /// Whether it has come.
+    pub fn is_past(self) -> bool {
+        self.0 <= Instant::now()
+    }
+    /// How long it is since then.
+    pub fn since(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -147,6 +147,19 @@ fn write_with_mode(path: &Path, data: &[u8], mode: u32) -> Result<(), Fault> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Writes a whole file under its name, atomically and not durably: for what can be made anew from something durable.
+pub fn write_derived(path: &Path, data: &[u8]) -> Result<(), Fault> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    fs::write(&part, data).and_then(|()| fs::rename(&part, path)).map_err(|e| Fault::file("write", path, e))
+}
+
+/// Removes what [`write_derived`] wrote.
+pub fn remove_derived(path: &Path) -> Result<(), Fault> {
+    fs::remove_file(path).map_err(|e| Fault::file("remove", path, e))
+}
+
 /// A whole file, up to a size; larger is a fault, so that a file put there by somebody cannot fill the memory.
 pub fn read_whole(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Fault> {
     let fault = |e| Fault::file("read", path, e);
@@ -196,6 +209,11 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
 /// Whether anything has that name.
 pub fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// When a file was last written.
+pub fn changed_at(path: &Path) -> Result<chrono::DateTime<chrono::Utc>, Fault> {
+    fs::metadata(path).and_then(|m| m.modified()).map(Into::into).map_err(|e| Fault::file("look at", path, e))
 }
 
 /// A file's length.

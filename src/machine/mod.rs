@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod durable;
 pub mod fault;
+pub mod openssl;
 pub mod randomness;
 #[cfg(feature = "recorder")]
 pub mod volume;

@@ -1,7 +1,7 @@
 //! How much room a volume has, and whether somebody else already writes to it.
 
 use crate::machine::fault::Fault;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,15 @@ fn device(path: &Path) -> Result<u64, Fault> {
 
 fn device_of(path: &Path) -> Result<u64, Fault> {
     std::fs::metadata(path).map(|m| m.dev()).map_err(|e| Fault::file("look at", path, e))
+}
+
+/// Opens a file whose bytes are to come from the volume and not from memory: pages that are clean are let go of first. A check
+/// of what was just written would otherwise check the kernel's copy.
+pub fn open_cold(path: &Path) -> Result<File, Fault> {
+    let file = File::open(path).map_err(|e| Fault::file("open", path, e))?;
+    // Advice only: where it is not taken, the file is read all the same.
+    let _ = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    Ok(file)
 }
 
 /// Held while this process may write to a store; a second one is refused.

@@ -10,6 +10,18 @@ words!(
     EntryKind {
         /// The log was opened; the first entry of a log.
         LogOpened = "log_opened",
+        /// The signing key was followed by another one.
+        KeyFollowed = "key_followed",
+        /// A timestamp came from outside.
+        Timestamped = "timestamped",
+        /// A file is not what was recorded, or is gone.
+        DamageFound = "damage_found",
+        /// It was brought back from another copy.
+        DamageRepaired = "damage_repaired",
+        /// Every file of a volume was read once more.
+        ScrubCompleted = "scrub_completed",
+        /// A package for hand-over was given out.
+        PackageTaken = "package_taken",
         /// The recorder started.
         RecorderStarted = "recorder_started",
         /// The recorder stopped in good order.
@@ -139,8 +151,6 @@ pub struct Entry {
     /// Salted SHA-256 digests of texts that lie in the catalog.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bound: BTreeMap<String, String>,
-    /// SHA-256 of the entry before, lower-case hex; empty for the first.
-    pub before: String,
 }
 
 /// What somebody wants logged; the log adds index, time and digests.

@@ -12,6 +12,9 @@ use crate::model::step;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+/// Its name in the session's folder.
+pub const FILE: &str = "session.json";
+
 /// The form of manifest that this version writes.
 pub const FORMAT: &str = "shilu-session/1";
 

@@ -21,6 +21,7 @@ pub mod in_use;
 pub mod initiation;
 pub mod manifest;
 pub mod mark;
+pub mod merkle;
 pub mod minute_code;
 pub mod missing;
 pub mod people;

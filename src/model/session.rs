@@ -77,6 +77,9 @@ pub struct Device {
     pub device_no: String,
     /// Its name on screen.
     pub name: String,
+    /// Where its stream came from: host and port, nothing that opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// A closed segment file.
@@ -118,6 +121,23 @@ pub struct Segment {
     /// From which byte on the file was brought over from the mirror, because the first volume had lost it; 0: all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_mirror: Option<u64>,
+    /// SM3 of the file, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm3: Option<String>,
+    /// The camera's own signatures that were seen in it (signed video), and are still in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_video: Option<SignedVideo>,
+}
+
+/// How a camera signs what it sends, in SEI messages of its own (ITU-T H.264, D.1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SignedVideo {
+    /// ONVIF Media Signing.
+    Onvif,
+    /// Axis signed video.
+    Axis,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature

@@ -241,7 +241,7 @@ pub(crate) mod tests {
     }
 
     fn started() -> Happening {
-        let device = Device { camera: CameraId::new("face").unwrap(), device_no: "D-1".into(), name: "面部".into() };
+        let device = Device { camera: CameraId::new("face").unwrap(), device_no: "D-1".into(), name: "面部".into(), address: None };
         Happening::Started(Box::new(Start {
             id: SessionId::new("room-1-x").unwrap(),
             room: RoomId::new("room-1").unwrap(),
@@ -274,6 +274,8 @@ pub(crate) mod tests {
             recovered: false,
             whole_bytes: None,
             from_mirror: None,
+            sm3: None,
+            signed_video: None,
         })
     }
 

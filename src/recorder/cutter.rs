@@ -59,6 +59,7 @@ struct Way {
 pub struct Cutter {
     camera: CameraId,
     segment: Duration,
+    sm3: bool,
     ways: Vec<Way>,
     tell: Tell,
     target: Option<Target>,
@@ -77,11 +78,12 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    /// For one camera; `lanes` are its ways to the volumes, the first volume first. `tell` hears what could not be kept.
-    pub fn new(camera: CameraId, segment: Duration, lanes: Vec<Lane>, tell: Tell) -> Self {
+    /// For one camera: when a file ends, and whether SM3 is digested too; `lanes` are its ways to the volumes, the first volume first. `tell` hears what could not be kept.
+    pub fn new(camera: CameraId, (segment, sm3): (Duration, bool), lanes: Vec<Lane>, tell: Tell) -> Self {
         Self {
             camera,
             segment,
+            sm3,
             ways: lanes.into_iter().map(|lane| Way { lane, behind: false, has_file: false }).collect(),
             tell,
             target: None,
@@ -214,7 +216,8 @@ impl Cutter {
             let Some((_, chain)) = &mut self.chain else { return Ok(()) };
             // A number is used once, whether its file came to be or not.
             chain.last += 1;
-            let (filling, head) = Filling::begin(&target.session, &self.camera, chain.last, chain.digest.clone(), fragment, offset_ms)?;
+            let previous = chain.digest.clone();
+            let (filling, head) = Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, self.sm3)?;
             let (folder, segment, first) = (target.folder.clone(), filling.segment().clone(), filling.first());
             let begin = Arc::new(Begin { folder, segment, head, first });
             self.cut = false;

@@ -24,6 +24,7 @@ pub mod mirror;
 pub mod recovery;
 pub mod room;
 mod running;
+pub mod scrub;
 pub mod view;
 pub mod volume;
 
@@ -37,6 +38,7 @@ use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, RoomId, SessionId, UnitId};
 use crate::model::session::Session;
 use room::Room;
+use scrub::Scrub;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +81,12 @@ pub struct Settings {
     pub waiting_bytes_max: u64,
     /// When a segment is closed.
     pub segment: Duration,
+    /// SM3 of every segment beside SHA-256.
+    pub sm3: bool,
+    /// Where the scrub remembers how far it is.
+    pub state: PathBuf,
+    /// Every file is read once more within so many days.
+    pub scrub_days: u32,
     /// Version of the rules in force (第二十四条).
     pub rules: String,
     /// The rooms.
@@ -91,6 +99,8 @@ pub struct Shared {
     pub footage: PathBuf,
     /// When a segment is closed.
     pub segment: Duration,
+    /// SM3 of every segment.
+    pub sm3: bool,
     /// Version of the rules.
     pub rules: String,
     /// The two doors.
@@ -103,6 +113,8 @@ pub struct Shared {
     pub volumes: Vec<Arc<Volume>>,
     /// The cameras' thread.
     pub captures: CaptureThread,
+    /// Reads again what was written.
+    pub scrub: Scrub,
 }
 
 impl Shared {
@@ -139,9 +151,10 @@ impl Recorder {
             let place = Place::new(root, settings.own_volume);
             volumes.push(Volume::start(name, place, settings.waiting_bytes_max, clock.clone(), on_trouble)?);
         }
+        let scrub = Scrub::start(&volumes, &settings.state, settings.scrub_days, acts.clone(), clock.clone())?;
         let captures = CaptureThread::start().map_err(|e| Fault::of("start", "the cameras' thread", e))?;
-        let (footage, segment, rules) = (settings.footage, settings.segment, settings.rules);
-        let shared = Arc::new(Shared { footage, segment, rules, acts, signer, clock, volumes, captures });
+        let (footage, segment, sm3, rules) = (settings.footage, settings.segment, settings.sm3, settings.rules);
+        let shared = Arc::new(Shared { footage, segment, sm3, rules, acts, signer, clock, volumes, captures, scrub });
         let mut left = recovery::open_sessions(&shared)?;
         let mut rooms = BTreeMap::new();
         let mut order = Vec::new();
@@ -189,5 +202,6 @@ impl Recorder {
         futures::future::join_all(stops).await;
         let volumes = self.shared.volumes.clone();
         drop(tokio::task::spawn_blocking(move || volumes.iter().for_each(|v| v.stop())).await);
+        self.shared.scrub.stop();
     }
 }

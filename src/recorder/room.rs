@@ -127,7 +127,7 @@ impl Room {
                 Box::new(move |wrote| drop(told.send(Message::Wrote(at, volume, wrote))))
             };
             let lanes = shared.volumes.iter().enumerate().map(|(n, v)| v.lane(gauge.clone(), n == 0, tell(n))).collect();
-            let cutter = Arc::new(Mutex::new(Cutter::new(id.clone(), shared.segment, lanes, tell(0))));
+            let cutter = Arc::new(Mutex::new(Cutter::new(id.clone(), (shared.segment, shared.sm3), lanes, tell(0))));
             let (told, cuts) = (messages.clone(), cutter.clone());
             let events = Box::new(move |event| match event {
                 CaptureEvent::Fragment(fragment) => lock(&cuts).fragment(fragment),
@@ -138,11 +138,13 @@ impl Room {
                     drop(told.send(Message::Capture(at, other)));
                 }
             });
+            let url = &place.capture.url;
+            let address = url.host_str().map(|host| format!("{host}:{}", url.port().unwrap_or(554)));
             let capture = Capture::start(place.capture, &shared.captures, shared.clock.clone(), events);
             // Nobody records what the tile shows.
             let small = place.tile.map(|tile| Capture::start(tile, &shared.captures, shared.clock.clone(), Box::new(drop)));
             let tile = small.as_ref().map(Capture::handle);
-            cameras.push(CameraView { id, name: place.name, device_no: place.device_no, capture: capture.handle(), tile, gauge });
+            cameras.push(CameraView { id, name: place.name, device_no: place.device_no, address, capture: capture.handle(), tile, gauge });
             captures.push(capture);
             captures.extend(small);
             cutters.push(cutter);

@@ -158,7 +158,13 @@ impl Loop {
     }
 
     fn devices(&self) -> Vec<Device> {
-        self.view.cameras.iter().map(|c| Device { camera: c.id.clone(), device_no: c.device_no.clone(), name: c.name.clone() }).collect()
+        let device = |c: &CameraView| Device {
+            camera: c.id.clone(),
+            device_no: c.device_no.clone(),
+            name: c.name.clone(),
+            address: c.address.clone(),
+        };
+        self.view.cameras.iter().map(device).collect()
     }
 
     fn act(&mut self, session: &SessionId, by: &AccountId, act: Act, at: Moment, reply: Reply) {
@@ -222,6 +228,9 @@ impl Loop {
 
     fn wrote(&mut self, camera: usize, volume: usize, wrote: Wrote) {
         let Some(open) = &mut self.open else { return };
+        if let Wrote::Closed(segment) = &wrote {
+            self.shared.scrub.closed(volume, self.shared.below(&open.folder), segment);
+        }
         match wrote {
             Wrote::Idle => open.busy = open.busy.saturating_sub(1),
             // What a mirror has is only needed when the first volume does not have it: see `mirror::reconcile`.

@@ -115,6 +115,8 @@ pub struct CameraView {
     pub name: String,
     /// 执法记录设备编号.
     pub device_no: String,
+    /// Host and port of its stream.
+    pub address: Option<String>,
     /// Reading its live fragments and state.
     pub capture: CaptureHandle,
     /// Its small stream, for tiles.

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod i18n;
 pub mod pages;
 pub mod routes;
+pub mod witness;
 
 use crate::desks::Desks;
 use axum::Router;

@@ -57,6 +57,7 @@ pub fn all(web: Web) -> Router {
     r.add("/access", Who::SignedIn, get(pages::access::inbox));
     r.add("/access/{id}/decide", Who::May(Act::DecideAccess), post(pages::access::decide));
     r.add("/log", Who::May(Act::ReadLog), get(pages::log::show));
+    r.add("/log/anchor", Who::May(Act::ReadLog), get(pages::log::anchor));
     r.add("/accounts", accounts, get(pages::people::accounts).post(pages::people::make_account));
     r.add("/accounts/{id}/end", accounts, post(pages::people::end_account));
     r.add("/me", Who::SignedIn, get(pages::people::me).post(pages::people::change_password));
@@ -112,6 +113,10 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/viewings/{id}/seen", Who::SignedIn, post(api::viewing::seen));
     r.add("/api/v1/viewings/{id}/close", Who::SignedIn, post(api::viewing::close));
     r.add("/api/v1/log", Who::May(Act::ReadLog), get(api::status::log));
+    r.add("/api/v1/log/head", Who::May(Act::ReadLog), get(api::status::log_head));
+    r.add("/api/v1/log/anchor", Who::May(Act::ReadLog), get(api::status::anchor));
+    r.add("/api/v1/log/{index}", Who::May(Act::ReadLog), get(api::status::log_entry));
+    r.add("/api/v1/log/{index}/proof", Who::May(Act::ReadLog), get(api::status::log_proof));
     r.add("/healthz", Who::Anyone, get(api::status::healthz));
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
 
@@ -124,6 +129,8 @@ pub fn all(web: Web) -> Router {
     r.add_stream("/api/v1/viewings/{id}/{camera}/{sequence}", Who::SignedIn, get(api::viewing::segment));
     r.add_stream("/api/v1/sessions/{id}/copy/{camera}/joined", Who::SignedIn, get(api::viewing::copy_joined));
     r.add_stream("/api/v1/sessions/{id}/copy/{camera}/{sequence}", Who::SignedIn, get(api::viewing::copy_segment));
+    r.add_stream("/api/v1/sessions/{id}/package", Who::SignedIn, post(api::viewing::make_package));
+    r.add_stream("/api/v1/packages/{id}", Who::SignedIn, get(api::viewing::fetch_package));
     r.add_stream("/api/v1/sessions/{id}/copy/papers/{name}", Who::SignedIn, get(api::viewing::copy_paper));
 
     r.router

@@ -103,6 +103,12 @@ impl Bureau {
         }
     }
 
+    /// More lines of configuration, from the next start on.
+    pub fn configure(&self, lines: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), text.replacen("[console]", &format!("{lines}\n[console]"), 1)).unwrap();
+    }
+
     /// The next start is on data that lie elsewhere.
     pub fn moves_to(&self, data: &Path) {
         let text = std::fs::read_to_string(self.config()).unwrap();

@@ -90,9 +90,9 @@ CREATE TABLE documents (
     PRIMARY KEY (session, sha256)
 ) STRICT, WITHOUT ROWID;
 
--- The custody log, indexed. The log itself is custody/log/entries.log.
+-- The custody log, indexed. The log itself is custody/log.
 CREATE TABLE entries (
-    number  INTEGER PRIMARY KEY,                -- the entry's index
+    number  INTEGER PRIMARY KEY,                -- the entry's index in its log, behind those of earlier logs
     at      TEXT NOT NULL,
     kind    TEXT NOT NULL,
     actor   TEXT,

@@ -1,12 +1,13 @@
 //! Status, its stream, the log, health and figures.
 
 use crate::desks::accounts::SignedIn;
+use crate::desks::custody::AnchorSheet;
 use crate::desks::reports::LogRow;
 use crate::model::status::Status;
 use crate::web::Web;
 use crate::web::error::{ApiResult, Problem};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -69,6 +70,54 @@ pub async fn log(
 ) -> ApiResult<Json<Vec<LogRow>>> {
     let Query(q) = query?;
     Ok(Json(web.desks.log(&who.person, q.before, q.session.as_deref()).await?))
+}
+
+/// The log's newest head, signed (C2SP tlog-checkpoint).
+#[utoipa::path(get, path = "/api/v1/log/head", responses((status = 200, content_type = "text/plain", body = String), (status = 403, body = Problem)))]
+pub async fn log_head(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<String> {
+    Ok(web.desks.log_head(&who.person).await?)
+}
+
+/// The proof that an entry is in the log (C2SP tlog-proof).
+#[utoipa::path(get, path = "/api/v1/log/{index}/proof", params(("index" = u64, Path)), responses((status = 200, content_type = "text/plain", body = String), (status = 404, body = Problem)))]
+pub async fn log_proof(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    index: Result<Path<u64>, PathRejection>,
+) -> ApiResult<Response> {
+    let Path(index) = index?;
+    let (_, proof) = web.desks.log_proof(&who.person, index).await?;
+    let name = format!("attachment; filename=\"{index}.tlog-proof\"");
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CONTENT_DISPOSITION, name.as_str())], proof).into_response())
+}
+
+/// An entry, byte for byte as its leaf hash is made of it.
+#[utoipa::path(get, path = "/api/v1/log/{index}", params(("index" = u64, Path)), responses((status = 200, body = crate::model::entry::Entry), (status = 404, body = Problem)))]
+pub async fn log_entry(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    index: Result<Path<u64>, PathRejection>,
+) -> ApiResult<Response> {
+    let Path(index) = index?;
+    let (entry, _) = web.desks.log_proof(&who.person, index).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], entry).into_response())
+}
+
+/// Which day's anchor sheet.
+#[derive(Deserialize, utoipa::IntoParams)]
+pub struct AnchorQuery {
+    day: Option<chrono::NaiveDate>,
+}
+
+/// The anchor sheet of a day (Asia/Shanghai), made now.
+#[utoipa::path(get, path = "/api/v1/log/anchor", params(AnchorQuery), responses((status = 200, body = AnchorSheet), (status = 403, body = Problem)))]
+pub async fn anchor(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    query: Result<Query<AnchorQuery>, QueryRejection>,
+) -> ApiResult<Json<AnchorSheet>> {
+    let Query(q) = query?;
+    Ok(Json(web.desks.anchor_sheet(&who.person, q.day).await?))
 }
 
 /// Whether the process is well.

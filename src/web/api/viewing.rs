@@ -1,6 +1,7 @@
 //! Looking at footage, and taking copies: under a live grant alone (第二十二条).
 
 use crate::desks::accounts::SignedIn;
+use crate::desks::packages::PackageMade;
 use crate::desks::viewing::{Footage, Viewing};
 use crate::model::ids::{CameraId, SessionId, ViewingId};
 use crate::web::error::{ApiResult, Problem};
@@ -8,7 +9,7 @@ use crate::web::{Web, api};
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -95,6 +96,47 @@ pub async fn copy_paper(
 ) -> ApiResult<Response> {
     let footage = web.desks.copy_paper(&who.person, &api::id("session", &id, SessionId::new)?, &name).await?;
     Ok(stream(footage, "application/octet-stream", None))
+}
+
+/// Makes a session's package for hand-over ready; it is fetched from `/api/v1/packages/{id}`.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/package", params(("id" = String, Path)), responses((status = 201, body = PackageMade), (status = 403, body = Problem)))]
+pub async fn make_package(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> ApiResult<(StatusCode, Json<PackageMade>)> {
+    let made = web.desks.make_package(&who.person, &api::id("session", &id, SessionId::new)?).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// A package, or with `Range: bytes=…` a part of it (RFC 9110, 14), so that a download that broke off goes on.
+#[utoipa::path(get, path = "/api/v1/packages/{id}", params(("id" = String, Path)), responses((status = 200, content_type = "application/x-tar", body = Vec<u8>), (status = 206, content_type = "application/x-tar", body = Vec<u8>), (status = 403, body = Problem)))]
+pub async fn fetch_package(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let range = headers.get(header::RANGE).and_then(|r| r.to_str().ok()).and_then(range);
+    let (footage, from, whole) = web.desks.fetch_package(&who.person, &id, range).await?;
+    let last = from + footage.bytes - 1;
+    let mut response = stream(footage, "application/x-tar", None);
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response.headers_mut().insert(header::ETAG, HeaderValue::from_str(&format!("\"{id}\"")).unwrap_or(HeaderValue::from_static("")));
+    if range.is_some() {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        if let Ok(said) = HeaderValue::from_str(&format!("bytes {from}-{last}/{whole}")) {
+            response.headers_mut().insert(header::CONTENT_RANGE, said);
+        }
+    }
+    Ok(response)
+}
+
+/// `bytes=500-` or `bytes=500-999`; of anything else the whole is sent.
+fn range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (from, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let last = if last.is_empty() { None } else { Some(last.parse().ok()?) };
+    Some((from.parse().ok()?, last))
 }
 
 fn stream(footage: Footage, media_type: &'static str, derived: Option<&'static str>) -> Response {

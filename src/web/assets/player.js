@@ -173,3 +173,22 @@ $('open-viewing')?.addEventListener('click', async (event) => {
     player.toggle(true);
   } catch (no) { button.disabled = false; say(no.message); }
 });
+
+// The package is made ready first (its lists and proofs), then the browser fetches it as it fetches any file, and can go on where
+// a download broke off.
+const make = $('package');
+make?.addEventListener('click', async () => {
+  const words = $('package-words');
+  make.disabled = true;
+  words.classList.remove('problem');
+  try {
+    const made = await post(make.dataset.to);
+    const link = Object.assign(document.createElement('a'), { href: `/api/v1/packages/${made.id}`, download: made.name, textContent: made.name });
+    words.replaceChildren(`${make.dataset.ready} `, link, ` · ${(made.bytes / 1e6).toFixed(1)} MB · manifest-sha256.txt `, Object.assign(document.createElement('code'), { textContent: made.manifest_sha256 }));
+    link.click();
+  } catch (error) {
+    words.classList.add('problem');
+    words.textContent = `${make.dataset.failed} ${error.message}`;
+  }
+  make.disabled = false;
+});

@@ -1,8 +1,11 @@
 //! The custody log, for who supervises.
 
 use crate::desks::accounts::SignedIn;
+use crate::desks::custody::{AnchorSheet, Standing};
 use crate::desks::reports::LogRow;
+use crate::model::entry::Entry;
 use crate::web::Web;
+use crate::web::pages::record::qr;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -10,7 +13,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
 /// Which part.
@@ -26,34 +29,15 @@ struct LogPage {
     page: Page,
     rows: Vec<LogRow>,
     session: String,
+    standing: Standing,
 }
 
 impl LogPage {
     fn time(&self, row: &LogRow) -> String {
         row.entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at)).unwrap_or_default()
     }
-    /// Figures in words where there are words for them; a digest is cut, the log itself has the whole.
     fn figures(&self, row: &LogRow) -> Vec<(String, String)> {
-        row.entry.about.iter().map(|(name, value)| (self.name(name), self.value(name, value))).collect()
-    }
-    fn name(&self, name: &str) -> String {
-        Some(self.page.word("about", name)).filter(|w| !w.starts_with('⟨')).unwrap_or_else(|| name.to_owned())
-    }
-    fn value(&self, name: &str, value: &str) -> String {
-        let prefix = match name {
-            "roles" => return value.split(' ').map(|role| self.page.word("role", role)).collect::<Vec<_>>().join("、"),
-            "mark" => "mark",
-            "mode" => "mode",
-            "kind" => "kind",
-            "cause" => "cause",
-            "code" => "refused",
-            "at_ms" | "since_ms" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |ms| self.page.length(ms)),
-            "bytes" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |bytes| self.page.size(bytes)),
-            _ if value.len() == 64 => return format!("{}…", &value.chars().take(16).collect::<String>()),
-            _ => return value.to_owned(),
-        };
-        let words = [prefix, "interruption"].map(|p| self.page.word(p, value));
-        words.into_iter().find(|w| !w.starts_with('⟨')).unwrap_or_else(|| value.to_owned())
+        figures(&self.page, &row.entry)
     }
     /// Looking, copying and refusals stand out: they are what a supervisor looks for.
     fn class(&self, row: &LogRow) -> &'static str {
@@ -67,8 +51,33 @@ impl LogPage {
         }
     }
     fn older(&self) -> Option<u64> {
-        self.rows.last().map(|r| r.entry.index).filter(|index| *index > 0)
+        self.rows.last().map(|r| r.number).filter(|number| *number > 0)
     }
+}
+
+/// Figures in words where there are words for them; a digest is cut, the log itself has the whole.
+fn figures(page: &Page, entry: &Entry) -> Vec<(String, String)> {
+    let name = |name: &str| Some(page.word("about", name)).filter(|w| !w.starts_with('⟨')).unwrap_or_else(|| name.to_owned());
+    entry.about.iter().map(|(about, text)| (name(about), value(page, about, text))).collect()
+}
+
+fn value(page: &Page, name: &str, value: &str) -> String {
+    let prefix = match name {
+        "roles" => return value.split(' ').map(|role| page.word("role", role)).collect::<Vec<_>>().join("、"),
+        "mark" => "mark",
+        "mode" => "mode",
+        "kind" => "kind",
+        "cause" => "cause",
+        "code" => "refused",
+        "why" => "broken",
+        "at_ms" | "since_ms" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |ms| page.length(ms)),
+        "bytes" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |bytes| page.size(bytes)),
+        "made_at" => return value.parse::<DateTime<Utc>>().map_or_else(|_| value.to_owned(), |at| page.at(at)),
+        _ if value.len() == 64 => return format!("{}…", &value.chars().take(16).collect::<String>()),
+        _ => return value.to_owned(),
+    };
+    let words = [prefix, "interruption"].map(|p| page.word(p, value));
+    words.into_iter().find(|w| !w.starts_with('⟨')).unwrap_or_else(|| value.to_owned())
 }
 
 /// A page of the log.
@@ -82,8 +91,54 @@ pub async fn show(
     // An address that was typed by hand and cannot be read shows the newest.
     let q = query.map(|Query(q)| q).unwrap_or_default();
     let session = q.session.map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
-    match web.desks.log(&who.person, q.before, session.as_deref()).await {
-        Ok(rows) => html(&LogPage { page, rows, session: session.unwrap_or_default() }),
+    let found = async {
+        let rows = web.desks.log(&who.person, q.before, session.as_deref()).await?;
+        Ok((rows, web.desks.standing(&who.person).await?))
+    };
+    match found.await {
+        Ok((rows, standing)) => html(&LogPage { page, rows, session: session.unwrap_or_default(), standing }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Which day.
+#[derive(Default, Deserialize)]
+pub struct DayQuery {
+    day: Option<NaiveDate>,
+}
+
+#[derive(Template)]
+#[template(path = "anchor.html", config = "src/web/askama.toml")]
+struct AnchorPage {
+    page: Page,
+    sheet: AnchorSheet,
+    qr: Option<String>,
+}
+
+impl AnchorPage {
+    fn time(&self, entry: &Entry) -> String {
+        entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at)).unwrap_or_default()
+    }
+    /// A fault's figures, in words where there are words for them.
+    fn figures(&self, entry: &Entry) -> String {
+        figures(&self.page, entry).into_iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join("；")
+    }
+}
+
+/// The anchor sheet (存证单): printed on A4, always in Chinese, as it is filed.
+pub async fn anchor(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    query: Result<Query<DayQuery>, QueryRejection>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/log").await;
+    let q = query.map(|Query(q)| q).unwrap_or_default();
+    match web.desks.anchor_sheet(&who.person, q.day).await {
+        Ok(sheet) => {
+            let qr = qr(&sheet.head);
+            html(&AnchorPage { page, sheet, qr })
+        }
         Err(no) => no_page(page, &no),
     }
 }

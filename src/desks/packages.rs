@@ -1,0 +1,269 @@
+//! Packages for hand-over: made under a grant for copies, and logged before the first byte. What is in one is fixed when it is
+//! asked for, so that a download that broke off goes on where it was.
+
+use crate::catalog::entries;
+use crate::custody::bag::{LOG, SESSIONS};
+use crate::custody::instructions::{self, About};
+use crate::custody::keys::PublicKey;
+use crate::custody::note::VerifierKey;
+use crate::custody::package::{Member, Package, into_bag};
+use crate::custody::tiles::Tiles;
+use crate::custody::timestamp::token_name;
+use crate::desks::viewing::Footage;
+use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::tree;
+use crate::machine::{durable, fault::Fault, openssl, randomness};
+use crate::model::digest;
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::ids::{AccountId, SessionId};
+use crate::model::people::Person;
+use crate::model::refusal::Refusal;
+use crate::model::session::Session;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// The page that checks a package in a browser.
+const PAGE: &str = include_str!("../custody/package/verify.html");
+/// The largest paper that goes into a package.
+const PAPER_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Packages that are kept ready at a time; the oldest is forgotten first, and is made anew when it is asked for.
+const READY_MAX: usize = 32;
+
+/// A package that can be fetched.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct PackageMade {
+    /// Its number; part of its address.
+    pub id: String,
+    /// A file name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its `manifest-sha256.txt`: for the hand-over's paper.
+    pub manifest_sha256: String,
+    /// Files in it.
+    pub files: usize,
+}
+
+struct Ready {
+    person: AccountId,
+    session: SessionId,
+    name: String,
+    package: Arc<Package>,
+}
+
+/// The packages that are ready.
+#[derive(Default)]
+pub(crate) struct Packages(Mutex<BTreeMap<String, Ready>>);
+
+impl Packages {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Ready>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Everything that a package is made of.
+struct Making {
+    session: Session,
+    folder: PathBuf,
+    data: PathBuf,
+    bureau: String,
+    request: String,
+    entries: Vec<u64>,
+    origin: String,
+    authority: Option<PathBuf>,
+    unit: Option<(PathBuf, PathBuf)>,
+    at: DateTime<Utc>,
+}
+
+impl Desks {
+    /// Makes a session's package ready; needs a grant for copies.
+    pub async fn make_package(&self, who: &Person, session: &SessionId) -> Answer<PackageMade> {
+        let (grant, session, folder) = self.may_copy(who, session).await?;
+        if session.seal.is_none() {
+            return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
+        }
+        let request = grant.request().to_string();
+        let draft = Draft::new(EntryKind::PackageTaken).by(&who.id).in_session(&session.id).about("request", &request);
+        self.acts.log_then_do(draft, |_| Ok(())).await?;
+        // The head has to hold the entry of this very hand-over.
+        self.acts.sign_head().await?;
+        let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
+        let (of, log) = (session.id.clone(), origin.clone());
+        let entries = self.read(move |c| entries::of_session(c, &log, of.as_str())).await?;
+        let name = format!("{}.tar", session.id);
+        let id = randomness::hex::<12>()?;
+        let making = Making {
+            folder,
+            data: self.settings.data.clone(),
+            bureau: self.settings.bureau.clone(),
+            request,
+            entries,
+            origin,
+            authority: self.settings.outside.authority.as_ref().map(|(_, ca)| ca.clone()),
+            unit: self.settings.unit_certificate.clone(),
+            at: self.now().utc,
+            session: session.clone(),
+        };
+        let (package, manifest_sha256, files) = blocking("a package", move || make(&making)).await??;
+        let package = Arc::new(package);
+        let made = PackageMade { id: id.clone(), name: name.clone(), bytes: package.bytes(), manifest_sha256, files };
+        let ready = Ready { person: who.id.clone(), session: session.id, name, package };
+        self.packages.with(|all| {
+            if all.len() >= READY_MAX {
+                all.pop_first();
+            }
+            all.insert(id, ready);
+        });
+        Ok(made)
+    }
+
+    /// Bytes of a package that was made ready, from a byte up to another; the grant is asked for anew each time.
+    pub async fn fetch_package(&self, who: &Person, id: &str, range: Option<(u64, Option<u64>)>) -> Answer<(Footage, u64, u64)> {
+        let no = || No::from(Refusal::no_such("package", id));
+        let found = self
+            .packages
+            .with(|all| all.get(id).filter(|r| r.person == who.id).map(|r| (r.session.clone(), r.name.clone(), r.package.clone())));
+        let (session, name, package) = found.ok_or_else(no)?;
+        self.may_copy(who, &session).await?;
+        let whole = package.bytes();
+        let (from, to) = match range {
+            None => (0, whole),
+            Some((from, last)) => (from, last.map_or(whole, |last| last.saturating_add(1).min(whole))),
+        };
+        if from >= to {
+            return Err(Refusal::no_such("byte of the package", &from.to_string()).into());
+        }
+        let (tx, pieces) = mpsc::channel(4);
+        tokio::task::spawn_blocking(move || {
+            package.send(from, to, |piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok());
+        });
+        Ok((Footage { bytes: to - from, sha256: None, name, pieces }, from, whole))
+    }
+}
+
+fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
+    let session = m.session.id.as_str();
+    let below = format!("{SESSIONS}/{session}");
+    let mut payload = Vec::new();
+    for s in &m.session.segments {
+        payload.push(Member::file(format!("{below}/{}", s.file), m.folder.join(&s.file), s.bytes, &s.sha256, s.sm3.as_deref()));
+    }
+    let listed = |name: &String| m.session.segments.iter().any(|s| s.file == *name);
+    for name in durable::names(&m.folder)?.into_iter().filter(|n| !listed(n) && !n.ends_with(".mp4") && !n.contains(".damaged-")) {
+        let path = m.folder.join(&name);
+        if path.is_dir() {
+            for document in durable::names(&path)? {
+                payload.push(paper(&path.join(&document), format!("{below}/{name}/{document}"))?);
+            }
+        } else {
+            payload.push(paper(&path, format!("{below}/{name}"))?);
+        }
+    }
+    log_members(m, &mut payload)?;
+    let keys = key_members(m, &mut payload)?;
+    payload.push(Member::made("data/provision-list.csv", provision_list(m)));
+    let tokens = (1..=u16::MAX as usize).take_while(|n| durable::exists(&m.folder.join(token_name(tree::MANIFEST, *n)))).count();
+    let about = About {
+        session,
+        file: m.session.segments.first().map(|s| s.file.as_str()),
+        algorithm: keys.algorithm(),
+        tokens,
+        cms: m.unit.is_some(),
+        sm3: m.session.segments.iter().any(|s| s.sm3.is_some()),
+    };
+    let tags = vec![
+        Member::made("verify.html", PAGE),
+        Member::made("README.zh-CN.txt", format!("\u{feff}{}", instructions::chinese(&about).replace('\n', "\r\n"))),
+        Member::made("README.en.txt", instructions::english(&about)),
+    ];
+    let info = [
+        ("Source-Organization", m.bureau.clone()),
+        ("External-Identifier", session.to_owned()),
+        ("Bagging-Date", m.at.format("%Y-%m-%d").to_string()),
+        ("Internal-Sender-Identifier", m.request.clone()),
+        ("Bag-Software-Agent", format!("shilu {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    let members = into_bag(payload, tags, &info, |manifest| sign(manifest, m.unit.as_ref()))?;
+    let manifest = members.iter().find(|f| f.path == "manifest-sha256.txt").map(|f| f.sha256.clone()).unwrap_or_default();
+    let files = members.len();
+    Ok((Package::lay_out(session, members, m.at.timestamp().max(0) as u64)?, manifest, files))
+}
+
+/// A paper, digested now.
+fn paper(path: &Path, name: String) -> Result<Member, Fault> {
+    let data = durable::read_whole(path, PAPER_BYTES_MAX)?;
+    Ok(Member::file(name, path.to_owned(), data.len() as u64, &digest::sha256(&data), None))
+        .map(|member| Member { source: crate::custody::package::Source::Made(data.into()), ..member })
+}
+
+/// The log's entries about the session, each with its proof.
+fn log_members(m: &Making, payload: &mut Vec<Member>) -> Result<(), Fault> {
+    let mut tiles = Tiles::of(&m.data.join("custody/log"));
+    for index in &m.entries {
+        let (entry, proof) = tiles.proof(*index)?;
+        payload.push(Member::made(format!("{LOG}/{index}.json"), entry));
+        payload.push(Member::made(format!("{LOG}/{index}.tlog-proof"), proof.to_text()));
+    }
+    let key = public(&m.data.join("keys/log.pub.pem"))?;
+    payload.push(Member::made(format!("{LOG}/log-key.txt"), VerifierKey::of_log(&m.origin, key).to_text() + "\n"));
+    Ok(())
+}
+
+fn public(path: &Path) -> Result<PublicKey, Fault> {
+    let pem = durable::read_whole(path, 4096)?;
+    PublicKey::from_pem(&String::from_utf8_lossy(&pem), "a key").map_err(|e| Fault::of("read", path.display().to_string(), e.to_string()))
+}
+
+/// Public keys and their successions, and the authority's certificates; gives the session's own signing key.
+fn key_members(m: &Making, payload: &mut Vec<Member>) -> Result<PublicKey, Fault> {
+    let keys = m.data.join("keys");
+    let is_public = |name: &str| name.ends_with(".pub.pem") || name.starts_with("succession-");
+    for name in durable::names(&keys)?.into_iter().filter(|n| is_public(n)) {
+        payload.push(paper(&keys.join(&name), format!("data/keys/{name}"))?);
+    }
+    for name in durable::names(&keys.join("retired"))? {
+        payload.push(paper(&keys.join("retired").join(&name), format!("data/keys/retired/{name}"))?);
+    }
+    if let Some(authority) = &m.authority {
+        payload.push(paper(authority, "data/keys/tsa-ca.pem".into())?);
+    }
+    public(&m.folder.join(tree::SIGNER))
+}
+
+/// 移送清单: what is handed over, for the paper that both sides sign.
+fn provision_list(m: &Making) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let facts = m.session.facts();
+    let mut text = String::from("\u{feff}录制编号,文件,设备编号,开始时间,时长（秒）,字节数,SHA-256\r\n");
+    for s in &m.session.segments {
+        let device = m.session.devices.iter().find(|d| d.camera == s.camera).map_or("", |d| d.device_no.as_str());
+        let row = [
+            m.session.id.to_string(),
+            s.file.clone(),
+            device.to_owned(),
+            crate::model::time::shanghai_text(s.started_at),
+            format!("{:.1}", s.duration_ms as f64 / 1000.0),
+            s.bytes.to_string(),
+            s.sha256.clone(),
+        ];
+        text.push_str(&(row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\r\n"));
+    }
+    let seal = m.session.seal.as_ref().map(|s| s.code.clone()).unwrap_or_default();
+    for (name, value) in [("封存码", seal), ("案号", facts.case_no.clone().unwrap_or_default()), ("查阅申请", m.request.clone())] {
+        text.push_str(&format!("{},{}\r\n", quoted(name), quoted(&value)));
+    }
+    text
+}
+
+/// A CMS signature by the unit's own certificate.
+fn sign(manifest: &[u8], unit: Option<&(PathBuf, PathBuf)>) -> Result<Option<Vec<u8>>, Fault> {
+    let Some((certificate, key)) = unit else { return Ok(None) };
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let arguments = ["cms", "-sign", "-binary", "-md", "sha256", "-signer", &certificate, "-inkey", &key, "-outform", "DER"];
+    let said = openssl::run(&arguments, manifest)?;
+    if said.well { Ok(Some(said.out)) } else { Err(Fault::of("sign by", "the unit's certificate", said.complaint)) }
+}

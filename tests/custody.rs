@@ -1,0 +1,618 @@
+//! Custody: what a court's expert finds who trusts neither the bureau nor this program (第二十条, 第二十三条).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
+
+mod support;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use shilu::custody::note::{Checkpoint, Note};
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use support::authority::{Authority, openssl};
+use support::bureau::{Bureau, Person, verify};
+
+const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
+const VERIFY: &str = env!("CARGO_BIN_EXE_shilu-verify");
+
+fn text(out: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+fn shilu(arguments: &[&str]) -> (bool, String) {
+    let out = Command::new(SHILU).args(arguments).output().unwrap();
+    (out.status.success(), text(&out))
+}
+
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !is() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn log_folder(bureau: &Bureau) -> PathBuf {
+    bureau.data().join("custody/log")
+}
+
+fn log_key(bureau: &Bureau) -> String {
+    let (ok, key) =
+        shilu(&["log", "key", log_folder(bureau).to_str().unwrap(), "--key", bureau.data().join("keys/log.pub.pem").to_str().unwrap()]);
+    assert!(ok, "{key}");
+    key.trim().into()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(done.success());
+}
+
+/// An outside cosigner.
+struct Cosigner {
+    process: Child,
+    address: String,
+    key: String,
+}
+
+impl Cosigner {
+    fn start(folder: &Path, log: &str) -> Self {
+        let mut process = Command::new(SHILU)
+            .args(["witness", "--name", "legal-unit", "--listen", "127.0.0.1:0", "--log", log, "--data"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut word = || lines.next().unwrap().split_whitespace().last().unwrap().to_owned();
+        let (address, key) = (word(), word());
+        Self { process, address, key }
+    }
+}
+
+impl Drop for Cosigner {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A short session, sealed.
+async fn records_one(bureau: &Bureau) -> (Person, String, Value) {
+    let (officer, id) = bureau.records(200_000).await;
+    officer.does(&format!("/api/v1/sessions/{id}/marks"), json!({ "kind": "signing" })).await;
+    let sealed = officer.ends(&id).await;
+    (officer, id, sealed)
+}
+
+/// The package, fetched as a browser does whose line broke in the middle.
+async fn fetches_package(reviewer: &Person, id: &str, to: &Path) -> Value {
+    let made = reviewer.does(&format!("/api/v1/sessions/{id}/package"), json!({})).await;
+    let address = format!("/api/v1/packages/{}", made["id"].as_str().unwrap());
+    let part = |range: String| {
+        let request = reviewer.client.get(format!("{}{address}", reviewer.url)).header("Range", range);
+        async move {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT);
+            answer.bytes().await.unwrap()
+        }
+    };
+    let whole = made["bytes"].as_u64().unwrap();
+    let mut data = part("bytes=0-99999".into()).await.to_vec();
+    data.extend(part("bytes=100000-".into()).await);
+    assert_eq!(data.len() as u64, whole);
+    std::fs::write(to, data).unwrap();
+    made
+}
+
+fn outsider(package: &Path) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outsider.py");
+    let out = Command::new("python3").arg(script).arg(package).output().unwrap();
+    (out.status.success(), text(&out))
+}
+
+/// The indented lines of a package's instructions: what its reader types.
+fn commands(instructions: &str) -> Vec<String> {
+    let lines = instructions.lines().filter_map(|l| l.strip_prefix("    ").map(|l| l.trim_end().to_owned()));
+    lines.filter(|l| !l.starts_with("certutil")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_session_is_proved_to_an_outsider_by_log_cosigner_timestamp_and_package() {
+    let authority = Authority::open(3650).await;
+    let mut bureau = Bureau::open().await;
+    let cosigner = Cosigner::start(&bureau.dir.path().join("cosigner"), &log_key(&bureau));
+    assert!(bureau.terminate());
+    let unit = bureau.dir.path().to_owned();
+    openssl(&unit, "req -x509 -newkey rsa:2048 -nodes -keyout unit.key -out unit-ca.pem -days 30 -subj /CN=Unit");
+    bureau.configure(&format!(
+        "[custody]\ntsa = \"{}\"\ntsa_ca = \"{}\"\ncms_certificate = \"{4}/unit-ca.pem\"\ncms_key = \"{4}/unit.key\"\n\
+         [[custody.witnesses]]\nurl = \"{}\"\nkey = \"{}\"",
+        authority.address,
+        authority.ca.display(),
+        cosigner.address,
+        cosigner.key,
+        unit.display()
+    ));
+    bureau.start().await;
+    let (_, id, sealed) = records_one(&bureau).await;
+    let folder = bureau.folder(&id);
+    until("a timestamp beside the seal", || folder.join("session.json.tsr").exists()).await;
+    // The head that holds the seal is confirmed outside.
+    let cosigned = log_folder(&bureau).join("cosigned");
+    let (_, audit) = shilu(&["log", "check", log_folder(&bureau).to_str().unwrap(), "--json"]);
+    let size = serde_json::from_str::<Value>(&audit).unwrap()["entries"].as_u64().unwrap();
+    until("a cosigned head", || {
+        let note = std::fs::read(&cosigned).ok().and_then(|data| Note::parse(&data).ok());
+        note.is_some_and(|note| Checkpoint::parse(&note.text).unwrap().size >= size && note.lines.len() == 2)
+    })
+    .await;
+
+    let leader = bureau.sign_in("leader_in_charge").await;
+    let reviewer = bureau.sign_in("reviewer").await;
+    let (status, _) = reviewer.post(&format!("/api/v1/sessions/{id}/package"), json!({})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "nothing is handed over without a grant");
+    reviewer.gets_grant(&leader, &id, "copy").await;
+    let tar = bureau.dir.path().join("package.tar");
+    let made = fetches_package(&reviewer, &id, &tar).await;
+    let unpacked = Command::new("tar").arg("-xf").arg(&tar).current_dir(bureau.dir.path()).status().unwrap();
+    assert!(unpacked.success());
+    let package = bureau.dir.path().join(&id);
+
+    // As printed, each of them.
+    std::fs::copy(unit.join("unit-ca.pem"), package.join("unit-ca.pem")).unwrap();
+    let instructions = std::fs::read_to_string(package.join("README.en.txt")).unwrap();
+    let typed = commands(&instructions);
+    assert_eq!(typed, commands(&std::fs::read_to_string(package.join("README.zh-CN.txt")).unwrap()));
+    assert!(typed.len() >= 8, "{instructions}");
+    for command in &typed {
+        let out = Command::new("bash").args(["-c", command]).current_dir(&package).output().unwrap();
+        assert!(out.status.success(), "{command}\n{}", text(&out));
+        if command.contains("sha256sum data") {
+            assert!(text(&out).starts_with(sealed["seal"]["code"].as_str().unwrap()));
+        }
+    }
+    std::fs::remove_file(package.join("manifest.verified")).unwrap();
+    std::fs::remove_file(package.join("unit-ca.pem")).unwrap();
+    assert_eq!(made["manifest_sha256"], shilu::model::digest::sha256(&std::fs::read(package.join("manifest-sha256.txt")).unwrap()));
+
+    assert_eq!(outsider(&package), (true, String::new()));
+    let keys = bureau.data().join("keys");
+    for path in [&package, &tar] {
+        let out = Command::new(VERIFY)
+            .arg(path)
+            .args(["--sm3", "--key"])
+            .arg(&keys)
+            .arg("--log-key")
+            .arg(keys.join("log.pub.pem"))
+            .arg("--tsa-ca")
+            .arg(&authority.ca)
+            .output()
+            .unwrap();
+        let words = text(&out);
+        assert_eq!(out.status.code(), Some(0), "{words}");
+        assert!(words.contains("session.json.tsr") && words.contains("sealed by entry") && words.contains("(the trusted key)"), "{words}");
+    }
+    let wrong_key = Command::new(VERIFY).arg(&package).arg("--log-key").arg(keys.join("signing.pub.pem")).output().unwrap();
+    assert_eq!(wrong_key.status.code(), Some(1), "{}", text(&wrong_key));
+}
+
+/// A way to spoil a package, and a word that the answer has to hold.
+type Tampering = (&'static str, &'static str, Box<dyn Fn(&Path)>);
+
+fn bend(path: &Path, from_end: usize) {
+    let mut data = std::fs::read(path).unwrap();
+    let at = data.len() - from_end;
+    data[at] ^= 1;
+    std::fs::write(path, data).unwrap();
+}
+
+fn first(folder: &Path, ending: &str) -> PathBuf {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all.into_iter().find(|p| p.to_str().unwrap().ends_with(ending)).unwrap()
+}
+
+fn replace(path: &Path, what: &str, with: &str) {
+    let old = std::fs::read_to_string(path).unwrap();
+    assert!(old.contains(what), "{what} is not in {}", path.display());
+    std::fs::write(path, old.replacen(what, with, 1)).unwrap();
+}
+
+/// Makes a bag's lists anew, as somebody would who knows BagIt and has no key.
+fn relist(bag: &Path) {
+    let script = "find data -type f | sort | xargs sha256sum > manifest-sha256.txt; sed -i 's/^\\([0-9a-f]*\\)  */\\1  /' manifest-sha256.txt; \
+                  find . -maxdepth 1 -type f ! -name 'tagmanifest*' -printf '%f\\n' | sort | xargs sha256sum > tagmanifest-sha256.txt";
+    assert!(Command::new("bash").args(["-c", script]).current_dir(bag).status().unwrap().success());
+}
+
+/// Signs a manifest anew with a fresh key.
+fn sign_anew(session: &Path) {
+    openssl(session, "genpkey -algorithm ed25519 -out forged.pem");
+    openssl(session, "pkey -in forged.pem -pubout -out signer.pem");
+    let der =
+        Command::new("openssl").args(["pkey", "-in", "forged.pem", "-pubout", "-outform", "DER"]).current_dir(session).output().unwrap();
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(session.join("session.json")).unwrap()).unwrap();
+    manifest["signer"] = shilu::model::digest::sha256(&der.stdout).into();
+    std::fs::write(session.join("session.json"), serde_json_canonicalizer::to_vec(&manifest).unwrap()).unwrap();
+    openssl(session, "pkeyutl -sign -inkey forged.pem -rawin -in session.json -out session.json.sig");
+    std::fs::remove_file(session.join("forged.pem")).unwrap();
+}
+
+fn tamperings(id: &str) -> Vec<Tampering> {
+    let id = id.to_owned();
+    let session = move |bag: &Path| bag.join("data/sessions").join(&id);
+    let in_session = |work: fn(&Path)| {
+        let session = session.clone();
+        Box::new(move |bag: &Path| work(&session(bag))) as Box<dyn Fn(&Path)>
+    };
+    let and_relist = |work: fn(&Path)| {
+        let session = session.clone();
+        Box::new(move |bag: &Path| {
+            work(&session(bag));
+            relist(bag);
+        }) as Box<dyn Fn(&Path)>
+    };
+    let in_log = |work: fn(&Path)| Box::new(move |bag: &Path| work(&bag.join("data/log"))) as Box<dyn Fn(&Path)>;
+    vec![
+        ("a picture is altered", "altered", in_session(|s| bend(&first(s, ".mp4"), 5000))),
+        ("and the lists are made anew", "altered", and_relist(|s| bend(&first(s, ".mp4"), 5000))),
+        ("a file's last byte is altered", "altered", and_relist(|s| bend(&first(s, ".mp4"), 1))),
+        (
+            "a file is cut",
+            "cut short",
+            and_relist(|s| {
+                let path = first(s, ".mp4");
+                let data = std::fs::read(&path).unwrap();
+                std::fs::write(path, &data[..data.len() - 100]).unwrap();
+            }),
+        ),
+        (
+            "bytes are added",
+            "added",
+            and_relist(|s| {
+                let path = first(s, ".mp4");
+                let mut data = std::fs::read(&path).unwrap();
+                data.extend(b"more");
+                std::fs::write(path, data).unwrap();
+            }),
+        ),
+        ("a file is taken away", "missing", and_relist(|s| std::fs::remove_file(first(s, ".mp4")).unwrap())),
+        ("a file is renamed", "renamed to", and_relist(|s| std::fs::rename(first(s, ".mp4"), s.join("face-other.mp4")).unwrap())),
+        ("a file is added", "not in the manifest", and_relist(|s| drop(std::fs::copy(first(s, ".mp4"), s.join("zz.mp4"))))),
+        (
+            "two files are exchanged",
+            "altered",
+            and_relist(|s| {
+                let (a, b) = (first(s, "0001.mp4"), s.join("tmp"));
+                let other = std::fs::read_dir(s)
+                    .unwrap()
+                    .map(|e| e.unwrap().path())
+                    .find(|p| *p != a && p.extension().is_some_and(|e| e == "mp4"))
+                    .unwrap();
+                std::fs::rename(&a, &b).unwrap();
+                std::fs::rename(&other, &a).unwrap();
+                std::fs::rename(&b, &other).unwrap();
+            }),
+        ),
+        (
+            "the manifest says another party",
+            "signature does not verify",
+            and_relist(|s| replace(&s.join("session.json"), "\"kind\":", "\"Kind\":")),
+        ),
+        (
+            "the manifest says another length",
+            "signature does not verify",
+            and_relist(|s| replace(&s.join("session.json"), "\"length_ms\":", "\"length_ms\":1")),
+        ),
+        (
+            "a gap is hidden in the manifest",
+            "signature does not verify",
+            and_relist(|s| replace(&s.join("session.json"), "\"gaps\":[", "\"gaps\": [")),
+        ),
+        ("the signature is another", "signature does not verify", and_relist(|s| bend(&s.join("session.json.sig"), 3))),
+        ("the signature is gone", "missing", and_relist(|s| std::fs::remove_file(s.join("session.json.sig")).unwrap())),
+        ("the key is gone", "missing", and_relist(|s| std::fs::remove_file(s.join("signer.pem")).unwrap())),
+        ("the manifest is gone", "missing", and_relist(|s| std::fs::remove_file(s.join("session.json")).unwrap())),
+        ("signed anew by another key", "custody log", and_relist(sign_anew)),
+        ("the journal says something else", "altered", in_session(|s| bend(&s.join("journal.jsonl"), 20))),
+        ("an interim seal is altered", "interim", and_relist(|s| bend(&s.join("interim-1.json"), 9))),
+        ("an interim seal is gone", "missing", and_relist(|s| std::fs::remove_file(s.join("interim-1.json")).unwrap())),
+        ("the timestamp is of something else", "tsr", and_relist(|s| bend(&s.join("session.json.tsr"), 200))),
+        (
+            "a log entry is altered",
+            "does not lead",
+            in_log(|l| {
+                replace(&first(l, ".json"), "\"at\":\"20", "\"at\":\"19");
+                relist(l.parent().unwrap().parent().unwrap());
+            }),
+        ),
+        (
+            "a proof is altered",
+            "",
+            in_log(|l| {
+                bend(&first(l, ".tlog-proof"), 250);
+                relist(l.parent().unwrap().parent().unwrap());
+            }),
+        ),
+        (
+            "the signed head says more entries",
+            "",
+            in_log(|l| {
+                let path = first(l, ".tlog-proof");
+                let old = std::fs::read_to_string(&path).unwrap();
+                let size = old.split("\n\n").nth(1).unwrap().lines().nth(1).unwrap().to_owned();
+                std::fs::write(&path, old.replace(&format!("\n{size}\n"), &format!("\n{}\n", size.parse::<u64>().unwrap() + 1))).unwrap();
+                relist(l.parent().unwrap().parent().unwrap());
+            }),
+        ),
+        (
+            "the log's key is another",
+            "",
+            in_log(|l| {
+                bend(&l.join("log-key.txt"), 8);
+                relist(l.parent().unwrap().parent().unwrap());
+            }),
+        ),
+        ("a list is gone", "manifest-sha256.txt", Box::new(|bag| std::fs::remove_file(bag.join("manifest-sha256.txt")).unwrap())),
+        (
+            "a list says another digest",
+            "altered",
+            Box::new(|bag| {
+                let path = bag.join("manifest-sha256.txt");
+                let old = std::fs::read_to_string(&path).unwrap();
+                let first = if old.starts_with('0') { "1" } else { "0" };
+                std::fs::write(path, format!("{first}{}", &old[1..])).unwrap();
+            }),
+        ),
+        (
+            "a list leaves a file out",
+            "added",
+            Box::new(|bag| {
+                let path = bag.join("manifest-sha256.txt");
+                let old = std::fs::read_to_string(&path).unwrap();
+                std::fs::write(&path, old.split_once('\n').unwrap().1).unwrap();
+            }),
+        ),
+        (
+            "the bag names a file outside",
+            "outside",
+            Box::new(|bag| {
+                let path = bag.join("manifest-sha256.txt");
+                let old = std::fs::read_to_string(&path).unwrap();
+                std::fs::write(&path, format!("{old}{}  ../../etc/passwd\n", "0".repeat(64))).unwrap();
+            }),
+        ),
+        ("the checking page is another", "altered", Box::new(|bag| bend(&bag.join("verify.html"), 30))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_done_to_a_package_is_told() {
+    let authority = Authority::open(3650).await;
+    let mut bureau = Bureau::open().await;
+    assert!(bureau.terminate());
+    bureau.configure(&format!("[custody]\ntsa = \"{}\"\ntsa_ca = \"{}\"", authority.address, authority.ca.display()));
+    bureau.start().await;
+    let (_, id, _) = records_one(&bureau).await;
+    let folder = bureau.folder(&id);
+    until("a timestamp beside the seal", || folder.join("session.json.tsr").exists()).await;
+    let leader = bureau.sign_in("leader_in_charge").await;
+    let reviewer = bureau.sign_in("reviewer").await;
+    reviewer.gets_grant(&leader, &id, "copy").await;
+    let tar = bureau.dir.path().join("package.tar");
+    fetches_package(&reviewer, &id, &tar).await;
+    assert!(Command::new("tar").arg("-xf").arg(&tar).current_dir(bureau.dir.path()).status().unwrap().success());
+    let package = bureau.dir.path().join(&id);
+    let keys = bureau.data().join("keys");
+    let check = |path: &Path| {
+        let mut command = Command::new(VERIFY);
+        command.arg(path).arg("--log-key").arg(keys.join("log.pub.pem")).arg("--tsa-ca").arg(&authority.ca);
+        let out = command.output().unwrap();
+        (out.status.code().unwrap(), text(&out))
+    };
+    assert_eq!(check(&package).0, 0, "{}", check(&package).1);
+    for (what, word, spoil) in tamperings(&id) {
+        let spoiled = bureau.dir.path().join("spoiled");
+        copy(&package, &spoiled);
+        spoil(&spoiled);
+        let (code, words) = check(&spoiled);
+        assert!(code == 1 && words.contains(word), "{what}: {code}: {words}");
+        // The timestamp is the one thing that the outsider's page of script leaves to `openssl ts`.
+        let (intact, told) = outsider(&spoiled);
+        assert!(!intact || what.contains("timestamp"), "{what}: {told}");
+        std::fs::remove_dir_all(&spoiled).unwrap();
+    }
+    let mut data = std::fs::read(&tar).unwrap();
+    let at = data.len() / 2;
+    data[at] ^= 1;
+    std::fs::write(&tar, data).unwrap();
+    assert_eq!(check(&tar).0, 1, "a bit of the tar");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_begins_a_new_log_and_an_old_anchor_sheet_tells_it() {
+    let mut bureau = Bureau::open().await;
+    let inspector = bureau.sign_in("inspector").await;
+    let (_, sheet) = inspector.get("/api/v1/log/anchor").await;
+    let early = format!("{} {}", sheet["size"], sheet["root"].as_str().unwrap());
+    let folder = log_folder(&bureau);
+    let check = |anchor: &str| shilu(&["log", "check", folder.to_str().unwrap(), "--anchor", anchor]);
+    assert!(check(&early).0, "{}", check(&early).1);
+    assert!(bureau.terminate());
+    let backup = bureau.dir.path().join("backup");
+    std::fs::create_dir(&backup).unwrap();
+    copy(&bureau.data().join("custody"), &backup);
+    let tails = ["", "-wal", "-shm"].map(|tail| format!("catalog.db{tail}"));
+    tails.iter().map(|name| bureau.data().join(name)).filter(|p| p.exists()).for_each(|p| copy(&p, &backup));
+    bureau.start().await;
+    let (_, id, _) = records_one(&bureau).await;
+    let inspector = bureau.sign_in("inspector").await;
+    let (_, sheet) = inspector.get("/api/v1/log/anchor").await;
+    assert_eq!(sheet["sessions"][0]["id"], id.as_str());
+    let late = format!("{} {}", sheet["size"], sheet["root"].as_str().unwrap());
+    assert!(check(&late).0 && check(&early).0, "the log only grew");
+    assert!(check(sheet["head"].as_str().unwrap()).0, "the text of the QR will do");
+    let origin = sheet["origin"].as_str().unwrap().to_owned();
+    bureau.kill();
+
+    std::fs::remove_dir_all(bureau.data().join("custody")).unwrap();
+    copy(&backup.join("custody"), &bureau.data());
+    for name in &tails {
+        let _ = std::fs::remove_file(bureau.data().join(name));
+        if backup.join(name).exists() {
+            copy(&backup.join(name), &bureau.data());
+        }
+    }
+    bureau.start().await;
+    let (ok, words) = check(&late);
+    assert!(!ok && words.contains("anchor sheet"), "{words}");
+    assert!(bureau.data().join("custody/log-1").is_dir(), "the restored log is kept as it was");
+    let inspector = bureau.sign_in("inspector").await;
+    let (_, rows) = inspector.get("/api/v1/log").await;
+    let opened = rows.as_array().unwrap().iter().find(|r| r["entry"]["kind"] == "log_opened").unwrap();
+    assert_eq!(opened["entry"]["about"]["why"], "restored");
+    assert_eq!(opened["entry"]["about"]["after_log"], origin.as_str());
+    let office = bureau.sign_in("office").await;
+    let (_, status) = office.get("/api/v1/status").await;
+    assert!(status["machine"]["faults"].to_string().contains("restored"), "{status:#}");
+    // The office and its officers go on meanwhile.
+    let (_, id, _) = records_one(&bureau).await;
+    assert_eq!(verify(&bureau.folder(&id)).0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_altered_stops_no_recording_and_is_never_signed_over() {
+    let mut bureau = Bureau::open().await;
+    records_one(&bureau).await;
+    assert!(bureau.terminate());
+    let folder = log_folder(&bureau);
+    let key = bureau.data().join("keys/log.pub.pem");
+    let check = |folder: &Path| shilu(&["log", "check", folder.to_str().unwrap(), "--key", key.to_str().unwrap()]);
+    assert!(check(&folder).0, "{}", check(&folder).1);
+    // An entry in the middle, of the same length.
+    let path = first(&folder.join("writing"), "");
+    let data = std::fs::read(&path).unwrap();
+    let at = data.windows(14).position(|w| w == b"session_sealed").unwrap();
+    let mut bent = data.clone();
+    bent[at..at + 14].copy_from_slice(b"session_linked");
+    std::fs::write(&path, &bent).unwrap();
+    let (ok, words) = check(&folder);
+    assert!(!ok && words.contains("root is not that of the entries"), "{words}");
+    bureau.start().await;
+    let (_, id, _) = records_one(&bureau).await;
+    assert_eq!(verify(&bureau.folder(&id)).0, 0);
+    assert!(!check(&bureau.data().join("custody/log-1")).0, "the altered one is kept as it was found");
+    let (ok, words) = check(&folder);
+    assert!(ok, "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_is_away_delays_the_timestamp_and_one_that_ends_is_renewed() {
+    let mut authority = Authority::open(20).await;
+    let mut bureau = Bureau::open().await;
+    assert!(bureau.terminate());
+    bureau.configure(&format!("[custody]\ntsa = \"{}\"\ntsa_ca = \"{}\"", authority.address, authority.ca.display()));
+    authority.goes().await;
+    bureau.start().await;
+    let (_, id, _) = records_one(&bureau).await;
+    let folder = bureau.folder(&id);
+    let office = bureau.sign_in("office").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (_, status) = office.get("/api/v1/status").await;
+        if status["machine"]["faults"].to_string().contains("timestamp authority") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the delay is not visible: {status:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert!(!folder.join("session.json.tsr").exists());
+    authority.comes().await;
+    until("a first token", || folder.join("session.json.tsr").exists()).await;
+    // Its certificate ends within the sixty days that a renewal comes before; the authority has a new one.
+    authority.renews(3650);
+    until("a renewed token", || folder.join("session.json.tsr.2").exists()).await;
+    let out = Command::new(VERIFY).arg(&folder).arg("--tsa-ca").arg(&authority.ca).output().unwrap();
+    let words = text(&out);
+    assert!(out.status.success() && words.contains("session.json.tsr.2"), "{words}");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let tokens = std::fs::read_dir(&folder).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_str().unwrap().contains(".tsr")).count();
+    assert!(tokens <= 4, "renewed without an end: {tokens}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_follow_one_another_and_what_was_signed_stays_valid() {
+    let mut bureau = Bureau::open().await;
+    let (_, first, _) = records_one(&bureau).await;
+    let config = bureau.config();
+    let (ok, words) = shilu(&["key", "rotate", "--algorithm", "sm2", "--config", config.to_str().unwrap()]);
+    assert!(ok, "{words}");
+    let (_, during, _) = records_one(&bureau).await;
+    assert!(bureau.terminate());
+    bureau.start().await;
+    let (_, second, _) = records_one(&bureau).await;
+    let keys = bureau.data().join("keys");
+    for id in [&first, &during, &second] {
+        let out = Command::new(VERIFY).arg(bureau.folder(id)).arg("--key").arg(&keys).output().unwrap();
+        assert!(out.status.success(), "{id}: {}", text(&out));
+    }
+    let of_new = keys.join("signing.pub.pem");
+    let alone = Command::new(VERIFY).arg(bureau.folder(&first)).arg("--key").arg(&of_new).output().unwrap();
+    assert_eq!(alone.status.code(), Some(1), "the new key alone vouches for nothing old");
+    let folder = bureau.folder(&second);
+    openssl(
+        &folder,
+        "pkeyutl -verify -pubin -inkey signer.pem -rawin -digest sm3 -pkeyopt distid:1234567812345678 -in session.json -sigfile session.json.sig",
+    );
+    assert!(std::fs::read_to_string(bureau.data().join("keys/signing.pem")).unwrap().contains("PRIVATE KEY"));
+    // All three sessions of the store at once, each with its seal in the log.
+    let out = Command::new(VERIFY)
+        .arg(bureau.data())
+        .arg("--key")
+        .arg(&keys)
+        .arg("--log")
+        .arg(log_folder(&bureau))
+        .arg("--json")
+        .output()
+        .unwrap();
+    let found: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(out.status.success() && found["sessions"].as_array().unwrap().len() == 3, "{found:#}");
+    assert!(found["sessions"].as_array().unwrap().iter().all(|s| s["log_entry"].is_u64()), "{found:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bit_that_fell_over_is_found_told_and_brought_back_from_the_mirror() {
+    let dir = tempfile::tempdir().unwrap();
+    let mirror = dir.path().join("mirror");
+    std::fs::create_dir(&mirror).unwrap();
+    let mut bureau = Bureau::open_in(dir, None, &format!("mirror = \"{}\"", mirror.display()), "").await;
+    let (_, id, sealed) = records_one(&bureau).await;
+    let folder = bureau.folder(&id);
+    let there = mirror.join("footage").join(folder.strip_prefix(bureau.data().join("footage")).unwrap());
+    until("the mirror has the signature", || there.join("session.json.sig").exists()).await;
+    assert!(bureau.terminate());
+    let _ = std::fs::remove_file(bureau.data().join("custody/scrub.json"));
+    let file = sealed["segments"][0]["file"].as_str().unwrap();
+    bend(&folder.join(file), 4000);
+    let other = sealed["segments"].as_array().unwrap().iter().find(|s| s["camera"] != sealed["segments"][0]["camera"]).unwrap();
+    std::fs::remove_file(there.join(other["file"].as_str().unwrap())).unwrap();
+    assert_eq!(verify(&folder).0, 1);
+    bureau.start().await;
+    until("both are whole again", || verify(&folder).0 == 0 && verify(&there).0 == 0).await;
+    let kept = std::fs::read_dir(&folder).unwrap().any(|e| e.unwrap().file_name().to_str().unwrap().contains(".damaged-"));
+    assert!(kept, "the damaged file is kept aside");
+    let inspector = bureau.sign_in("inspector").await;
+    until("the log tells it", || true).await;
+    let (_, rows) = inspector.get("/api/v1/log").await;
+    let kinds: Vec<&str> = rows.as_array().unwrap().iter().map(|r| r["entry"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|k| **k == "damage_found").count(), 2, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|k| **k == "damage_repaired").count(), 2, "{kinds:?}");
+    let (status, page) = {
+        let answer = inspector.ask(Method::GET, "/log", None).await;
+        (answer.status(), answer.text().await.unwrap())
+    };
+    assert!(status.is_success() && page.contains("2 个文件与封存时不同"), "the log's page counts them");
+}
