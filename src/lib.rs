@@ -26,7 +26,7 @@
 //!
 //! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
 //!
-//! # Five walks
+//! # Six walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
@@ -48,6 +48,12 @@
 //! **A demand to the archive.** [`model::missing`] computes what a session lacks by which article, [`model::case_missing`] the same of a
 //! case; each is met by its datum or by an answer, and `desks::cases` archives a file only when nothing is open.
 //!
+//! **A seal to a court.** The room's loop queues *session sealed*; `custody::log` writes it with whatever else came, syncs once, and signs
+//! a head each second ([`custody::tiles`] is the layout, [`model::merkle`] the tree). `desks::outside` takes heads to cosigners, and
+//! digests to the timestamp authority. `desks::packages` makes a hand-over of it under a grant for copies: `custody::package` lays out
+//! a bag as a tar that is made while it is sent. [`custody::bag`], [`custody::verify`] and [`custody::audit`] check what came out, and
+//! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over.
+//!
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its
 //! room, which writes [`model::session::Happening::Restarted`] and opens the valves again. The time between is a gap with its cause.
@@ -58,7 +64,8 @@
 //! 2. A page reaches a recorded picture only through `desks::viewing`; no role can (see [`model::people::may`]).
 //! 3. Only `acts` opens a writing transaction.
 //! 4. Only `recorder` changes a running session.
-//! 5. Nothing rewrites a closed file, and nothing removes footage.
+//! 5. Nothing rewrites a closed file, and nothing removes footage; `recorder::scrub` alone puts a file's own bytes back, from a copy that
+//!    has the sealed digest, and keeps the damaged one aside.
 //! 6. [`custody::verify`] needs files alone: `shilu-verify` is built without GStreamer and without a database.
 //! 7. `web`, `catalog` and the log may all fail, and fragments still reach the disk.
 

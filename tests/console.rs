@@ -35,6 +35,11 @@ fn a_case_from_its_intake_to_the_approved_form_and_a_room_with_its_screen() {
     plays("cases.mjs");
 }
 
+#[test]
+fn the_anchor_sheet_and_a_package_whose_own_page_tells_a_single_bit() {
+    plays("custody.mjs");
+}
+
 fn plays(day: &str) {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();

@@ -33,6 +33,13 @@ async fn a_power_cut_loses_at_most_two_seconds_and_nothing_that_was_told() {
     bureau.kill();
     bureau.moves_to(&left.join("data"));
     bureau.start().await;
+    // What the log had told anyone of is still in it, and it is the same log: nothing had to be set aside.
+    let log = left.join("data/custody/log");
+    let kept: Vec<String> =
+        shilu::custody::tiles::Tiles::of(&log).entries(0).unwrap().iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();
+    assert!(kept.iter().any(|e| e.contains("signed_in")), "{kept:?}");
+    assert!(kept.iter().any(|e| e.contains("mark_set")), "{kept:?}");
+    assert!(!left.join("data/custody/log-1").exists());
     let officer = bureau.sign_in("officer").await;
     officer.waits_for_pictures().await;
     let sealed = officer.ends(&id).await;

@@ -7,6 +7,8 @@
 //!                        every second, if there is anything new: tiles, signed head ─► volumes, cosigners, timestamps
 //! ```
 
+use crate::custody::audit::{self, Audit};
+use crate::custody::keys::PublicKey;
 use crate::custody::logfile::{Broken, LogFile, Opening};
 use crate::custody::note::Note;
 use crate::machine::clock::Due;
@@ -15,6 +17,7 @@ use crate::model::digest;
 use crate::model::entry::{Draft, Entry, EntryKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -83,12 +86,15 @@ pub struct CustodyLog {
     jobs: mpsc::Sender<Job>,
     spooled: Arc<AtomicUsize>,
     state: Arc<Mutex<LogState>>,
+    folder: PathBuf,
+    key: PublicKey,
 }
 
 impl CustodyLog {
     /// Opens the log and starts its thread. A log that cannot be opened now is tried again: what may not happen without its entry
     /// is refused meanwhile, what has happened waits. `seen` is told of every entry that nobody waited for.
     pub fn open(opening: Opening, at: DateTime<Utc>, seen: Box<dyn Fn(&Logged) + Send>) -> Result<Self, Fault> {
+        let (folder, key) = (opening.folder.clone(), opening.key.public());
         let (jobs, inbox) = mpsc::channel();
         let (spooled, state) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<LogState>>::default());
         let mut writer = Writer {
@@ -107,7 +113,7 @@ impl CustodyLog {
             .name("custody-log".into())
             .spawn(move || writer.run(&inbox))
             .map_err(|e| Fault::of("start", "the log's thread", e))?;
-        Ok(Self { jobs, spooled, state })
+        Ok(Self { jobs, spooled, state, folder, key })
     }
 
     /// Logs, and calls back once the entry is durable or cannot be. For acts that must not happen without their entry.
@@ -132,6 +138,11 @@ impl CustodyLog {
         if let Err(mpsc::SendError(Job::Sign(reply))) = self.jobs.send(Job::Sign(reply)) {
             reply(Err(ended()));
         }
+    }
+
+    /// Reads the whole log again, while it grows: every entry, every tile, the signed head.
+    pub fn audit(&self) -> Result<Audit, Fault> {
+        audit::audit(&self.folder, Some(&self.key), &[])
     }
 
     /// Keeps a head with its cosigners' lines.

@@ -1,5 +1,15 @@
 //! What proves: keys, seals, the custody log, and the check that an outsider runs.
 //!
+//! ```text
+//! seal ─ keys            the manifest, signed           timestamp   time from outside over it (RFC 3161)
+//! log ─ logfile ─ tiles  entries, durable in groups; the files; their layout (C2SP tlog-tiles), and proofs
+//! note                   signed heads, cosigners' lines, keys and proofs as text (C2SP)
+//! package ─ instructions a hand-over: a BagIt bag as a tar, and what stands in it for its reader
+//! verify ─ bag ─ audit   checking a session, a package, a log; files: wherever they lie; tell: for the terminal
+//! ```
+//!
+//! The formats stand in `FORMAT.md` beside this file, for whoever writes another checker; `tests/outsider.py` is one.
+//!
 //! `custody` works without the catalog. [`verify`] and what it uses need files alone; `shilu-verify` is built from them
 //! without GStreamer and without a database.
 

@@ -222,7 +222,7 @@ mod tests {
         for path in [tar, dir.path().join("s-1")] {
             let files = Files::open(&path, false, &Silent).unwrap();
             let (wrong, _) = bag::check(&bag::find(&files).unwrap(), &Trust::default(), None, &Silent);
-            assert_eq!(wrong, ["data/sessions: holds no session"]);
+            assert_eq!(wrong, ["data/log/log-key.txt: is no key", "data/sessions: holds no session"]);
         }
     }
 

@@ -3,7 +3,7 @@
 //! four times as long.
 //!
 //! A file that is not what was sealed is told at once, logged, and brought back from the other volume if that has it whole; the
-//! damaged one is kept beside it under another name.
+//! damaged one is kept beside it under another name. The custody log is read whole with every pass.
 
 use crate::acts::Acts;
 use crate::footage::tree;
@@ -177,10 +177,28 @@ impl Reader {
             }
             self.keep(|pass| pass.at = Some(folder));
         }
+        self.check_log();
         let now = self.clock.now().utc;
         self.keep(|pass| (pass.at, pass.completed) = (None, Some(now)));
         let draft = Draft::new(EntryKind::ScrubCompleted).about("sessions", sessions.len()).about("damaged", self.count_damaged());
         self.acts.do_and_log(draft, |_| Ok(()));
+    }
+
+    /// The custody log is read again with the files; what is wrong with it cannot be brought back, and is told.
+    fn check_log(&self) {
+        let wrong = match self.acts.log().audit() {
+            Ok(audit) => audit.wrong,
+            // A log that has no head yet, or is not open, is told elsewhere.
+            Err(fault) => return tracing::warn!(%fault, "the custody log is not read again"),
+        };
+        for what in wrong {
+            tracing::error!("custody log: {what}");
+            self.acts.do_and_log(Draft::new(EntryKind::DamageFound).about("volume", "log").about("what", &what), |_| Ok(()));
+            let damage = Damage { volume: "log".into(), file: "custody/log".into(), what, repaired: false };
+            let mut all = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|d| *d != damage);
+            all.push(damage);
+        }
     }
 
     fn count_damaged(&self) -> usize {
