@@ -58,7 +58,7 @@ fn main() {
 }
 
 fn digests(figures: &mut Figures) {
-    let data: Vec<u8> = (0..CAMERA_MINUTE).map(|n| (n * 7919 >> 8) as u8).collect();
+    let data: Vec<u8> = (0..CAMERA_MINUTE).map(|n| ((n * 7919) >> 8) as u8).collect();
     for (name, sm3) in [("sha256_cpu_s_per_camera_minute", false), ("sha256_and_sm3_cpu_s_per_camera_minute", true)] {
         let best = (0..5).map(|_| {
             let began = Instant::now();

@@ -12,7 +12,7 @@ use crate::custody::keys::PublicKey;
 use crate::custody::logfile::{Broken, LogFile, Opening};
 use crate::custody::note::Note;
 use crate::machine::clock::Due;
-use crate::machine::{fault::Fault, randomness};
+use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::digest;
 use crate::model::entry::{Draft, Entry, EntryKind};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -95,6 +95,8 @@ impl CustodyLog {
     /// is refused meanwhile, what has happened waits. `seen` is told of every entry that nobody waited for.
     pub fn open(opening: Opening, at: DateTime<Utc>, seen: Box<dyn Fn(&Logged) + Send>) -> Result<Self, Fault> {
         let (folder, key) = (opening.folder.clone(), opening.key.public());
+        let remembered = opening.remembered.clone();
+        let remembering = move || remembered.into_iter().filter_map(remember).collect();
         let (jobs, inbox) = mpsc::channel();
         let (spooled, state) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<LogState>>::default());
         let mut writer = Writer {
@@ -105,6 +107,7 @@ impl CustodyLog {
             seen,
             spooled: spooled.clone(),
             state: state.clone(),
+            remembering: remembering(),
             sign_at: Due::now(),
             open_at: Due::now(),
         };
@@ -165,6 +168,20 @@ fn ended() -> Fault {
     Fault::of("log", "an act", "the log's thread has ended")
 }
 
+/// Writes the newest head to one place, as long as there are heads; what came meanwhile is skipped.
+fn remember(path: PathBuf) -> Option<mpsc::Sender<Note>> {
+    let (heads, inbox) = mpsc::channel::<Note>();
+    let write = move || {
+        while let Ok(first) = inbox.recv() {
+            let newest = inbox.try_iter().last().unwrap_or(first);
+            // A volume that is away remembers the head before.
+            drop(durable::write_derived(&path, newest.to_text().as_bytes()));
+        }
+    };
+    let started = thread::Builder::new().name("remember-head".into()).spawn(write);
+    started.inspect_err(|e| tracing::error!("a volume will not remember the log's head: {e}")).ok().map(|_| heads)
+}
+
 struct Writer {
     opening: Opening,
     file: Option<LogFile>,
@@ -173,6 +190,8 @@ struct Writer {
     seen: Box<dyn Fn(&Logged) + Send>,
     spooled: Arc<AtomicUsize>,
     state: Arc<Mutex<LogState>>,
+    /// Takes newest heads to the volumes, a thread each: one that hangs holds nobody else.
+    remembering: Vec<mpsc::Sender<Note>>,
     sign_at: Due,
     open_at: Due,
 }
@@ -315,9 +334,13 @@ impl Writer {
         let Some(file) = &mut self.file else {
             return wanted.into_iter().for_each(|reply| reply(Err(Fault::of("sign", "the log's head", "the log is not open"))));
         };
-        let signed = file.sync().and_then(|()| file.publish());
+        // Nothing new costs no sync.
+        let signed = if file.signed() == file.size() { Ok(None) } else { file.sync().and_then(|()| file.publish()) };
         match &signed {
-            Ok(Some(note)) => self.tell(|s| s.head = Some(note.clone())),
+            Ok(Some(note)) => {
+                self.remembering.iter().for_each(|volume| drop(volume.send(note.clone())));
+                self.tell(|s| s.head = Some(note.clone()));
+            }
             Ok(None) => {}
             Err(fault) => tracing::error!(%fault, "the custody log's head is not signed"),
         }

@@ -12,8 +12,12 @@ use crate::machine::durable::{self, Appending};
 use crate::machine::{fault::Fault, randomness};
 use crate::model::merkle::{self, Hash, Subtrees};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
+/// How long a volume may take to say which head it remembers.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The largest file of entries that are in no whole bundle yet.
 const WRITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -194,7 +198,7 @@ impl LogFile {
     /// What other volumes remember of this machine's log, and this log has forgotten.
     fn forgotten(&mut self) -> Option<(String, Checkpoint)> {
         for path in self.remembered.clone() {
-            let Ok(data) = durable::read_whole(&path, NOTE_BYTES_MAX) else { continue };
+            let Some(data) = read_patiently(&path) else { continue };
             let Ok(note) = Note::parse(&data) else { continue };
             let Ok(head) = Checkpoint::parse(&note.text) else { continue };
             // Only what this key really signed counts: a file that somebody put there cannot make a log begin anew.
@@ -314,16 +318,32 @@ impl LogFile {
         for (whole, width, _) in &partials {
             forget_narrower(&tiles::partial(whole), *width);
         }
-        for path in &self.remembered {
-            // A volume that is away remembers the head before; nothing waits for it.
-            drop(durable::write_derived(path, note.to_text().as_bytes()));
-        }
         Ok(Some(note))
     }
 
     /// Keeps a head with its cosigners' lines.
     pub fn keep_cosigned(&self, note: &Note) -> Result<(), Fault> {
         durable::write_whole(&self.folder.join("cosigned"), note.to_text().as_bytes())
+    }
+}
+
+/// Reads what a volume remembers. One that hangs is not waited for: the recorder starts without its word.
+fn read_patiently(path: &Path) -> Option<Vec<u8>> {
+    let (tell, told) = mpsc::channel();
+    let wanted = path.to_owned();
+    let read = move || drop(tell.send(durable::read_whole(&wanted, NOTE_BYTES_MAX)));
+    thread::Builder::new().name("remembered-head".into()).spawn(read).ok()?;
+    match told.recv_timeout(PATIENCE) {
+        Ok(Ok(data)) => Some(data),
+        Ok(Err(fault)) if fault.is_absent() => None,
+        Ok(Err(fault)) => {
+            tracing::warn!(%fault, "what a volume remembers of the log cannot be read");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("{} does not answer; what it remembers of the log is not compared", path.display());
+            None
+        }
     }
 }
 
@@ -491,6 +511,7 @@ mod tests {
         copy(&p.opening.folder, &backup);
         grow(&mut log, 600);
         let newest = log.publish().unwrap().unwrap();
+        std::fs::write(&p.opening.remembered[0], newest.to_text()).unwrap();
         let origin = log.origin().clone();
         drop(log);
         std::fs::remove_dir_all(&p.opening.folder).unwrap();

@@ -30,6 +30,8 @@ use tokio::sync::mpsc;
 const PAGE: &str = include_str!("../custody/package/verify.html");
 /// The largest paper that goes into a package.
 const PAPER_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// A paper up to this size is kept in memory while its package is ready.
+const SMALL_BYTES: usize = 256 * 1024;
 /// Packages that are kept ready at a time; the oldest is forgotten first, and is made anew when it is asked for.
 const READY_MAX: usize = 32;
 
@@ -95,7 +97,8 @@ impl Desks {
         let (of, log) = (session.id.clone(), origin.clone());
         let entries = self.read(move |c| entries::of_session(c, &log, of.as_str())).await?;
         let name = format!("{}.tar", session.id);
-        let id = randomness::hex::<12>()?;
+        // In the order of time, so that the first is the oldest.
+        let id = format!("{:012x}{}", self.now_ms(), randomness::hex::<12>()?);
         let making = Making {
             folder,
             data: self.settings.data.clone(),
@@ -193,11 +196,16 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
     Ok((Package::lay_out(session, members, m.at.timestamp().max(0) as u64)?, manifest, files))
 }
 
-/// A paper, digested now.
+/// A paper, digested now. A small one may still grow (a later link in the journal) and is taken as it is; a large one is a
+/// document that nobody changes, and is read when it is sent.
 fn paper(path: &Path, name: String) -> Result<Member, Fault> {
     let data = durable::read_whole(path, PAPER_BYTES_MAX)?;
-    Ok(Member::file(name, path.to_owned(), data.len() as u64, &digest::sha256(&data), None))
-        .map(|member| Member { source: crate::custody::package::Source::Made(data.into()), ..member })
+    let of_file = data.len() > SMALL_BYTES && path.parent().is_some_and(|p| p.ends_with(tree::DOCUMENTS));
+    Ok(if of_file {
+        Member::file(name, path.to_owned(), data.len() as u64, &digest::sha256(&data), None)
+    } else {
+        Member::made(name, data)
+    })
 }
 
 /// The log's entries about the session, each with its proof.
