@@ -662,3 +662,58 @@ async fn a_cameras_own_signatures_stay_in_what_is_stored_and_the_manifest_says_s
         assert!(seen * 1000 + 1500 > segment["duration_ms"].as_u64().unwrap(), "{seen} in {segment:#}");
     }
 }
+
+/// A session's folder that somebody with a key of their own sealed over a manifest that contradicts itself.
+fn forged(folder: &Path, change: impl Fn(&mut Value)) -> String {
+    use shilu::custody::files::{Files, Silent};
+    use shilu::custody::keys::{Algorithm, Signer};
+    use shilu::custody::verify::{self, Trust};
+    let key = Signer::open_or_make(&folder.join("keys"), "signing", Algorithm::Ed25519).unwrap();
+    let segment = |n: u64| {
+        let (file, data) = (format!("face-20261123T01000{n}000Z-000{n}.mp4"), vec![n as u8; 100]);
+        std::fs::write(folder.join(&file), &data).unwrap();
+        let mut digest = shilu::model::digest::Running::with_sm3();
+        digest.update(&data);
+        let (sha256, sm3) = digest.both();
+        json!({
+            "camera": "face", "sequence": n, "file": file, "started_at": format!("2026-11-23T01:00:0{n}Z"), "offset_ms": 0,
+            "duration_ms": 1000, "bytes": 100, "fragments": 1, "sha256": sha256, "sm3": sm3, "codecs": "", "resolution": ""
+        })
+    };
+    let mut manifest = json!({
+        "format": "shilu-session/1", "session": "s-1", "room": "room-1", "unit": "u", "kind": "interview",
+        "started_at": "2026-11-23T01:00:00Z", "started_by": "a-1", "ended_at": "2026-11-23T02:00:00Z", "length_ms": 1, "mistake": null,
+        "links": [], "devices": [{ "camera": "face", "device_no": "1", "name": "face" }], "segments": [segment(1), segment(2), segment(3)],
+        "gaps": [], "interruptions": [], "marks": [], "clock": [], "restarts": 0, "rules": "1", "signer": key.public().fingerprint(),
+        "sealed_at": "2026-11-23T02:00:01Z"
+    });
+    change(&mut manifest);
+    let canonical = serde_json_canonicalizer::to_vec(&manifest).unwrap();
+    std::fs::write(folder.join("session.json"), &canonical).unwrap();
+    std::fs::write(folder.join("session.json.sig"), key.sign(&canonical)).unwrap();
+    std::fs::write(folder.join("signer.pem"), key.public_pem()).unwrap();
+    let trust = Trust { sm3: true, ..Trust::key(&key.public()) };
+    verify::verify(&Files::Folder(folder.to_owned()), &trust, &Silent).wrong.join("\n")
+}
+
+#[test]
+fn a_manifest_that_contradicts_itself_is_told_even_under_a_good_signature() {
+    let dir = tempfile::tempdir().unwrap();
+    let is = |change: &dyn Fn(&mut Value)| forged(dir.path(), change);
+    assert_eq!(is(&|_| ()), "");
+    assert!(is(&|m| m["segments"].as_array_mut().unwrap().swap(0, 2)).contains("out of order"));
+    assert!(is(&|m| m["segments"][1]["started_at"] = "2026-11-23T00:59:00Z".into()).contains("before its predecessor"));
+    let stepped = |m: &mut Value| {
+        m["segments"][1]["started_at"] = "2026-11-23T00:59:00Z".into();
+        m["clock"] = json!([{ "at_ms": 1, "synchronised": true, "stepped_ms": -60_000 }]);
+    };
+    assert_eq!(is(&stepped), "", "a clock that was set back, and says so");
+    assert!(is(&|m| m["sealed_at"] = "2026-11-23T01:59:00Z".into()).contains("sealed before it ended"));
+    assert!(is(&|m| m["segments"][0]["file"] = "../../etc/hostname".into()).contains("outside the folder"));
+    assert!(is(&|m| m["segments"][0]["sm3"] = "0".repeat(64).into()).contains("SM3 differs"));
+    assert!(is(&|m| drop(m["segments"].as_array_mut().unwrap().pop())).contains("is not in the manifest"));
+    assert!(
+        is(&|m| m["interim"] = json!([{ "number": 1, "code": "0".repeat(64), "at_ms": 1, "at": "2026-11-23T01:00:00Z" }]))
+            .contains("interim-1.json: missing")
+    );
+}
