@@ -162,6 +162,14 @@ async fn a_sealed_session_is_proved_to_an_outsider_by_log_cosigner_timestamp_and
     assert!(unpacked.success());
     let package = bureau.dir.path().join(&id);
 
+    let probe = Command::new("ffprobe")
+        .args(["-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"])
+        .arg(package.join("data/viewing/face.mp4"))
+        .output()
+        .unwrap();
+    let pictures: u64 = text(&probe).trim().trim_end_matches(',').parse().unwrap();
+    assert!(pictures > 10, "the copy for looking plays");
+
     // As printed, each of them.
     std::fs::copy(unit.join("unit-ca.pem"), package.join("unit-ca.pem")).unwrap();
     let instructions = std::fs::read_to_string(package.join("README.en.txt")).unwrap();

@@ -104,6 +104,7 @@ pub fn chinese(about: &About<'_>) -> String {
     }
     text.push_str(
         "data/sessions    录制原件、封存清单（session.json）、签名、经过记录（journal.jsonl）、附件\n\
+         data/viewing     查看用的合成文件，非原件\n\
          data/log         与本次录制有关的监管日志记录及其证明（C2SP tlog-proof），log-key.txt 为日志公钥\n\
          data/keys        签名公钥及其更替\n\
          data/provision-list.csv 移送清单\n\
@@ -126,6 +127,7 @@ pub fn english(about: &About<'_>) -> String {
     }
     text.push_str(
         "data/sessions    originals, sealed manifest (session.json), signature, journal, documents\n\
+         data/viewing     one camera as one file, for looking; not an original\n\
          data/log         entries of the custody log about this session with their proofs (C2SP tlog-proof); log-key.txt is the log's key\n\
          data/keys        signing keys and how one followed another\n\
          An undeclared gap, an alteration, an addition, a removal or an exchange is found by the steps above; declared gaps and their\n\

@@ -1,11 +1,14 @@
 //! A package for hand-over: a BagIt 1.0 bag (RFC 8493) as one tar, made while it is sent. Footage is read from where it lies, once;
 //! nothing is copied aside. Since every length is known before the first byte is sent, any part can be sent again.
 
+use crate::footage::copy::Plan;
 use crate::machine::{durable, fault::Fault};
+use crate::model::digest::Running;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A tar's block.
 const BLOCK: u64 = 512;
@@ -13,16 +16,18 @@ const BLOCK: u64 = 512;
 const PIECE: u64 = 256 * 1024;
 
 /// Where a file of the package comes from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Source {
     /// Made for the package.
     Made(Bytes),
     /// A file that lies on a volume.
     File(PathBuf),
+    /// A camera's segments as one file, joined while it is sent: for looking, never the original.
+    Copy(Arc<Plan>),
 }
 
 /// A file of the package.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Member {
     /// Below the bag.
     pub path: String,
@@ -47,6 +52,26 @@ impl Member {
     /// A file whose digest is known: of a manifest, or just made.
     pub fn file(path: impl Into<String>, file: PathBuf, bytes: u64, sha256: &str, sm3: Option<&str>) -> Self {
         Self { path: path.into(), source: Source::File(file), bytes, sha256: sha256.into(), sm3: sm3.map(Into::into) }
+    }
+
+    /// A joined copy, read through once for its digest.
+    pub fn copy(path: impl Into<String>, plan: Plan) -> Result<Self, Fault> {
+        let (mut digest, mut failed) = (Running::default(), None);
+        plan.send(|piece| match piece {
+            Ok(piece) => {
+                digest.update(&piece);
+                true
+            }
+            Err(fault) => {
+                failed = Some(fault);
+                false
+            }
+        });
+        if let Some(fault) = failed {
+            return Err(fault);
+        }
+        let (bytes, sha256) = (plan.bytes(), digest.hex());
+        Ok(Self { path: path.into(), source: Source::Copy(Arc::new(plan)), bytes, sha256, sm3: None })
     }
 }
 
@@ -140,6 +165,7 @@ impl Package {
             let went_on = match &part.source {
                 Source::Made(data) => give(Ok(data.slice(begin as usize..end as usize))),
                 Source::File(path) => send_file(path, begin, end, &mut give),
+                Source::Copy(plan) => plan.send_range(begin, end, &mut give),
             };
             if !went_on {
                 return;

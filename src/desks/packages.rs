@@ -11,7 +11,7 @@ use crate::custody::tiles::Tiles;
 use crate::custody::timestamp::token_name;
 use crate::desks::viewing::Footage;
 use crate::desks::{Answer, Desks, No, blocking};
-use crate::footage::tree;
+use crate::footage::{copy, tree};
 use crate::machine::{durable, fault::Fault, openssl, randomness};
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
@@ -164,6 +164,17 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
             }
         } else {
             payload.push(paper(&path, format!("{below}/{name}"))?);
+        }
+    }
+    // One file to look at: the first camera's, which is the interviewee's. A camera that changed its picture format has none; its
+    // segments play one by one.
+    if let Some(camera) = m.session.devices.first().map(|d| &d.camera) {
+        let mut of: Vec<_> = m.session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
+        of.sort_by_key(|s| s.sequence);
+        if let Ok(plan) = copy::plan(&m.folder, &of)
+            && plan.bytes() > 0
+        {
+            payload.push(Member::copy(format!("data/viewing/{camera}.mp4"), plan)?);
         }
     }
     log_members(m, &mut payload)?;

@@ -53,17 +53,34 @@ impl Plan {
     }
 
     /// Sends the copy piece by piece, until `give` says no.
-    pub fn send(self, mut give: impl FnMut(Result<Bytes, Fault>) -> bool) {
-        if !give(Ok(self.header.clone())) {
-            return;
+    pub fn send(&self, give: impl FnMut(Result<Bytes, Fault>) -> bool) {
+        self.send_range(0, self.bytes(), give);
+    }
+
+    /// Sends its bytes from `from` up to `to`; whether all of them were taken.
+    pub fn send_range(&self, from: u64, to: u64, mut give: impl FnMut(Result<Bytes, Fault>) -> bool) -> bool {
+        let mut at = 0;
+        // What lies at `at` and is so long, cut to what is asked for; `None`: nothing of it.
+        let mut wanted = |length: usize| {
+            let begin = at;
+            at += length as u64;
+            let (first, end) = (from.max(begin), to.min(at));
+            (first < end).then(|| (first - begin) as usize..(end - begin) as usize)
+        };
+        if let Some(range) = wanted(self.header.len())
+            && !give(Ok(self.header.slice(range)))
+        {
+            return false;
         }
         for part in &self.parts {
-            let piece = read(part, &self.header);
+            let Some(range) = wanted(part.whole - part.header) else { continue };
+            let piece = read(part, &self.header).map(|piece| piece.slice(range));
             let failed = piece.is_err();
             if !give(piece) || failed {
-                return;
+                return false;
             }
         }
+        true
     }
 }
 
