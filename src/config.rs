@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
+mod access;
 mod custody;
 
 pub use custody::Custody;
@@ -39,6 +40,10 @@ pub struct Config {
     custody: Custody,
     #[serde(default)]
     console: Console,
+    #[serde(default)]
+    sso: Option<access::SsoFile>,
+    #[serde(default)]
+    mail: Option<access::MailFile>,
     #[serde(default)]
     retention: Retention,
     #[serde(default)]
@@ -106,11 +111,14 @@ struct Console {
     idle_min: i64,
     lock_after: u32,
     lock_min: i64,
+    address: Option<String>,
+    prove_min: i64,
+    second_factor: Vec<String>,
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8040".into(), tls_certificate: None, tls_key: None, idle_min: 30, lock_after: 5, lock_min: 15 }
+        Self { listen: "127.0.0.1:8040".into(), tls_certificate: None, tls_key: None, idle_min: 30, lock_after: 5, lock_min: 15, address: None, prove_min: 15, second_factor: vec![] }
     }
 }
 
@@ -297,7 +305,9 @@ impl Config {
         c.within("console.lock_after", i64::from(self.console.lock_after), 3, 20);
         c.within("console.lock_min", self.console.lock_min, 1, 1440);
         c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
+        c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
+        let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
@@ -344,6 +354,11 @@ impl Config {
                 contact: self.contact,
                 outside: self.custody.outside(),
                 unit_certificate: self.custody.unit_certificate(),
+                prove_min: self.console.prove_min,
+                second_factor: access.second_factor,
+                address: access.address,
+                sso: access.sso,
+                mail: access.mail,
             },
             custody: self.custody,
             lamp,

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("desks", &["recorder", "acts", "custody", "catalog", "footage", "machine", "model"]),
     ("recorder", &["acts", "capture", "custody", "catalog", "footage", "machine", "model"]),
     ("acts", &["custody", "catalog", "machine", "model"]),
-    ("capture", &["machine", "model"]),
+    ("capture", &["footage", "machine", "model"]),
     ("custody", &["footage", "machine", "model"]),
     ("catalog", &["machine", "model"]),
     ("footage", &["machine", "model"]),

@@ -14,8 +14,10 @@
 
 mod camera;
 mod codecs;
+pub mod copies;
 mod feed;
 mod hub;
+mod frames;
 pub mod look;
 mod mux;
 mod order;

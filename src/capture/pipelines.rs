@@ -27,6 +27,16 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("rtsp-mulaw", include_str!("../../pipelines/rtsp-mulaw.gst")),
     ("rtsp-aac", include_str!("../../pipelines/rtsp-aac.gst")),
     ("rtsp-opus", include_str!("../../pipelines/rtsp-opus.gst")),
+    ("copy-see-h264", include_str!("../../pipelines/copy-see-h264.gst")),
+    ("copy-see-h265", include_str!("../../pipelines/copy-see-h265.gst")),
+    ("copy-hear-flac", include_str!("../../pipelines/copy-hear-flac.gst")),
+    ("copy-hear-aac", include_str!("../../pipelines/copy-hear-aac.gst")),
+    ("copy-hear-opus", include_str!("../../pipelines/copy-hear-opus.gst")),
+    ("copy-part", include_str!("../../pipelines/copy-part.gst")),
+    ("copy-part-silent", include_str!("../../pipelines/copy-part-silent.gst")),
+    ("copy-whole", include_str!("../../pipelines/copy-whole.gst")),
+    ("copy-whole-silent", include_str!("../../pipelines/copy-whole-silent.gst")),
+    ("still", include_str!("../../pipelines/still.gst")),
 ];
 
 /// Elements that the texts name, with Debian's packages.
@@ -52,6 +62,12 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("opusparse", "gstreamer1.0-plugins-bad"),
     ("h264timestamper", "gstreamer1.0-plugins-bad"),
     ("h265timestamper", "gstreamer1.0-plugins-bad"),
+    ("audioresample", "gstreamer1.0-plugins-base"),
+    ("textoverlay", "gstreamer1.0-plugins-base"),
+    ("jpegenc", "gstreamer1.0-plugins-good"),
+    ("mp4mux", "gstreamer1.0-plugins-good"),
+    ("openh264enc", "gstreamer1.0-plugins-bad"),
+    ("voaacenc", "gstreamer1.0-plugins-bad"),
 ];
 
 /// Starts GStreamer and registers the fragmented muxer, which Debian does not ship.

@@ -4,7 +4,8 @@ use crate::catalog::bad_doc;
 use crate::machine::fault::Fault;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Person, Role};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use chrono::NaiveDate;
+use rusqlite::{Connection, Row, params};
 
 /// An account with what signing in needs.
 #[derive(Debug, Clone)]
@@ -19,31 +20,76 @@ pub struct Account {
     pub failures: u32,
     /// Ms since 1970.
     pub locked_until: i64,
+    /// First and last day on which it can be used, where it has them.
+    pub valid: (Option<NaiveDate>, Option<NaiveDate>),
+    /// Where notices go.
+    pub email: Option<String>,
+    /// What the single sign-on calls this person.
+    pub sso_name: Option<String>,
+    /// Signing in ends the person's other logins.
+    pub one_login: bool,
+    /// Secret of the second factor, base32.
+    pub totp: Option<String>,
+    /// One that was shown and is not confirmed yet.
+    pub totp_new: Option<String>,
+    /// The last step of it that was used.
+    pub totp_step: u64,
 }
 
-const COLUMNS: &str =
-    "id, username, name, unit, certificate_no, certificate_until, roles, leads, password_hash, active, failures, locked_until";
+impl Account {
+    /// One that can be used, for a person with a password.
+    pub fn new(person: Person, password_hash: String) -> Self {
+        Self {
+            person,
+            password_hash,
+            active: true,
+            failures: 0,
+            locked_until: 0,
+            valid: (None, None),
+            email: None,
+            sso_name: None,
+            one_login: false,
+            totp: None,
+            totp_new: None,
+            totp_step: 0,
+        }
+    }
+
+    /// Whether it can be used on a day.
+    pub fn is_open(&self, today: NaiveDate) -> bool {
+        self.active && self.valid.0.is_none_or(|from| from <= today) && self.valid.1.is_none_or(|until| today <= until)
+    }
+}
+
+const COLUMNS: &str = "id, username, name, unit, certificate_no, certificate_until, roles, leads, password_hash, active, failures, locked_until, \
+                       valid_from, valid_until, email, sso_name, one_login, totp, totp_new, totp_step";
 
 fn account(row: &Row<'_>) -> Result<Account, Fault> {
     let words: Vec<String> = serde_json::from_str(&row.get::<_, String>("roles")?).map_err(bad_doc("accounts"))?;
     let leads: Vec<UnitId> = serde_json::from_str(&row.get::<_, String>("leads")?).map_err(bad_doc("accounts"))?;
     let id = |e| Fault::of("read a row of", "accounts", e);
-    let unit: Option<String> = row.get("unit")?;
+    let day = |name: &str| Ok::<_, Fault>(row.get::<_, Option<String>>(name)?.and_then(|d| d.parse().ok()));
+    let (unit, username, name): (Option<String>, String, String) = (row.get("unit")?, row.get("username")?, row.get("name")?);
+    let roles: Vec<Role> = words.iter().filter_map(|w| Role::from_word(w)).collect();
+    let person = Person {
+        unit: unit.map(|u| UnitId::new(&u)).transpose().map_err(id)?,
+        certificate_no: row.get("certificate_no")?,
+        certificate_until: day("certificate_until")?,
+        leads,
+        ..Person::new(AccountId::new(&row.get::<_, String>("id")?).map_err(id)?, &username, &name, &roles)
+    };
     Ok(Account {
-        person: Person {
-            id: AccountId::new(&row.get::<_, String>("id")?).map_err(id)?,
-            username: row.get("username")?,
-            name: row.get("name")?,
-            unit: unit.map(|u| UnitId::new(&u)).transpose().map_err(id)?,
-            certificate_no: row.get("certificate_no")?,
-            certificate_until: row.get::<_, Option<String>>("certificate_until")?.and_then(|d| d.parse().ok()),
-            roles: words.iter().filter_map(|w| Role::from_word(w)).collect(),
-            leads,
-        },
-        password_hash: row.get("password_hash")?,
         active: row.get("active")?,
         failures: row.get("failures")?,
         locked_until: row.get("locked_until")?,
+        valid: (day("valid_from")?, day("valid_until")?),
+        email: row.get("email")?,
+        sso_name: row.get("sso_name")?,
+        one_login: row.get("one_login")?,
+        totp: row.get("totp")?,
+        totp_new: row.get("totp_new")?,
+        totp_step: row.get::<_, i64>("totp_step")? as u64,
+        ..Account::new(person, row.get("password_hash")?)
     })
 }
 
@@ -63,6 +109,16 @@ pub fn by_id(c: &Connection, id: &AccountId) -> Result<Option<Account>, Fault> {
     one(c, "id = ?1", id.as_str())
 }
 
+/// By what the single sign-on calls them.
+pub fn by_sso_name(c: &Connection, name: &str) -> Result<Option<Account>, Fault> {
+    one(c, "sso_name = ?1", name)
+}
+
+/// How many there are, ended ones too.
+pub fn count(c: &Connection) -> Result<u64, Fault> {
+    Ok(c.query_row("SELECT count(*) FROM accounts", [], |r| r.get::<_, i64>(0))? as u64)
+}
+
 /// All, by sign-in name.
 pub fn all(c: &Connection) -> Result<Vec<Account>, Fault> {
     let mut statement = c.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts ORDER BY username"))?;
@@ -80,8 +136,9 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
     let roles: Vec<&str> = p.roles.iter().map(|r| r.as_str()).collect();
     let json = |e| Fault::of("encode", "an account", e);
     c.execute(
-        "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at, certificate_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at, certificate_until,
+         valid_from, valid_until, email, sso_name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             p.id.as_str(),
             p.username,
@@ -93,16 +150,71 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
             account.password_hash,
             at_ms,
             p.certificate_until.map(|d| d.to_string()),
+            account.valid.0.map(|d| d.to_string()),
+            account.valid.1.map(|d| d.to_string()),
+            account.email,
+            account.sso_name,
         ],
     )?;
     Ok(())
 }
 
-/// Ends one, and its logins with it.
-pub fn end(c: &Connection, id: &AccountId) -> Result<(), Fault> {
-    c.execute("UPDATE accounts SET active = 0 WHERE id = ?1", [id.as_str()])?;
+/// Ends one, and with it its logins, its tokens and what it was named to.
+pub fn end(c: &Connection, id: &AccountId, at_ms: i64) -> Result<(), Fault> {
+    c.execute("UPDATE accounts SET active = 0, sso_name = NULL WHERE id = ?1", [id.as_str()])?;
     c.execute("DELETE FROM logins WHERE account = ?1", [id.as_str()])?;
+    c.execute("UPDATE tokens SET ended_at = ?2 WHERE account = ?1 AND ended_at IS NULL", params![id.as_str(), at_ms])?;
     Ok(())
+}
+
+/// Changes what an administrator may change: roles, units, days, addresses.
+pub fn change(c: &Connection, account: &Account) -> Result<(), Fault> {
+    let p = &account.person;
+    let roles: Vec<&str> = p.roles.iter().map(|r| r.as_str()).collect();
+    let json = |e| Fault::of("encode", "an account", e);
+    c.execute(
+        "UPDATE accounts SET unit = ?2, certificate_no = ?3, roles = ?4, leads = ?5, certificate_until = ?6, valid_from = ?7,
+         valid_until = ?8, email = ?9, sso_name = ?10 WHERE id = ?1",
+        params![
+            p.id.as_str(),
+            p.unit.as_ref().map(UnitId::as_str),
+            p.certificate_no,
+            serde_json::to_string(&roles).map_err(json)?,
+            serde_json::to_string(&p.leads).map_err(json)?,
+            p.certificate_until.map(|d| d.to_string()),
+            account.valid.0.map(|d| d.to_string()),
+            account.valid.1.map(|d| d.to_string()),
+            account.email,
+            account.sso_name,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Whether signing in ends the person's other logins.
+pub fn set_one_login(c: &Connection, id: &AccountId, one: bool) -> Result<(), Fault> {
+    c.execute("UPDATE accounts SET one_login = ?2 WHERE id = ?1", params![id.as_str(), one])?;
+    Ok(())
+}
+
+/// Shows a second factor that is not confirmed yet, or takes it away.
+pub fn set_totp_new(c: &Connection, id: &AccountId, secret: Option<&str>) -> Result<(), Fault> {
+    c.execute("UPDATE accounts SET totp_new = ?2 WHERE id = ?1", params![id.as_str(), secret])?;
+    Ok(())
+}
+
+/// Puts a second factor to use from a step on, or takes it away.
+pub fn set_totp(c: &Connection, id: &AccountId, secret: Option<&str>, step: u64) -> Result<(), Fault> {
+    c.execute(
+        "UPDATE accounts SET totp = ?2, totp_new = NULL, totp_step = ?3 WHERE id = ?1",
+        params![id.as_str(), secret, step as i64],
+    )?;
+    Ok(())
+}
+
+/// Uses a step up; false if it or a later one was used already: a code is good once.
+pub fn use_totp_step(c: &Connection, id: &AccountId, step: u64) -> Result<bool, Fault> {
+    Ok(c.execute("UPDATE accounts SET totp_step = ?2 WHERE id = ?1 AND totp_step < ?2", params![id.as_str(), step as i64])? == 1)
 }
 
 /// Gives a new password; all logins end.
@@ -115,48 +227,5 @@ pub fn set_password(c: &Connection, id: &AccountId, hash: &str) -> Result<(), Fa
 /// Counts a wrong password, or forgets them after the right one.
 pub fn set_failures(c: &Connection, id: &AccountId, failures: u32, locked_until: i64) -> Result<(), Fault> {
     c.execute("UPDATE accounts SET failures = ?2, locked_until = ?3 WHERE id = ?1", params![id.as_str(), failures, locked_until])?;
-    Ok(())
-}
-
-/// A login.
-#[derive(Debug, Clone)]
-pub struct LoginRow {
-    /// Whose.
-    pub account: AccountId,
-    /// Its CSRF token.
-    pub csrf: String,
-    /// Ms since 1970, of the last request.
-    pub seen_at: i64,
-}
-
-/// Adds a login.
-pub fn add_login(c: &Connection, token_sha256: &str, account: &AccountId, csrf: &str, at_ms: i64) -> Result<(), Fault> {
-    c.execute(
-        "INSERT INTO logins (token_sha256, account, csrf, made_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-        params![token_sha256, account.as_str(), csrf, at_ms],
-    )?;
-    Ok(())
-}
-
-/// A login by the digest of its token.
-pub fn login(c: &Connection, token_sha256: &str) -> Result<Option<LoginRow>, Fault> {
-    let mut statement = c.prepare_cached("SELECT account, csrf, seen_at FROM logins WHERE token_sha256 = ?1")?;
-    let row = statement.query_row([token_sha256], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?))).optional()?;
-    row.map(|(account, csrf, seen_at)| {
-        let account = AccountId::new(&account).map_err(|e| Fault::of("read a row of", "logins", e))?;
-        Ok(LoginRow { account, csrf, seen_at })
-    })
-    .transpose()
-}
-
-/// Notes that a login was used.
-pub fn touch_login(c: &Connection, token_sha256: &str, at_ms: i64) -> Result<(), Fault> {
-    c.execute("UPDATE logins SET seen_at = ?2 WHERE token_sha256 = ?1", params![token_sha256, at_ms])?;
-    Ok(())
-}
-
-/// Ends a login.
-pub fn end_login(c: &Connection, token_sha256: &str) -> Result<(), Fault> {
-    c.execute("DELETE FROM logins WHERE token_sha256 = ?1", [token_sha256])?;
     Ok(())
 }

@@ -92,3 +92,49 @@ pub fn page(c: &Connection, before: Option<u64>, session: Option<&str>, rows_max
     })
     .collect()
 }
+
+/// Which entries somebody looks for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// From.
+    pub from: DateTime<Utc>,
+    /// Until, exclusive.
+    pub until: DateTime<Utc>,
+    /// Of these kinds.
+    pub kinds: Vec<EntryKind>,
+    /// Of this session.
+    pub session: Option<String>,
+    /// Of somebody whose name or sign-in name has this in it, or about whose account they are.
+    pub person: Option<String>,
+    /// How many.
+    pub rows_max: u32,
+}
+
+/// Newest first.
+pub fn watched(c: &Connection, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut statement = c.prepare_cached(
+        "SELECT number, doc, accounts.name FROM entries LEFT JOIN accounts ON accounts.id = coalesce(entries.actor, json_extract(doc, '$.about.account'))
+         WHERE kind = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR session = ?4)
+         AND (?5 IS NULL OR instr(accounts.name, ?5) > 0 OR instr(accounts.username, ?5) > 0) ORDER BY at DESC, number DESC LIMIT ?6",
+    )?;
+    let mut all = Vec::new();
+    for kind in &wanted.kinds {
+        let values = params![kind.as_str(), text(wanted.from), text(wanted.until), wanted.session, wanted.person, wanted.rows_max];
+        let rows = statement.query_map(values, |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get(2)?)))?;
+        for row in rows {
+            let (number, doc, actor_name) = row?;
+            all.push(Row { number: number as u64, entry: serde_json::from_str(&doc).map_err(bad_doc("entries"))?, actor_name });
+        }
+    }
+    all.sort_by_key(|r| std::cmp::Reverse(r.number));
+    all.dedup_by_key(|r| r.number);
+    all.truncate(wanted.rows_max as usize);
+    Ok(all)
+}
+
+/// The number of a log's first entry, if it has one here.
+pub fn base_of(c: &Connection, origin: &str) -> Result<Option<u64>, Fault> {
+    let base = c.query_row("SELECT base FROM logs WHERE origin = ?1", [origin], |r| r.get::<_, i64>(0)).optional()?;
+    Ok(base.map(|b| b as u64))
+}

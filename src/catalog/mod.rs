@@ -6,14 +6,20 @@
 pub mod accounts;
 pub mod alarms;
 pub mod cases;
+pub mod copies;
+pub mod deputations;
 pub mod documents;
 pub mod entries;
+pub mod logins;
 pub mod pairs;
+pub mod passkeys;
 pub mod plans;
+pub mod provisions;
 pub mod requests;
 pub mod screens;
 pub mod sessions;
 pub mod timestamps;
+pub mod tokens;
 pub mod viewings;
 
 use crate::machine::{durable, fault::Fault};
@@ -29,6 +35,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0001-spine.sql")),
     M::up(include_str!("schema/0002-desk.sql")),
     M::up(include_str!("schema/0003-custody.sql")),
+    M::up(include_str!("schema/0004-access.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -10,18 +10,19 @@ use rusqlite::{Connection, Params, params};
 pub fn put(c: &Connection, r: &AccessRequest) -> Result<(), Fault> {
     let doc = serde_json::to_string(r).map_err(|e| Fault::of("encode", "a request", e))?;
     c.execute(
-        "INSERT INTO requests (id, requester, session, unit, state, submitted_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO requests (id, requester, unit, state, submitted_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
         params![
             r.id.as_str(),
             r.requester.as_str(),
-            r.session.as_str(),
             r.unit.as_str(),
             r.state.as_str(),
             r.submitted_at.timestamp_millis(),
             doc
         ],
     )?;
+    let mut add = c.prepare_cached("INSERT OR IGNORE INTO request_sessions (session, request) VALUES (?1, ?2)")?;
+    r.sessions.iter().try_for_each(|s| add.execute([s.as_str(), r.id.as_str()]).map(drop))?;
     Ok(())
 }
 
@@ -38,7 +39,7 @@ pub fn by_id(c: &Connection, id: &RequestId) -> Result<Option<AccessRequest>, Fa
 
 /// A person's for one session, newest first.
 pub fn of_person_for(c: &Connection, person: &AccountId, session: &SessionId) -> Result<Vec<AccessRequest>, Fault> {
-    some(c, "WHERE requester = ?1 AND session = ?2 ORDER BY submitted_at DESC", [person.as_str(), session.as_str()])
+    some(c, "WHERE requester = ?1 AND id IN (SELECT request FROM request_sessions WHERE session = ?2) ORDER BY submitted_at DESC", [person.as_str(), session.as_str()])
 }
 
 /// A person's newest.
@@ -49,4 +50,9 @@ pub fn of_person(c: &Connection, person: &AccountId, rows_max: u32) -> Result<Ve
 /// Of a state, oldest first.
 pub fn in_state(c: &Connection, state: &str, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
     some(c, "WHERE state = ?1 ORDER BY submitted_at LIMIT ?2", params![state, rows_max])
+}
+
+/// Submitted or decided within a time, newest first.
+pub fn between(c: &Connection, from_ms: i64, until_ms: i64, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
+    some(c, "WHERE submitted_at >= ?1 AND submitted_at < ?2 ORDER BY submitted_at DESC LIMIT ?3", params![from_ms, until_ms, rows_max])
 }

@@ -187,7 +187,7 @@ async fn people(running: &Running) -> Result<Vec<Account>, String> {
             unit: unit.and_then(|u| UnitId::new(u).ok()),
             certificate_no: certificate_no.map(Into::into),
             certificate_until: certificate_no.and_then(|_| chrono::NaiveDate::from_ymd_opt(2028, 12, 31)),
-            leads: vec![],
+            ..NewAccount::default()
         };
         register.add_or_renew(account, password.clone().into()).await.map_err(|e| e.to_string())?;
         made.push(Account { role: role.as_str().into(), username: (*username).into(), password });

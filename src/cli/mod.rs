@@ -5,6 +5,7 @@ pub mod demo;
 pub mod drive;
 pub mod key;
 pub mod log;
+pub mod make_copy;
 pub mod rebuild;
 pub mod serve;
 pub mod user;
@@ -42,6 +43,9 @@ enum Command {
     Witness(witness::Options),
     /// Makes the index anew from the footage tree.
     Rebuild(ConfigArgument),
+    /// Makes a viewing copy; the recorder starts it.
+    #[command(hide = true)]
+    MakeCopy,
     /// Two simulated rooms, recorder and console; run by deploy/demo.
     Demo(demo::Options),
 }
@@ -72,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Key(o) => key::run(o),
         Command::Witness(o) => witness::run(o),
         Command::Rebuild(c) => rebuild::run(&c.config),
+        Command::MakeCopy => make_copy::run(),
         Command::Demo(o) => demo::run(o),
     };
     ended.unwrap_or_else(|why| {

@@ -7,7 +7,7 @@ use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
 use crate::custody::keys::{KeyFault, Signer};
 use crate::custody::logfile::Opening;
-use crate::desks::{Desks, cases, lamp};
+use crate::desks::{Desks, cases, lamp, provision};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
@@ -71,7 +71,11 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
         // Behind the recording that goes on: the tree may be large.
         let (acts, data) = (acts.clone(), parts.data.clone());
         std::thread::spawn(move || {
-            for (what, made) in [("sessions", links::rebuild(&acts, &footage)), ("cases", cases::rebuild(&acts, &data))] {
+            for (what, made) in [
+                ("sessions", links::rebuild(&acts, &footage)),
+                ("cases", cases::rebuild(&acts, &data)),
+                ("provisions", provision::rebuild(&acts, &data)),
+            ] {
                 match made {
                     Ok((done, unread)) => {
                         tracing::warn!(what, done, ?unread, "the catalog is made anew; accounts and requests are in no file");
@@ -85,6 +89,10 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
     look_after(&desks);
     desks.listen().await;
     desks.ask_outside();
+    if let Err(no) = desks.begin_setup().await {
+        tracing::error!("the first account cannot be made in the browser: {no}");
+    }
+    desks.resume_copies().await;
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }
@@ -111,6 +119,7 @@ fn look_after(desks: &Arc<Desks>) {
             tokio::time::sleep(Duration::from_mins(1)).await;
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
+            desks.end_copies().await;
         }
     });
 }
@@ -119,7 +128,7 @@ async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Resu
     let listener = std::net::TcpListener::bind(listen).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     listener.set_nonblocking(true).map_err(|e| e.to_string())?;
     let at = listener.local_addr().map_err(|e| e.to_string())?;
-    let service = web::router(desks.clone(), web::Settings { secure: tls.is_some() }).into_make_service();
+    let service = web::router(desks.clone(), web::Settings { secure: tls.is_some() }).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let (mine, url) = (handle.clone(), format!("{}://{at}", if tls.is_some() { "https" } else { "http" }));
     let failed = |e: &std::io::Error| tracing::error!("the console ended: {e}");

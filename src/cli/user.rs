@@ -63,7 +63,7 @@ pub fn run(options: Options) -> Ended {
         unit: add.unit.as_deref().map(UnitId::new).transpose().map_err(|e| e.to_string())?,
         certificate_no: add.certificate_no,
         certificate_until: add.certificate_until,
-        leads: vec![],
+        ..NewAccount::default()
     };
     runtime()?.block_on(async {
         durable::make_folder(&parts.data).map_err(|e| e.to_string())?;

@@ -4,6 +4,7 @@ use crate::catalog::requests;
 use crate::desks::{Answer, Desks};
 use crate::machine::randomness;
 use crate::model::access::{self, AccessMode, AccessRequest, Decision, RequestState};
+use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::{Act, Person, Role};
@@ -11,22 +12,30 @@ use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::{self, BadField};
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 
 /// Longest window, hours: thirty days.
 const HOURS_MAX: u32 = 720;
 /// Rows of each list of the inbox.
 const ROWS_MAX: u32 = 200;
 
+/// Most sessions of one request.
+const SESSIONS_MAX: usize = 200;
+
 /// A request as somebody fills it in.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
-    /// Which session.
-    pub session: SessionId,
+    /// Which sessions; of one unit.
+    pub sessions: Vec<SessionId>,
     /// What for.
     pub purpose: String,
+    /// On what it rests.
+    pub basis: Option<String>,
     /// Look or copy.
     pub mode: AccessMode,
-    /// For how many hours from now (1 to 720).
+    /// Bystanders masked in every copy.
+    pub masked: bool,
+    /// For how many hours from the decision on (1 to 720).
     pub hours: u32,
 }
 
@@ -42,11 +51,22 @@ pub struct Inbox {
 }
 
 impl Desks {
-    /// Asks. Only for a session that the person may know of.
+    /// Asks. Only for sessions that the person may know of.
     pub async fn request_access(&self, who: &Person, request: NewRequest) -> Answer<AccessRequest> {
         self.need(who, Act::RequestAccess)?;
-        let doc = self.known(who, &request.session).await?;
+        let mut sessions: Vec<SessionId> = Vec::new();
+        request.sessions.into_iter().for_each(|s| if !sessions.contains(&s) { sessions.push(s) });
+        if sessions.is_empty() || sessions.len() > SESSIONS_MAX {
+            return Err(Refusal::from(BadField::form("sessions", "are 1 to 200")).into());
+        }
+        let mut units = BTreeSet::new();
+        for session in &sessions {
+            units.insert(self.known(who, session).await?.session.unit);
+        }
+        let unit = units.pop_first().filter(|_| units.is_empty());
+        let unit = unit.ok_or_else(|| Refusal::from(BadField::form("sessions", "belong to several units; each unit's leader decides on its own")))?;
         let purpose = words::needed_text("purpose", &request.purpose).map_err(Refusal::from)?;
+        let basis = request.basis.as_deref().map_or(Ok(None), |b| words::line("basis", b)).map_err(Refusal::from)?;
         if !(1..=HOURS_MAX).contains(&request.hours) {
             return Err(Refusal::from(BadField::form("hours", "is 1 to 720")).into());
         }
@@ -58,28 +78,32 @@ impl Desks {
             requester: who.id.clone(),
             requester_name: who.name.clone(),
             requester_leads: who.is(Role::LeaderInCharge),
-            session: request.session,
-            unit: doc.session.unit,
+            sessions,
+            unit,
             purpose,
+            basis,
             mode: request.mode,
+            masked: request.masked,
+            hours: request.hours,
             from: now,
             until: now + TimeDelta::hours(i64::from(request.hours)),
             state: RequestState::Submitted,
             submitted_at: now,
             decided_by: None,
             decided_by_name: None,
+            decided_for: None,
             decided_at: None,
             reason: None,
+            granted: None,
+            shown_at: None,
         };
-        let draft = Draft::new(EntryKind::AccessRequested)
-            .by(&who.id)
-            .in_session(&asked.session)
-            .about("request", &asked.id)
+        let draft = about(EntryKind::AccessRequested, who, &asked)
             .about("mode", asked.mode.as_str())
             .about("hours", request.hours)
             .text("purpose", Some(&asked.purpose));
         let kept = asked.clone();
         self.acts.log_then_do(draft, move |t| requests::put(t, &kept)).await?;
+        self.tell_deciders(&asked).await;
         Ok(asked)
     }
 
@@ -104,29 +128,80 @@ impl Desks {
         })
     }
 
-    /// Decides or revokes; a revocation cuts running viewings: each piece of footage asks for the grant anew.
+    /// Notes that these requests were before the eyes of somebody who decides: an approval faster than reading is seen.
+    pub fn shown(&self, inbox: &Inbox) {
+        let now = self.now().utc;
+        let fresh: Vec<AccessRequest> = inbox.to_decide.iter().filter(|r| r.shown_at.is_none()).cloned().collect();
+        if !fresh.is_empty() {
+            self.acts.index_only(move |t| {
+                for request in fresh {
+                    // A decision may have come in between.
+                    let Some(now_there) = requests::by_id(t, &request.id)?.filter(|r| r.shown_at.is_none()) else { continue };
+                    requests::put(t, &AccessRequest { shown_at: Some(now), ..now_there })?;
+                }
+                Ok(())
+            });
+        }
+    }
+
+    /// Decides or revokes; a revocation cuts running viewings, copies and packages within the moment.
     pub async fn decide_access(&self, who: &Person, id: &RequestId, decision: Decision) -> Answer<AccessRequest> {
-        let wanted = id.clone();
-        let request = self.read(move |c| requests::by_id(c, &wanted)).await?.ok_or_else(|| Refusal::no_such("request", id.as_str()))?;
         if let Decision::Reject { reason } | Decision::Revoke { reason } = &decision {
             words::text("reason", reason).map_err(Refusal::from)?;
         }
+        // One decision at a time: the second finds what the first left.
+        let turn = self.requests_turn.lock().await;
+        let wanted = id.clone();
+        let request = self.read(move |c| requests::by_id(c, &wanted)).await?.ok_or_else(|| Refusal::no_such("request", id.as_str()))?;
         let decided = match access::decide(&request, &decision, who, self.now().utc) {
             Ok(decided) => decided,
             Err(refusal) => return Err(self.refused(who, refusal, "decide_access")),
         };
+        if matches!(decision, Decision::Approve(_)) {
+            self.proved(who)?;
+        }
         let kind = match decision {
-            Decision::Approve => EntryKind::AccessApproved,
+            Decision::Approve(_) => EntryKind::AccessApproved,
             Decision::Reject { .. } => EntryKind::AccessRejected,
             Decision::Revoke { .. } => EntryKind::AccessRevoked,
         };
-        let draft =
-            Draft::new(kind).by(&who.id).in_session(&decided.session).about("request", id).text("reason", decided.reason.as_deref());
+        let mut draft = about(kind, who, &decided).text("reason", decided.reason.as_deref());
+        if let Some(leader) = access::may_decide(&request, who)? {
+            draft = draft.about("for", &leader.leader);
+        }
+        if let Some(scope) = decided.granted.as_ref().filter(|_| kind == EntryKind::AccessApproved) {
+            draft = draft.about("mode", scope.mode.as_str()).about("hours", scope.hours).about("sessions", scope.sessions.len());
+        }
         let kept = decided.clone();
         self.acts.log_then_do(draft, move |t| requests::put(t, &kept)).await?;
+        drop(turn);
         if kind == EntryKind::AccessRevoked {
-            self.viewings.cut(id);
+            self.streams.cut(id.as_str());
         }
+        self.tell_requester(&decided).await;
         Ok(decided)
+    }
+
+    /// Withdraws one's own request, or gives a grant back.
+    pub async fn close_request(&self, who: &Person, id: &RequestId) -> Answer<AccessRequest> {
+        let wanted = id.clone();
+        let request = self.read(move |c| requests::by_id(c, &wanted)).await?.ok_or_else(|| Refusal::no_such("request", id.as_str()))?;
+        let closed = access::close(&request, who, self.now().utc)?;
+        let kept = closed.clone();
+        self.acts.log_then_do(about(EntryKind::AccessClosed, who, &closed), move |t| requests::put(t, &kept)).await?;
+        self.streams.cut(id.as_str());
+        Ok(closed)
+    }
+}
+
+/// An entry about a request; in its session where it is one alone.
+fn about(kind: EntryKind, who: &Person, request: &AccessRequest) -> Draft {
+    let draft = Draft::new(kind).by(&who.id).about("request", &request.id);
+    match request.sessions.as_slice() {
+        [one] => draft.in_session(one),
+        many => {
+            let all = many.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            draft.about("sessions", many.len()).about("sessions_sha256", digest::sha256(all.as_bytes()))
+        }
     }
 }

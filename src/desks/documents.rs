@@ -80,7 +80,7 @@ const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessing
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// The type that the bytes themselves show; what the browser says is not believed.
-fn sniff(content: &[u8]) -> Result<(&'static str, &'static str), Refusal> {
+pub(super) fn sniff(content: &[u8]) -> Result<(&'static str, &'static str), Refusal> {
     let bad = |problem: &str| Refusal::BadUpload { problem: problem.into() };
     if content.len() > BYTES_MAX {
         return Err(bad("it is larger than 20 MB"));

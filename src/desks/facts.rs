@@ -145,14 +145,9 @@ mod tests {
     #[test]
     fn a_name_that_two_officers_have_is_not_completed() {
         let person = |id: &str, no: &str| Person {
-            id: AccountId::new(id).unwrap(),
-            username: id.into(),
-            name: "王伟".into(),
-            unit: None,
             certificate_no: Some(no.into()),
             certificate_until: Some("2030-01-01".parse().unwrap()),
-            roles: vec![Role::Officer],
-            leads: vec![],
+            ..Person::new(AccountId::new(id).unwrap(), id, "王伟", &[Role::Officer])
         };
         let named = || Officer { name: "王伟".into(), ..Officer::default() };
         let mut one = named();

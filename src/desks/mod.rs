@@ -8,23 +8,35 @@ pub mod access;
 pub mod accounts;
 pub mod alarms;
 pub mod cases;
+pub mod copies;
 pub mod custody;
+pub mod deputies;
 pub mod documents;
+pub mod factors;
 pub mod facts;
 pub mod interviews;
 pub mod lamp;
 pub mod live;
+pub mod logins;
+pub mod mail;
 pub mod passwords;
 pub mod outside;
+pub mod oversight;
 pub mod packages;
 pub mod plans;
+pub mod provision;
 pub mod readiness;
 pub mod records;
 pub mod reports;
 pub mod screens;
 pub mod sessions;
+pub mod setup;
+pub mod sso;
 pub mod status;
+pub mod stills;
+pub mod streams;
 pub mod supervision;
+pub mod tokens;
 pub mod viewing;
 pub mod witness;
 
@@ -34,7 +46,7 @@ use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{RoomId, SessionId, UnitId};
-use crate::model::people::{Act, Person};
+use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::time::Moment;
 use crate::recorder::Recorder;
@@ -89,6 +101,16 @@ pub struct Settings {
     pub outside: outside::OutsideSettings,
     /// The unit's own certificate and key, for CMS signatures of packages.
     pub unit_certificate: Option<(PathBuf, PathBuf)>,
+    /// Minutes for which a password counts as just shown; approvals and exports ask for it anew after that.
+    pub prove_min: i64,
+    /// Roles that have to have a second factor.
+    pub second_factor: Vec<Role>,
+    /// The console's own address as browsers write it: passkeys and the single sign-on are bound to it.
+    pub address: Option<String>,
+    /// Single sign-on.
+    pub sso: Option<sso::SsoSettings>,
+    /// Notices by e-mail.
+    pub mail: Option<mail::MailSettings>,
 }
 
 /// All desks.
@@ -98,6 +120,15 @@ pub struct Desks {
     acts: Acts,
     clock: Arc<dyn Clock>,
     viewings: viewing::Open,
+    streams: streams::Streams,
+    steps: logins::Steps,
+    challenges: factors::Challenges,
+    sso: sso::Sso,
+    copies: copies::Copies,
+    setup: setup::Setup,
+    provisions: Arc<provision::Work>,
+    /// One decision on a request at a time.
+    requests_turn: tokio::sync::Mutex<()>,
     /// One change of a case at a time: each begins from what the one before it left.
     cases_turn: tokio::sync::Mutex<()>,
     machine: status::Watch,
@@ -121,6 +152,14 @@ impl Desks {
             acts,
             clock,
             viewings: viewing::Open::default(),
+            streams: streams::Streams::default(),
+            steps: logins::Steps::default(),
+            challenges: factors::Challenges::default(),
+            sso: sso::Sso::default(),
+            copies: copies::Copies::default(),
+            setup: setup::Setup::default(),
+            provisions: Arc::default(),
+            requests_turn: tokio::sync::Mutex::default(),
             cases_turn: tokio::sync::Mutex::default(),
             machine,
             checked: readiness::Checked::default(),
@@ -155,6 +194,7 @@ impl Desks {
         let code = match &refusal {
             Refusal::NoGrant => "no_grant",
             Refusal::ViewOnly => "view_only",
+            Refusal::MaskedOnly => "masked_only",
             Refusal::OwnRequest => "own_request",
             Refusal::NotYourRole => "not_your_role",
             _ => "other",

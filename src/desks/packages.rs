@@ -18,7 +18,7 @@ use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, SessionId};
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
-use crate::model::session::Session;
+use crate::model::session::{Segment, Session};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -79,39 +79,24 @@ struct Making {
     authority: Option<PathBuf>,
     unit: Option<(PathBuf, PathBuf)>,
     at: DateTime<Utc>,
+    clips: Vec<(u64, u64)>,
 }
 
 impl Desks {
     /// Makes a session's package ready; needs a grant for copies.
     pub async fn make_package(&self, who: &Person, session: &SessionId) -> Answer<PackageMade> {
-        let (grant, session, folder) = self.may_copy(who, session).await?;
+        let (grant, session, folder) = self.may_copy(who, session, true).await?;
+        self.proved(who)?;
         if session.seal.is_none() {
             return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
         }
         let request = grant.request().to_string();
         let draft = Draft::new(EntryKind::PackageTaken).by(&who.id).in_session(&session.id).about("request", &request);
         self.acts.log_then_do(draft, |_| Ok(())).await?;
-        // The head has to hold the entry of this very hand-over.
-        self.acts.sign_head().await?;
-        let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
-        let (of, log) = (session.id.clone(), origin.clone());
-        let entries = self.read(move |c| entries::of_session(c, &log, of.as_str())).await?;
+        let (package, manifest_sha256, files) = self.build_package(session.clone(), folder, request, vec![]).await?;
         let name = format!("{}.tar", session.id);
         // In the order of time, so that the first is the oldest.
         let id = format!("{:012x}{}", self.now_ms(), randomness::hex::<12>()?);
-        let making = Making {
-            folder,
-            data: self.settings.data.clone(),
-            bureau: self.settings.bureau.clone(),
-            request,
-            entries,
-            origin,
-            authority: self.settings.outside.authority.as_ref().map(|(_, ca)| ca.clone()),
-            unit: self.settings.unit_certificate.clone(),
-            at: self.now().utc,
-            session: session.clone(),
-        };
-        let (package, manifest_sha256, files) = blocking("a package", move || make(&making)).await??;
         let package = Arc::new(package);
         let made = PackageMade { id: id.clone(), name: name.clone(), bytes: package.bytes(), manifest_sha256, files };
         let ready = Ready { person: who.id.clone(), session: session.id, name, package };
@@ -124,6 +109,35 @@ impl Desks {
         Ok(made)
     }
 
+    /// Lays a package out: what is in it, the SHA-256 of its `manifest-sha256.txt`, and how many files. `clips`: stretches beside the whole, ms.
+    pub(super) async fn build_package(
+        &self,
+        session: Session,
+        folder: PathBuf,
+        request: String,
+        clips: Vec<(u64, u64)>,
+    ) -> Answer<(Package, String, usize)> {
+        // The head has to hold the entry of this very hand-over.
+        self.acts.sign_head().await?;
+        let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
+        let (of, log) = (session.id.clone(), origin.clone());
+        let entries = self.read(move |c| entries::of_session(c, &log, of.as_str())).await?;
+        let making = Making {
+            folder,
+            data: self.settings.data.clone(),
+            bureau: self.settings.bureau.clone(),
+            request,
+            entries,
+            origin,
+            authority: self.settings.outside.authority.as_ref().map(|(_, ca)| ca.clone()),
+            unit: self.settings.unit_certificate.clone(),
+            at: self.now().utc,
+            session,
+            clips,
+        };
+        Ok(blocking("a package", move || make(&making)).await??)
+    }
+
     /// Bytes of a package that was made ready, from a byte up to another; the grant is asked for anew each time.
     pub async fn fetch_package(&self, who: &Person, id: &str, range: Option<(u64, Option<u64>)>) -> Answer<(Footage, u64, u64)> {
         let no = || No::from(Refusal::no_such("package", id));
@@ -131,7 +145,8 @@ impl Desks {
             .packages
             .with(|all| all.get(id).filter(|r| r.person == who.id).map(|r| (r.session.clone(), r.name.clone(), r.package.clone())));
         let (session, name, package) = found.ok_or_else(no)?;
-        self.may_copy(who, &session).await?;
+        let (grant, ..) = self.may_copy(who, &session, true).await?;
+        let live = self.streams.under(&grant, &self.clock);
         let whole = package.bytes();
         let (from, to) = match range {
             None => (0, whole),
@@ -144,7 +159,7 @@ impl Desks {
         tokio::task::spawn_blocking(move || {
             package.send(from, to, |piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok());
         });
-        Ok((Footage { bytes: to - from, sha256: None, name, pieces }, from, whole))
+        Ok((Footage { bytes: to - from, sha256: None, name, pieces, live }, from, whole))
     }
 }
 
@@ -177,6 +192,7 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
             payload.push(Member::copy(format!("data/viewing/{camera}.mp4"), plan)?);
         }
     }
+    clip_members(m, &mut payload)?;
     log_members(m, &mut payload)?;
     let keys = key_members(m, &mut payload)?;
     payload.push(Member::made("data/provision-list.csv", provision_list(m)));
@@ -217,6 +233,23 @@ fn paper(path: &Path, name: String) -> Result<Member, Fault> {
     } else {
         Member::made(name, data)
     })
+}
+
+/// Stretches that a letter names, beside the whole and rounded out to whole segments, a file a camera.
+fn clip_members(m: &Making, payload: &mut Vec<Member>) -> Result<(), Fault> {
+    for (number, (from, to)) in m.clips.iter().enumerate() {
+        for device in &m.session.devices {
+            let inside = |s: &&Segment| s.camera == device.camera && s.span_ms().0 < *to && *from < s.span_ms().1;
+            let mut of: Vec<_> = m.session.segments.iter().filter(inside).cloned().collect();
+            of.sort_by_key(|s| s.sequence);
+            if let Ok(plan) = copy::plan(&m.folder, &of)
+                && plan.bytes() > 0
+            {
+                payload.push(Member::copy(format!("data/clips/{}-{}.mp4", number + 1, device.camera), plan)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The log's entries about the session, each with its proof.

@@ -1,6 +1,7 @@
 //! The only way to a recorded picture: a live grant, a durable log entry, then bytes (第二十二条).
 
 use crate::catalog::{requests, viewings};
+use crate::desks::streams::Live;
 use crate::desks::{Answer, Desks, No};
 use crate::footage::{copy, tree};
 use crate::machine::{durable, randomness};
@@ -14,8 +15,8 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -77,6 +78,8 @@ pub struct Footage {
     pub name: String,
     /// The pieces.
     pub pieces: tokio::sync::mpsc::Receiver<Result<Bytes, std::io::Error>>,
+    /// What they are given under; the stream ends with it.
+    pub live: Live,
 }
 
 /// What is known of a viewing while it is open.
@@ -86,11 +89,9 @@ struct OpenViewing {
     request: RequestId,
     folder: PathBuf,
     segments: Vec<Segment>,
-    until: chrono::DateTime<chrono::Utc>,
     seconds: AtomicU64,
     /// When the player last asked or told something, ms since 1970.
     heard: AtomicI64,
-    cut: Arc<AtomicBool>,
 }
 
 /// The viewings that are open now.
@@ -100,11 +101,6 @@ pub(crate) struct Open(Mutex<BTreeMap<ViewingId, Arc<OpenViewing>>>);
 impl Open {
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<ViewingId, Arc<OpenViewing>>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Cuts every viewing under a request, in the middle of a piece.
-    pub(crate) fn cut(&self, request: &RequestId) {
-        self.with(|open| open.values().filter(|v| v.request == *request).for_each(|v| v.cut.store(true, Ordering::Relaxed)));
     }
 }
 
@@ -123,7 +119,7 @@ impl Desks {
     }
 
     /// A session with a grant to it; not there and not granted sound alike to who may not know of it.
-    async fn granted(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<(Grant, Session, PathBuf)> {
+    pub(super) async fn granted(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<(Grant, Session, PathBuf)> {
         let grant = self.grant(who, session, tried).await?;
         let wanted = session.clone();
         let doc = self
@@ -143,7 +139,9 @@ impl Desks {
             .about("request", grant.request())
             .about("viewing", &id);
         let (row, kept, at) = (id.clone(), grant.clone(), self.now_ms());
-        self.acts.log_then_do(draft, move |t| viewings::open(t, &row, &kept, at)).await?;
+        let address = who.address.clone();
+        let draft = if let Some(address) = &address { draft.about("from", address) } else { draft };
+        self.acts.log_then_do(draft, move |t| viewings::open(t, &row, &kept, address.as_deref(), at)).await?;
         let viewing = playable(&id, &session, &format!("{} {}", who.name, grant.request()));
         let open = OpenViewing {
             session: session.id,
@@ -151,10 +149,8 @@ impl Desks {
             request: grant.request().clone(),
             folder,
             segments: session.segments,
-            until: grant.until(),
             seconds: AtomicU64::new(0),
             heard: AtomicI64::new(at),
-            cut: Arc::default(),
         };
         self.viewings.with(|all| all.insert(id, Arc::new(open)));
         Ok(viewing)
@@ -171,13 +167,9 @@ impl Desks {
     pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
-        self.grant(who, &open.session, "viewing").await?;
+        let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        let live = {
-            let (open, clock) = (open.clone(), self.clock.clone());
-            move || !open.cut.load(Ordering::Relaxed) && clock.now().utc < open.until
-        };
-        send_file(open.folder.join(&segment.file), &segment, live)
+        send_file(open.folder.join(&segment.file), &segment, self.streams.under(&grant, &self.clock))
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -197,7 +189,6 @@ impl Desks {
     /// Takes a viewing out and logs what was seen.
     async fn end_viewing(&self, viewing: &ViewingId) -> Answer<()> {
         let Some(open) = self.viewings.with(|all| all.remove(viewing)) else { return Ok(()) };
-        open.cut.store(true, Ordering::Relaxed);
         let seconds = open.seconds.load(Ordering::Relaxed);
         let draft = Draft::new(EntryKind::ViewingClosed)
             .by(&open.person)
@@ -220,32 +211,40 @@ impl Desks {
         }
     }
 
-    /// A live grant for copies.
-    pub(super) async fn may_copy(&self, who: &Person, session: &SessionId) -> Answer<(Grant, Session, PathBuf)> {
+    /// A live grant for copies; `original`: of what shows everybody, unmasked.
+    pub(super) async fn may_copy(&self, who: &Person, session: &SessionId, original: bool) -> Answer<(Grant, Session, PathBuf)> {
         let (grant, session, folder) = self.granted(who, session, "copy").await?;
-        grant.copy().map_err(|refusal| self.refused(who, refusal, "copy"))?;
+        let may = if original { grant.original() } else { grant.copy() };
+        may.map_err(|refusal| self.refused(who, refusal, "copy"))?;
         Ok((grant, session, folder))
     }
 
+    /// What an open viewing of this person's looks at, under a grant that lives.
+    pub(super) async fn looked_at(&self, who: &Person, viewing: &ViewingId) -> Answer<(Grant, Session, PathBuf)> {
+        let open = self.viewing(who, viewing)?;
+        self.granted(who, &open.session, "viewing").await
+    }
+
     /// A grant for copies, with its entry already durable.
-    async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf)> {
-        let (grant, session, folder) = self.may_copy(who, session).await?;
+    async fn copying(&self, who: &Person, session: &SessionId, what: &str) -> Answer<(Session, PathBuf, Live)> {
+        let (grant, session, folder) = self.may_copy(who, session, true).await?;
+        self.proved(who)?;
         let draft =
             Draft::new(EntryKind::CopyTaken).by(&who.id).in_session(&session.id).about("request", grant.request()).about("what", what);
         self.acts.log_then_do(draft, |_| Ok(())).await?;
-        Ok((session, folder))
+        Ok((session, folder, self.streams.under(&grant, &self.clock)))
     }
 
     /// A copy of one original file; needs a grant for copies.
     pub async fn copy_segment(&self, who: &Person, session: &SessionId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
-        let (session, folder) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
+        let (session, folder, live) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
         let segment = find(&session.segments, camera, sequence)?;
-        send_file(folder.join(&segment.file), &segment, || true)
+        send_file(folder.join(&segment.file), &segment, live)
     }
 
     /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
     pub async fn copy_joined(&self, who: &Person, session: &SessionId, camera: &CameraId) -> Answer<Footage> {
-        let (session, folder) = self.copying(who, session, &format!("{camera}/joined")).await?;
+        let (session, folder, live) = self.copying(who, session, &format!("{camera}/joined")).await?;
         let mut segments: Vec<Segment> = session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         segments.sort_by_key(|s| s.sequence);
         if segments.is_empty() {
@@ -254,19 +253,19 @@ impl Desks {
         let (tx, pieces) = mpsc::channel(4);
         let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
-        Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces })
+        Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces, live })
     }
 
     /// `session.json`, `session.json.sig`, `signer.pem` or `journal.jsonl`; needs a grant for copies.
     pub async fn copy_paper(&self, who: &Person, session: &SessionId, name: &str) -> Answer<Footage> {
         let papers = [tree::MANIFEST, tree::SIGNATURE, tree::SIGNER, tree::JOURNAL];
         let Some(name) = papers.into_iter().find(|p| *p == name) else { return Err(Refusal::no_such("paper", name).into()) };
-        let (_, folder) = self.copying(who, session, name).await?;
+        let (_, folder, live) = self.copying(who, session, name).await?;
         let data = crate::desks::blocking("reading a paper", move || durable::read_whole(&folder.join(name), PAPER_BYTES_MAX)).await??;
         let (tx, pieces) = mpsc::channel(1);
         let bytes = data.len() as u64;
         drop(tx.try_send(Ok(Bytes::from(data))));
-        Ok(Footage { bytes, sha256: None, name: name.into(), pieces })
+        Ok(Footage { bytes, sha256: None, name: name.into(), pieces, live })
     }
 }
 
@@ -302,15 +301,22 @@ fn find(segments: &[Segment], camera: &CameraId, sequence: u32) -> Result<Segmen
 }
 
 /// Sends a file in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
-fn send_file(path: PathBuf, segment: &Segment, live: impl Fn() -> bool + Send + 'static) -> Answer<Footage> {
-    let mut file = durable::open(&path)?;
+fn send_file(path: PathBuf, segment: &Segment, live: Live) -> Answer<Footage> {
+    let footage = send_part(&path, 0, segment.bytes, segment.file.clone(), live)?;
+    Ok(Footage { sha256: Some(segment.sha256.clone()), ..footage })
+}
+
+/// A part of a file, in pieces.
+pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = durable::open(path)?;
+    file.seek(SeekFrom::Start(from)).map_err(|e| No::Fault(format!("{}: {e}", path.display())))?;
     let (tx, pieces) = mpsc::channel(2);
-    let mut left = segment.bytes;
+    let (mut left, under) = (to - from, live.clone());
     tokio::task::spawn_blocking(move || {
-        use std::io::Read;
         while left > 0 {
             let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
-            let read = if live() { file.read_exact(&mut piece) } else { Err(std::io::Error::other("the approval has ended")) };
+            let read = if under.is() { file.read_exact(&mut piece) } else { Err(std::io::Error::other("the approval has ended")) };
             let failed = read.is_err();
             left -= piece.len() as u64;
             if tx.blocking_send(read.map(|()| Bytes::from(piece))).is_err() || failed {
@@ -318,5 +324,5 @@ fn send_file(path: PathBuf, segment: &Segment, live: impl Fn() -> bool + Send + 
             }
         }
     });
-    Ok(Footage { bytes: segment.bytes, sha256: Some(segment.sha256.clone()), name: segment.file.clone(), pieces })
+    Ok(Footage { bytes: to - from, sha256: None, name, pieces, live })
 }

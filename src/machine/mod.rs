@@ -8,3 +8,4 @@ pub mod openssl;
 pub mod randomness;
 #[cfg(feature = "recorder")]
 pub mod volume;
+pub mod worker;

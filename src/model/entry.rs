@@ -126,6 +126,48 @@ words!(
         PasswordChanged = "password_changed",
         /// A document was attached to a session.
         DocumentAttached = "document_attached",
+        /// A request was withdrawn, or a grant given back.
+        AccessClosed = "access_closed",
+        /// An account's roles, units or days were changed.
+        AccountChanged = "account_changed",
+        /// A login was ended from a list.
+        LoginEnded = "login_ended",
+        /// Somebody showed their password or key again, for an approval or an export.
+        ProvedAgain = "proved_again",
+        /// A second factor or a passkey was set up.
+        FactorAdded = "factor_added",
+        /// It was taken away.
+        FactorRemoved = "factor_removed",
+        /// A token for another system was made.
+        TokenMade = "token_made",
+        /// It was ended.
+        TokenEnded = "token_ended",
+        /// A leader named a deputy.
+        DeputyNamed = "deputy_named",
+        /// A deputy's authorisation was ended early.
+        DeputyEnded = "deputy_ended",
+        /// A still picture was given out.
+        StillTaken = "still_taken",
+        /// A viewing copy was ordered.
+        CopyOrdered = "copy_ordered",
+        /// It was made; with its digest.
+        CopyMade = "copy_made",
+        /// It was stopped.
+        CopyCancelled = "copy_cancelled",
+        /// A letter that asks for material was entered (第二十一条).
+        ProvisionReceived = "provision_received",
+        /// Its packages were built.
+        ProvisionPrepared = "provision_prepared",
+        /// Somebody who leads agreed to it.
+        ProvisionApproved = "provision_approved",
+        /// Material was handed over.
+        ProvisionHandedOver = "provision_handed_over",
+        /// What was kept of it was read and found whole.
+        RetainedVerified = "retained_verified",
+        /// A provision was closed.
+        ProvisionClosed = "provision_closed",
+        /// A session may not be given up (第十九条).
+        Held = "held",
     }
 );
 

@@ -91,6 +91,14 @@ id!(
     /// One viewing under a grant.
     ViewingId
 );
+id!(
+    /// A copy that was ordered under a grant.
+    CopyId
+);
+id!(
+    /// A hand-over to a court or another body (第二十一条), e.g. `p-20261123-3f9a2c`.
+    ProvisionId
+);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::session::Session;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
@@ -89,6 +89,10 @@ words!(
         Supervise = "supervise",
         /// See live pictures outside one's own session.
         WatchLive = "watch_live",
+        /// Name one's own deputy for decisions on requests.
+        AppointDeputy = "appoint_deputy",
+        /// Hand material to courts and other bodies (第二十一条).
+        Provide = "provide",
     }
 );
 
@@ -113,6 +117,8 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::ApproveInitiation => matches!(role, BureauHead),
         Act::Supervise => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::WatchLive => matches!(role, LiveViewer),
+        Act::AppointDeputy => matches!(role, LeaderInCharge | BureauHead),
+        Act::Provide => matches!(role, LegalUnit),
     }
 }
 
@@ -136,12 +142,67 @@ pub struct Person {
     pub roles: Vec<Role>,
     /// The units that a leader in charge leads; empty: all.
     pub leads: Vec<UnitId>,
+    /// The leaders for whom they decide now, by written authorisation.
+    #[serde(default)]
+    pub stands_in: Vec<StandIn>,
+    /// What an API token narrows them to; none: a login.
+    #[serde(default)]
+    pub scopes: Option<Vec<Act>>,
+    /// When this login last showed its password or key; none without a login.
+    #[serde(skip)]
+    pub proved_at: Option<DateTime<Utc>>,
+    /// The address that the request came from.
+    #[serde(skip)]
+    pub address: Option<String>,
 }
 
+/// In whose place somebody decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandIn {
+    /// The leader.
+    pub leader: AccountId,
+    /// Their name.
+    pub leader_name: String,
+    /// The leader is the bureau head.
+    pub head: bool,
+    /// The units that the leader leads; empty: all.
+    pub leads: Vec<UnitId>,
+}
+
+/// What a token for another system may be good for. Nothing that looks at, hands out or decides on footage is among it.
+pub const SCOPES: &[Act] = &[
+    Act::SeeStatus,
+    Act::ListUnitSessions,
+    Act::ListAllSessions,
+    Act::LinkSession,
+    Act::ReadCases,
+    Act::KeepCases,
+    Act::Supervise,
+];
+
 impl Person {
-    /// Whether some role of theirs holds the act.
+    /// Somebody with roles, and nothing else.
+    pub fn new(id: AccountId, username: &str, name: &str, roles: &[Role]) -> Self {
+        Self {
+            id,
+            username: username.into(),
+            name: name.into(),
+            unit: None,
+            certificate_no: None,
+            certificate_until: None,
+            roles: roles.to_vec(),
+            leads: vec![],
+            stands_in: vec![],
+            scopes: None,
+            proved_at: None,
+            address: None,
+        }
+    }
+
+    /// Whether some role of theirs holds the act, or that of a leader for whom they decide; never more than their token says.
     pub fn may(&self, act: Act) -> bool {
-        self.roles.iter().any(|role| may(*role, act))
+        let held = self.roles.iter().any(|role| may(*role, act)) || (act == Act::DecideAccess && !self.stands_in.is_empty());
+        held && self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&act))
     }
 
     /// Whether they hold a role.
@@ -209,14 +270,8 @@ mod tests {
     fn an_officer_lists_their_own_unit_only() {
         let land = UnitId::new("land").unwrap();
         let officer = Person {
-            id: AccountId::new("a").unwrap(),
-            username: "o".into(),
-            name: "王".into(),
             unit: Some(land.clone()),
-            certificate_no: None,
-            certificate_until: None,
-            roles: vec![Role::Officer],
-            leads: vec![],
+            ..Person::new(AccountId::new("a").unwrap(), "o", "王", &[Role::Officer])
         };
         assert!(officer.lists_unit(&land));
         assert!(!officer.lists_unit(&UnitId::new("mines").unwrap()));
@@ -232,14 +287,9 @@ mod tests {
             Facts { restricted: true, officers: vec![named], ..Facts::default() },
         );
         let person = |role, no: &str| Person {
-            id: AccountId::new("x").unwrap(),
-            username: "x".into(),
-            name: "某".into(),
             unit: Some(s.unit.clone()),
             certificate_no: Some(no.into()),
-            certificate_until: None,
-            roles: vec![role],
-            leads: vec![],
+            ..Person::new(AccountId::new("x").unwrap(), "x", "某", &[role])
         };
         for (role, no, may) in [
             (Role::Officer, "B-2", false),

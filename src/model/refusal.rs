@@ -28,6 +28,36 @@ pub enum Refusal {
     /// The grant is for looking only; a copy needs one of its own.
     #[error("the approval is for viewing, not for a copy (第二十二条)")]
     ViewOnly,
+    /// The approval is for copies in which bystanders are masked.
+    #[error("the approval is for masked copies: originals and packages are not part of it (第二十二条)")]
+    MaskedOnly,
+    /// The password was right, and the second factor is asked for.
+    #[error("enter the code of your authenticator")]
+    CodeNeeded,
+    /// This has to be confirmed by password, code or key: the last time was too long ago.
+    #[error("confirm that it is you: enter your password again")]
+    ProveAgain,
+    /// This needs a second factor, and the account has none.
+    #[error("set up a second factor first")]
+    FactorNeeded,
+    /// The provision is not in a state in which this can be done.
+    #[error("the provision is {state}; this cannot be done to it now")]
+    ProvisionState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// What a provision cannot be closed without (第二十一条).
+    #[error("still missing: {}", missing.join(", "))]
+    ProvisionOpen {
+        /// Words of what is missing.
+        missing: Vec<String>,
+    },
+    /// So many jobs run that recording could suffer.
+    #[error("{running} jobs are running; wait until one has ended")]
+    TooMany {
+        /// How many.
+        running: usize,
+    },
     /// Nobody decides on their own request (第二十二条).
     #[error("nobody decides on their own request (第二十二条)")]
     OwnRequest,
@@ -110,7 +140,8 @@ impl Refusal {
         match self {
             Self::DatumNeeded => Some("第六条"),
             Self::FormNeeded | Self::OwnForm => Some("第五条"),
-            Self::NoGrant | Self::ViewOnly | Self::OwnRequest => Some("第二十二条"),
+            Self::ProvisionOpen { .. } => Some("第二十一条"),
+            Self::NoGrant | Self::ViewOnly | Self::MaskedOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }
     }

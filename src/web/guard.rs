@@ -1,6 +1,6 @@
 //! Who asks, and whether the request came from a page of this console. Every route passes through [`enforce`].
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::web::error::ApiError;
@@ -132,16 +132,7 @@ mod tests {
 
     fn signed_in() -> SignedIn {
         let id = crate::model::ids::AccountId::new("wang").unwrap();
-        let person = Person {
-            id,
-            username: "wang".into(),
-            name: "王某".into(),
-            unit: None,
-            certificate_no: None,
-            certificate_until: None,
-            roles: vec![],
-            leads: vec![],
-        };
+        let person = Person::new(id, "wang", "王某", &[]);
         SignedIn { person, csrf: "5e".repeat(32) }
     }
 

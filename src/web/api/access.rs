@@ -1,7 +1,7 @@
 //! Access requests and decisions.
 
 use crate::desks::access::{Inbox, NewRequest};
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::access::{AccessMode, AccessRequest, Decision};
 use crate::model::ids::{RequestId, SessionId};
 use crate::web::error::{ApiResult, Problem};

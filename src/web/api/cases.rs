@@ -1,6 +1,6 @@
 //! Cases, their text records and their initiation.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::cases::{CasePage, CaseSearch, CaseView, NewCase};
 use crate::model::case::{Case, CaseChange, CaseFacts};
 use crate::model::ids::CaseId;

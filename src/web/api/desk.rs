@@ -1,6 +1,6 @@
 //! Around the sessions: plans, the register of officers, the supervision report.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::facts::Registered;
 use crate::desks::plans::{NewPlan, PlanRow};
 use crate::desks::supervision::Supervision;

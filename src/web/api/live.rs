@@ -1,6 +1,6 @@
 //! Live pictures over a WebSocket: a line of JSON, the header, then fragments; a new header comes with its own line.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::fragment::{Fragment, Header};
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::refusal::Refusal;

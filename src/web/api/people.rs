@@ -1,6 +1,7 @@
 //! Signing in, one's own account, and accounts.
 
-use crate::desks::accounts::{AccountRow, NewAccount, SignedIn};
+use crate::desks::accounts::{AccountRow, NewAccount};
+use crate::desks::logins::SignedIn;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Person, Role};
 use crate::model::refusal::Refusal;

@@ -1,6 +1,6 @@
 //! Around a room: readiness, the alarm of a room in use, screens and lamps.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::screens::LampState;
 use crate::model::ids::RoomId;
 use crate::model::in_use::AlarmRow;

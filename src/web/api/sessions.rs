@@ -1,6 +1,6 @@
 //! Sessions: start, marks, pauses, end, links, documents, search.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::interviews::{NewMark, NewSession};
 use crate::desks::sessions::{Document, Search, SessionPage, SessionView};
 use crate::model::facts::Facts;

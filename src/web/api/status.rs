@@ -1,6 +1,6 @@
 //! Status, its stream, the log, health and figures.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::custody::AnchorSheet;
 use crate::desks::reports::LogRow;
 use crate::model::status::Status;

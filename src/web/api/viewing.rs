@@ -1,6 +1,6 @@
 //! Looking at footage, and taking copies: under a live grant alone (第二十二条).
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::packages::PackageMade;
 use crate::desks::viewing::{Footage, Viewing};
 use crate::model::ids::{CameraId, SessionId, ViewingId};

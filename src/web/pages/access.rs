@@ -2,7 +2,7 @@
 
 use crate::desks::No;
 use crate::desks::access::{Inbox, NewRequest};
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::access::{AccessMode, AccessRequest, Decision};
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;

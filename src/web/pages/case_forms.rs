@@ -1,7 +1,7 @@
 //! The forms of a case: opening it, and every change that is no initiation form.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::cases::NewCase;
 use crate::model::case::{ActKind, CaseChange, CaseFacts, Origin, Procedure};
 use crate::model::facts::Facts;

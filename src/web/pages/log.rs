@@ -1,6 +1,6 @@
 //! The custody log, for who supervises.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::custody::{AnchorSheet, Standing};
 use crate::desks::reports::LogRow;
 use crate::model::entry::Entry;

@@ -17,7 +17,7 @@ pub mod sessions;
 pub mod supervision;
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;

@@ -1,7 +1,8 @@
 //! Signing in and out, language, one's own account, accounts.
 
 use crate::desks::No;
-use crate::desks::accounts::{AccountRow, NewAccount, SignedIn};
+use crate::desks::accounts::{AccountRow, NewAccount};
+use crate::desks::logins::SignedIn;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::Role;
 use crate::web::i18n::Lang;

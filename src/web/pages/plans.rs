@@ -1,7 +1,7 @@
 //! Planning sessions ahead.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::plans::{NewPlan, PlanRow};
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};

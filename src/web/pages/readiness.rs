@@ -1,7 +1,7 @@
 //! Readiness before a session, the alarm of a room in use, and the links to room screens.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::model::ids::RoomId;
 use crate::model::in_use::AlarmRow;
 use crate::model::readiness::{Check, Level, Readiness};

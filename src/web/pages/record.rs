@@ -1,7 +1,7 @@
 //! The interview record: typed beside the running recording, printed in the bureau's form, and what is answered to demands.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionView;
 use crate::model::digest;
 use crate::model::facts::{AttendeeRole, Duty, Officer};

@@ -1,7 +1,7 @@
 //! The rooms as they are, and starting a session.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::interviews::NewSession;
 use crate::desks::plans::PlanRow;
 use crate::model::facts::{Facts, Officer};

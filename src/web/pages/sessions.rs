@@ -1,7 +1,7 @@
 //! The list of sessions, and a session's page for who may know of it: what it is, its time line, its footage under a grant.
 
 use crate::desks::No;
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::sessions::{Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
 use crate::model::facts::Link;

@@ -1,6 +1,6 @@
 //! The supervision report: a page that prints, and a table for a spreadsheet.
 
-use crate::desks::accounts::SignedIn;
+use crate::desks::logins::SignedIn;
 use crate::desks::supervision::{Supervision, TallyRow};
 use crate::model::gap::GapCause;
 use crate::web::Web;

@@ -1,0 +1,25 @@
+//! `shilu make-copy`: makes a viewing copy or a still, in a process of its own. The recorder starts it; its work comes on standard
+//! input as JSON, and it says on standard output how far it is.
+
+use crate::capture::{self, copies};
+use crate::cli::Ended;
+use crate::model::copy::Work;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+/// Does it.
+pub fn run() -> Ended {
+    let mut data = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut data).map_err(|e| e.to_string())?;
+    let work: Work = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
+    // Who started it may have ended: then nobody hears it, and it ends too.
+    let told = |share: u32| writeln!(std::io::stdout(), "done {share}").is_ok();
+    let made = capture::init().and_then(|()| copies::make(&work, &told));
+    match made {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(why) => {
+            let _ = writeln!(std::io::stdout(), "failed {}", why.to_string().replace('\n', " "));
+            Err(why.to_string())
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Notices by e-mail, where a server is configured: that something waits, and where; never what. Nothing waits for them.
+
+use crate::catalog::{accounts, deputations};
+use crate::desks::Desks;
+use crate::model::access::{self, AccessRequest};
+use crate::model::people::{Act, Person};
+use crate::model::time;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::{ExposeSecret, SecretString};
+
+/// How the server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// TLS from the first byte.
+    Tls,
+    /// STARTTLS, and not without.
+    Starttls,
+    /// None; on this machine alone.
+    None,
+}
+
+/// A server for notices.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How it is reached.
+    pub tls: MailTls,
+    /// Who writes.
+    pub from: String,
+    /// Sign-in name and password there.
+    pub login: Option<(String, SecretString)>,
+}
+
+impl Desks {
+    /// Tells everybody who may decide on a request, and has an address.
+    pub(super) async fn tell_deciders(&self, request: &AccessRequest) {
+        if self.settings.mail.is_none() {
+            return;
+        }
+        let today = time::shanghai_day(self.now().utc);
+        let all = self.read(move |c| {
+            let open = accounts::all(c)?.into_iter().filter(|a| a.is_open(today) && a.email.is_some());
+            open.map(|a| Ok((deputations::person(c, &a.person.id, today)?, a.email))).collect::<Result<Vec<_>, _>>()
+        });
+        let decides = |p: &Person| p.may(Act::DecideAccess) && access::may_decide(request, p).is_ok();
+        for (person, email) in all.await.unwrap_or_default() {
+            if let (Some(email), true) = (email, person.is_some_and(|p| decides(&p))) {
+                self.write_to(&email, &format!("查阅申请待审批 {}", request.id), "有一份查阅申请等待您审批。");
+            }
+        }
+    }
+
+    /// Tells the requester what became of it.
+    pub(super) async fn tell_requester(&self, request: &AccessRequest) {
+        if self.settings.mail.is_none() {
+            return;
+        }
+        let id = request.requester.clone();
+        let found = self.read(move |c| accounts::by_id(c, &id)).await.ok().flatten();
+        if let Some(email) = found.filter(|a| a.active).and_then(|a| a.email) {
+            self.write_to(&email, &format!("查阅申请已处理 {}", request.id), "您的查阅申请已有结果。");
+        }
+    }
+
+    fn write_to(&self, to: &str, subject: &str, text: &str) {
+        let Some(settings) = self.settings.mail.clone() else { return };
+        let place = self.settings.address.as_ref().map(|a| format!("请登录 {}/access 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
+        let text = format!("{text}\n{place}\n{} 实录\n", self.settings.bureau);
+        let (to, subject) = (to.to_owned(), subject.to_owned());
+        tokio::spawn(async move {
+            if let Err(why) = send(&settings, &to, &subject, text).await {
+                // The address is a person's: the journal gets the reason alone.
+                tracing::warn!("a notice by e-mail was not sent: {why}");
+            }
+        });
+    }
+}
+
+async fn send(settings: &MailSettings, to: &str, subject: &str, text: String) -> Result<(), String> {
+    let told = |e: &dyn std::fmt::Display| e.to_string();
+    let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|e| told(&e));
+    let message = Message::builder()
+        .from(mailbox(&settings.from)?)
+        .to(mailbox(to)?)
+        .subject(subject)
+        .header(lettre::message::header::ContentType::TEXT_PLAIN)
+        .body(text)
+        .map_err(|e| told(&e))?;
+    type Transport = AsyncSmtpTransport<Tokio1Executor>;
+    let builder = match settings.tls {
+        MailTls::Tls => Transport::relay(&settings.host).map_err(|e| told(&e))?,
+        MailTls::Starttls => Transport::starttls_relay(&settings.host).map_err(|e| told(&e))?,
+        MailTls::None => Transport::builder_dangerous(&settings.host),
+    };
+    let mut builder = builder.port(settings.port).timeout(Some(std::time::Duration::from_secs(30)));
+    if let Some((user, password)) = &settings.login {
+        builder = builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
+    }
+    builder.build().send(message).await.map(drop).map_err(|e| told(&e))
+}

@@ -1,0 +1,64 @@
+//! Heavy work in a process of its own: it runs this same program at the lowest priority, can be ended at any moment, and takes nothing
+//! with it when it fails on what it reads.
+
+use crate::machine::fault::Fault;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A worker that runs.
+pub struct Worker {
+    child: Stop,
+    said: BufReader<ChildStdout>,
+}
+
+/// Ends a worker from elsewhere.
+#[derive(Clone)]
+pub struct Stop(Arc<Mutex<Child>>);
+
+impl Stop {
+    /// Ends it; one that has ended stays so.
+    pub fn now(&self) {
+        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+}
+
+impl Worker {
+    /// Starts this program again with one argument, and hands it its work.
+    pub fn start(argument: &str, work: &[u8]) -> Result<Self, Fault> {
+        let fault = |e: std::io::Error| Fault::of("start", "a worker", e);
+        let program = std::fs::read_link("/proc/self/exe").map_err(fault)?;
+        let mut child = Command::new("nice")
+            .args(["-n", "19", "ionice", "-c", "3"])
+            .arg(program)
+            .arg(argument)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(fault)?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Err(Fault::of("start", "a worker", "it has no pipes")) };
+        stdin.write_all(work).map_err(fault)?;
+        drop(stdin);
+        Ok(Self { child: Stop(Arc::new(Mutex::new(child))), said: BufReader::new(stdout) })
+    }
+
+    /// What ends it.
+    pub fn stop(&self) -> Stop {
+        self.child.clone()
+    }
+
+    /// Its next line; none when it has ended.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.said.read_line(&mut line).unwrap_or(0);
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// Waits for its end; whether it ended well.
+    pub fn ended(self) -> Result<bool, Fault> {
+        let status = self.child.0.lock().unwrap_or_else(PoisonError::into_inner).wait();
+        status.map(|s| s.success()).map_err(|e| Fault::of("wait for", "a worker", e))
+    }
+}

@@ -1,0 +1,270 @@
+//! Viewing copies: derived from the originals for looking, labelled, with the viewer's name burnt in; bystanders masked and sound
+//! muted where that was ordered. What was ordered is fixed, and so is what comes of it.
+
+use crate::model::ids::{AccountId, CameraId, CopyId, RequestId, SessionId};
+use crate::model::people::words;
+use crate::model::refusal::Refusal;
+use crate::model::words::BadField;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+words!(
+    /// Where a copy stands.
+    CopyState {
+        /// In the queue.
+        Waiting = "waiting",
+        /// Being made.
+        Running = "running",
+        /// Can be fetched.
+        Ready = "ready",
+        /// Stopped by whoever ordered it; can go on.
+        Cancelled = "cancelled",
+        /// Could not be made.
+        Failed = "failed",
+        /// Its time is over; the file is gone.
+        Expired = "expired",
+    }
+);
+
+words!(
+    /// How a copy shows its cameras.
+    Layout {
+        /// One camera.
+        Single = "single",
+        /// The first camera large, another small in its corner.
+        PictureInPicture = "picture_in_picture",
+        /// Two side by side.
+        SideBySide = "side_by_side",
+    }
+);
+
+/// A part of the picture that is covered for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    /// In whose picture.
+    pub camera: CameraId,
+    /// Left edge, percent of the picture.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+    /// From, ms on the session's time line.
+    pub from_ms: u64,
+    /// Until.
+    pub to_ms: u64,
+}
+
+/// A stretch without sound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Mute {
+    /// From, ms on the session's time line.
+    pub from_ms: u64,
+    /// Until.
+    pub to_ms: u64,
+}
+
+/// What somebody wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// How.
+    pub layout: Layout,
+    /// Which cameras, the main one first.
+    pub cameras: Vec<CameraId>,
+    /// Whose sound; none: silent.
+    #[serde(default)]
+    pub sound: Option<CameraId>,
+    /// What is covered.
+    #[serde(default)]
+    pub masks: Vec<Mask>,
+    /// What is silent.
+    #[serde(default)]
+    pub mutes: Vec<Mute>,
+}
+
+/// Most masks and mutes in an order.
+const PARTS_MAX: usize = 50;
+
+impl Order {
+    /// Whether it can be made of a session with these cameras; `masked`: the approval asks for masks.
+    pub fn check(&self, cameras: &[CameraId], masked: bool) -> Result<(), Refusal> {
+        let mut fields = Vec::new();
+        let wanted = if self.layout == Layout::Single { 1 } else { 2 };
+        let known = |c: &CameraId| cameras.contains(c);
+        if self.cameras.len() != wanted || !self.cameras.iter().all(known) || (wanted == 2 && self.cameras[0] == self.cameras[1]) {
+            fields.push(BadField::form("cameras", "one for a single picture, two different ones otherwise, of this session"));
+        }
+        if self.sound.as_ref().is_some_and(|c| !known(c)) {
+            fields.push(BadField::form("sound", "is no camera of this session"));
+        }
+        let inside = |m: &Mask| m.width > 0 && m.height > 0 && m.x.saturating_add(m.width) <= 100 && m.y.saturating_add(m.height) <= 100 && m.from_ms < m.to_ms;
+        if self.masks.len() > PARTS_MAX || !self.masks.iter().all(|m| inside(m) && self.cameras.contains(&m.camera)) {
+            fields.push(BadField::form("masks", "lie inside the picture of a chosen camera, in percent, and end after they begin"));
+        }
+        if self.mutes.len() > PARTS_MAX || self.mutes.iter().any(|m| m.from_ms >= m.to_ms) {
+            fields.push(BadField::form("mutes", "end after they begin"));
+        }
+        if masked && self.masks.is_empty() {
+            fields.push(BadField::form("masks", "the approval asks for masks; draw at least one"));
+        }
+        if fields.is_empty() { Ok(()) } else { Err(Refusal::BadFields { fields }) }
+    }
+}
+
+/// A viewing copy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Copy {
+    /// Its number.
+    pub id: CopyId,
+    /// Who ordered it.
+    pub by: AccountId,
+    /// Of which session.
+    pub session: SessionId,
+    /// Under which request.
+    pub request: RequestId,
+    /// What was ordered.
+    pub order: Order,
+    /// Made for a browser that cannot show the original: only shown in the player, never given out.
+    #[serde(default)]
+    pub for_player: bool,
+    /// Where it stands.
+    pub state: CopyState,
+    /// How much of it is made, thousandths.
+    pub done: u32,
+    /// Its size, when ready.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, when ready; the log has it too.
+    pub sha256: Option<String>,
+    /// Why it failed.
+    pub problem: Option<String>,
+    /// When it was ordered.
+    pub ordered_at: DateTime<Utc>,
+    /// When its file goes, with the approval.
+    pub until: DateTime<Utc>,
+}
+
+impl Copy {
+    /// Whether its time is over.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.until
+    }
+}
+
+/// Pictures a second of a copy.
+pub const COPY_FPS: u64 = 15;
+/// A copy is made in stretches of so many ms; one that is made is not made again.
+pub const PART_MS: u64 = 60_000;
+
+/// A segment as the maker of a copy needs it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Piece {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Up to where it is whole.
+    pub bytes: u64,
+    /// On the session's time line, ms.
+    pub offset_ms: i64,
+    /// Length, ms.
+    pub duration_ms: u64,
+    /// RFC 6381.
+    pub codecs: String,
+}
+
+/// A camera's segments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Track {
+    /// Whose.
+    pub camera: CameraId,
+    /// In order.
+    pub pieces: Vec<Piece>,
+}
+
+/// Everything that the maker of a copy needs; handed to a process of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Work {
+    /// A viewing copy.
+    Copy {
+        /// Its cameras, in the order of the order.
+        tracks: Vec<Track>,
+        /// What was ordered.
+        order: Order,
+        /// Length of the session, ms.
+        length_ms: u64,
+        /// Start of the session.
+        started_at: DateTime<Utc>,
+        /// Burnt into every picture: who, under which request.
+        words: String,
+        /// Burnt into every picture: that it is a copy.
+        label: String,
+        /// The folder that it is made in.
+        folder: PathBuf,
+    },
+    /// One picture.
+    Still {
+        /// The camera.
+        track: Track,
+        /// On the session's time line, ms.
+        at_ms: u64,
+        /// Burnt in.
+        words: String,
+        /// Burnt in.
+        label: String,
+        /// Where it goes.
+        to: PathBuf,
+    },
+}
+
+/// The name of a copy's file in its folder.
+pub const COPY_FILE: &str = "copy.mp4";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cameras() -> Vec<CameraId> {
+        ["face", "overview"].map(|c| CameraId::new(c).unwrap()).to_vec()
+    }
+
+    fn order() -> Order {
+        Order { layout: Layout::Single, cameras: cameras()[..1].to_vec(), sound: None, masks: vec![], mutes: vec![] }
+    }
+
+    fn mask() -> Mask {
+        Mask { camera: cameras()[0].clone(), x: 10, y: 10, width: 20, height: 20, from_ms: 0, to_ms: 1000 }
+    }
+
+    #[test]
+    fn an_approval_for_masked_copies_takes_no_order_without_a_mask() {
+        assert!(order().check(&cameras(), false).is_ok());
+        assert!(order().check(&cameras(), true).is_err());
+        assert!(Order { masks: vec![mask()], ..order() }.check(&cameras(), true).is_ok());
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_made_is_refused_with_what_would_be_right() {
+        let both = Order { layout: Layout::SideBySide, cameras: cameras(), ..order() };
+        assert!(both.check(&cameras(), false).is_ok());
+        for bad in [
+            Order { cameras: vec![], ..order() },
+            Order { cameras: cameras(), ..order() },
+            Order { cameras: vec![cameras()[0].clone(); 2], ..both.clone() },
+            Order { sound: Some(CameraId::new("else").unwrap()), ..order() },
+            Order { masks: vec![Mask { x: 90, ..mask() }], ..order() },
+            Order { masks: vec![Mask { camera: cameras()[1].clone(), ..mask() }], ..order() },
+            Order { masks: vec![mask(); 51], ..order() },
+            Order { mutes: vec![Mute { from_ms: 5, to_ms: 5 }], ..order() },
+        ] {
+            assert!(bad.check(&cameras(), false).is_err(), "{bad:?}");
+        }
+    }
+}
