@@ -118,7 +118,17 @@ struct Console {
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8040".into(), tls_certificate: None, tls_key: None, idle_min: 30, lock_after: 5, lock_min: 15, address: None, prove_min: 15, second_factor: vec![] }
+        Self {
+            listen: "127.0.0.1:8040".into(),
+            tls_certificate: None,
+            tls_key: None,
+            idle_min: 30,
+            lock_after: 5,
+            lock_min: 15,
+            address: None,
+            prove_min: 15,
+            second_factor: vec![],
+        }
     }
 }
 

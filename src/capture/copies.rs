@@ -160,7 +160,15 @@ impl Job<'_> {
         source.end_of_stream().map(drop).map_err(|e| failed(name, &e))
     }
 
-    fn show(&self, name: &'static str, out: &gst_app::AppSrc, size: Size, places: &[Place], from: u64, to: u64) -> Result<(), CaptureError> {
+    fn show(
+        &self,
+        name: &'static str,
+        out: &gst_app::AppSrc,
+        size: Size,
+        places: &[Place],
+        from: u64,
+        to: u64,
+    ) -> Result<(), CaptureError> {
         let shown = self.order.cameras.iter().zip(places);
         let mut cameras: Vec<_> = shown
             .filter_map(|(camera, place)| {
@@ -321,7 +329,8 @@ fn still(track: &Track, at_ms: u64, words: &str, label: &str, to: &Path) -> Resu
     source.push_buffer(buffer).map_err(|e| failed(name, &e))?;
     source.end_of_stream().map_err(|e| failed(name, &e))?;
     let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(20)).ok_or_else(|| failed(name, &"no picture came out"))?;
-    let data = sample.buffer().and_then(|b| b.map_readable().ok()).map(|m| m.to_vec()).ok_or_else(|| failed(name, &"no picture came out"))?;
+    let data =
+        sample.buffer().and_then(|b| b.map_readable().ok()).map(|m| m.to_vec()).ok_or_else(|| failed(name, &"no picture came out"))?;
     durable::write_derived(to, &data).map_err(|e| failed(name, &e))
 }
 

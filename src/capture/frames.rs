@@ -2,9 +2,9 @@
 //! process.
 
 use crate::capture::{CaptureError, pipelines};
+use crate::footage::segment::BYTES_MAX;
 use crate::machine::durable;
 use crate::model::copy::{Piece, Track};
-use crate::footage::segment::BYTES_MAX;
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
@@ -138,7 +138,8 @@ impl<'a> Pictures<'a> {
                 self.shown = decoding.ahead.pop_front();
             }
         }
-        let covered = self.track.pieces.iter().any(|p| p.offset_ms - SEAM_MS <= at_ms && at_ms < p.offset_ms + p.duration_ms as i64 + SEAM_MS);
+        let covered =
+            self.track.pieces.iter().any(|p| p.offset_ms - SEAM_MS <= at_ms && at_ms < p.offset_ms + p.duration_ms as i64 + SEAM_MS);
         let until = self.shown.as_ref().filter(|_| covered);
         Ok(until.map(|(_, picture)| picture.as_slice()))
     }

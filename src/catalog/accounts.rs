@@ -205,10 +205,7 @@ pub fn set_totp_new(c: &Connection, id: &AccountId, secret: Option<&str>) -> Res
 
 /// Puts a second factor to use from a step on, or takes it away.
 pub fn set_totp(c: &Connection, id: &AccountId, secret: Option<&str>, step: u64) -> Result<(), Fault> {
-    c.execute(
-        "UPDATE accounts SET totp = ?2, totp_new = NULL, totp_step = ?3 WHERE id = ?1",
-        params![id.as_str(), secret, step as i64],
-    )?;
+    c.execute("UPDATE accounts SET totp = ?2, totp_new = NULL, totp_step = ?3 WHERE id = ?1", params![id.as_str(), secret, step as i64])?;
     Ok(())
 }
 

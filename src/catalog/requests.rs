@@ -12,14 +12,7 @@ pub fn put(c: &Connection, r: &AccessRequest) -> Result<(), Fault> {
     c.execute(
         "INSERT INTO requests (id, requester, unit, state, submitted_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
-        params![
-            r.id.as_str(),
-            r.requester.as_str(),
-            r.unit.as_str(),
-            r.state.as_str(),
-            r.submitted_at.timestamp_millis(),
-            doc
-        ],
+        params![r.id.as_str(), r.requester.as_str(), r.unit.as_str(), r.state.as_str(), r.submitted_at.timestamp_millis(), doc],
     )?;
     let mut add = c.prepare_cached("INSERT OR IGNORE INTO request_sessions (session, request) VALUES (?1, ?2)")?;
     r.sessions.iter().try_for_each(|s| add.execute([s.as_str(), r.id.as_str()]).map(drop))?;
@@ -39,7 +32,11 @@ pub fn by_id(c: &Connection, id: &RequestId) -> Result<Option<AccessRequest>, Fa
 
 /// A person's for one session, newest first.
 pub fn of_person_for(c: &Connection, person: &AccountId, session: &SessionId) -> Result<Vec<AccessRequest>, Fault> {
-    some(c, "WHERE requester = ?1 AND id IN (SELECT request FROM request_sessions WHERE session = ?2) ORDER BY submitted_at DESC", [person.as_str(), session.as_str()])
+    some(
+        c,
+        "WHERE requester = ?1 AND id IN (SELECT request FROM request_sessions WHERE session = ?2) ORDER BY submitted_at DESC",
+        [person.as_str(), session.as_str()],
+    )
 }
 
 /// A person's newest.

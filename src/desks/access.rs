@@ -55,7 +55,11 @@ impl Desks {
     pub async fn request_access(&self, who: &Person, request: NewRequest) -> Answer<AccessRequest> {
         self.need(who, Act::RequestAccess)?;
         let mut sessions: Vec<SessionId> = Vec::new();
-        request.sessions.into_iter().for_each(|s| if !sessions.contains(&s) { sessions.push(s) });
+        request.sessions.into_iter().for_each(|s| {
+            if !sessions.contains(&s) {
+                sessions.push(s)
+            }
+        });
         if sessions.is_empty() || sessions.len() > SESSIONS_MAX {
             return Err(Refusal::from(BadField::form("sessions", "are 1 to 200")).into());
         }
@@ -64,7 +68,8 @@ impl Desks {
             units.insert(self.known(who, session).await?.session.unit);
         }
         let unit = units.pop_first().filter(|_| units.is_empty());
-        let unit = unit.ok_or_else(|| Refusal::from(BadField::form("sessions", "belong to several units; each unit's leader decides on its own")))?;
+        let unit = unit
+            .ok_or_else(|| Refusal::from(BadField::form("sessions", "belong to several units; each unit's leader decides on its own")))?;
         let purpose = words::needed_text("purpose", &request.purpose).map_err(Refusal::from)?;
         let basis = request.basis.as_deref().map_or(Ok(None), |b| words::line("basis", b)).map_err(Refusal::from)?;
         if !(1..=HOURS_MAX).contains(&request.hours) {
@@ -129,7 +134,7 @@ impl Desks {
     }
 
     /// Notes that these requests were before the eyes of somebody who decides: an approval faster than reading is seen.
-    pub fn shown(&self, inbox: &Inbox) {
+    pub fn inbox_shown(&self, inbox: &Inbox) {
         let now = self.now().utc;
         let fresh: Vec<AccessRequest> = inbox.to_decide.iter().filter(|r| r.shown_at.is_none()).cloned().collect();
         if !fresh.is_empty() {

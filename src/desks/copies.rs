@@ -75,7 +75,8 @@ impl Desks {
     /// Orders a copy for a browser that cannot show the original: only shown in the player that asks, never given out.
     pub async fn order_for_player(self: &Arc<Self>, who: &Person, viewing: &ViewingId, camera: &CameraId) -> Answer<Copy> {
         let (grant, session, folder) = self.looked_at(who, viewing).await?;
-        let order = Order { layout: Layout::Single, cameras: vec![camera.clone()], sound: Some(camera.clone()), masks: vec![], mutes: vec![] };
+        let order =
+            Order { layout: Layout::Single, cameras: vec![camera.clone()], sound: Some(camera.clone()), masks: vec![], mutes: vec![] };
         let own = self.copies(who).await?;
         let same = |c: &&Copy| c.session == session.id && c.order == order && c.request == *grant.request() && c.for_player;
         let usable = |c: &&Copy| matches!(c.state, CopyState::Waiting | CopyState::Running | CopyState::Ready);
@@ -224,7 +225,11 @@ impl Desks {
             }
             Err(no) => {
                 tracing::error!(copy = %copy.id, "could not be made: {no}");
-                Copy { state: CopyState::Failed, problem: Some("it could not be made; take the original files, or order it again".into()), ..copy }
+                Copy {
+                    state: CopyState::Failed,
+                    problem: Some("it could not be made; take the original files, or order it again".into()),
+                    ..copy
+                }
             }
         };
         self.acts.index_only(move |t| copies::put(t, &kept));
@@ -270,8 +275,11 @@ impl Desks {
         if !matches!(copy.state, CopyState::Cancelled | CopyState::Failed) || self.copies.with(|all| all.contains_key(id)) {
             return Err(Refusal::RequestState { state: copy.state.as_str().into() }.into());
         }
-        let (_, session, folder) =
-            if copy.for_player { self.granted(who, &copy.session, "copy").await? } else { self.may_copy(who, &copy.session, false).await? };
+        let (_, session, folder) = if copy.for_player {
+            self.granted(who, &copy.session, "copy").await?
+        } else {
+            self.may_copy(who, &copy.session, false).await?
+        };
         let waiting = Copy { state: CopyState::Waiting, problem: None, ..copy };
         let row = waiting.clone();
         self.acts.keep(move |t| copies::put(t, &row)).await?;
@@ -300,7 +308,8 @@ impl Desks {
         }
         if !copy.for_player && from == 0 {
             let sha256 = copy.sha256.clone().unwrap_or_default();
-            let draft = about(EntryKind::CopyTaken, &copy).about("request", grant.request()).about("what", "viewing_copy").about("sha256", sha256);
+            let draft =
+                about(EntryKind::CopyTaken, &copy).about("request", grant.request()).about("what", "viewing_copy").about("sha256", sha256);
             self.acts.log_then_do(draft, |_| Ok(())).await?;
         }
         let live = self.streams.under(&grant, &self.clock);

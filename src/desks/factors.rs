@@ -17,8 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use url::Url;
 use webauthn_rs::prelude::{
-    CreationChallengeResponse, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential,
-    RegisterPublicKeyCredential, RequestChallengeResponse, Uuid,
+    CreationChallengeResponse, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
+    RequestChallengeResponse, Uuid,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
@@ -36,6 +36,15 @@ pub struct NewFactor {
     pub address: String,
     /// The secret for typing, in groups of four.
     pub secret: String,
+}
+
+/// A passkey in its owner's list.
+#[derive(Debug, Clone)]
+pub struct KeySeen {
+    /// The credential's number.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
 }
 
 enum Challenge {
@@ -165,8 +174,12 @@ impl Desks {
         WebauthnBuilder::new(&name, &origin).ok()?.rp_name(&self.settings.bureau).build().ok()
     }
 
-    /// One's own passkeys: name, number, since when, last used.
-    pub async fn passkeys(&self, who: &SignedIn) -> Answer<Vec<PasskeyRow>> {
+    /// One's own passkeys.
+    pub async fn passkeys(&self, who: &SignedIn) -> Answer<Vec<KeySeen>> {
+        Ok(self.key_rows(who).await?.into_iter().map(|k| KeySeen { id: k.id, name: k.name }).collect())
+    }
+
+    async fn key_rows(&self, who: &SignedIn) -> Answer<Vec<PasskeyRow>> {
         let id = who.person.id.clone();
         self.read(move |c| passkeys::of_account(c, &id)).await
     }
@@ -175,15 +188,14 @@ impl Desks {
     pub async fn begin_passkey(&self, who: &SignedIn) -> Answer<(String, CreationChallengeResponse)> {
         self.proved(&who.person)?;
         let webauthn = self.webauthn().ok_or_else(no_passkeys)?;
-        let known = self.passkeys(who).await?;
+        let known = self.key_rows(who).await?;
         if known.len() >= KEYS_MAX {
             return Err(Refusal::TooMany { running: known.len() }.into());
         }
         let exclude = known.iter().filter_map(|k| serde_json::from_str::<Passkey>(&k.doc).ok()).map(|k| k.cred_id().clone()).collect();
         let person = &who.person;
-        let (mut asked, state) = webauthn
-            .start_passkey_registration(person_uuid(&person.id), &person.username, &person.name, Some(exclude))
-            .map_err(bad_key)?;
+        let (mut asked, state) =
+            webauthn.start_passkey_registration(person_uuid(&person.id), &person.username, &person.name, Some(exclude)).map_err(bad_key)?;
         // It is found without a name being typed: the authenticator has to remember whose it is.
         if let Some(wanted) = asked.public_key.authenticator_selection.as_mut() {
             (wanted.resident_key, wanted.require_resident_key) = (None, true);
@@ -205,8 +217,14 @@ impl Desks {
         }
         let key = webauthn.finish_passkey_registration(answer, &state).map_err(bad_key)?;
         let doc = serde_json::to_string(&key).map_err(|e| No::Fault(e.to_string()))?;
-        let row =
-            PasskeyRow { id: number(key.cred_id().as_ref()), account: account.to_string(), name, doc, made_at: self.now_ms(), used_at: None };
+        let row = PasskeyRow {
+            id: number(key.cred_id().as_ref()),
+            account: account.to_string(),
+            name,
+            doc,
+            made_at: self.now_ms(),
+            used_at: None,
+        };
         let draft = Draft::new(EntryKind::FactorAdded).by(&account).about("account", &account).about("way", "passkey");
         Ok(self.acts.log_then_do(draft, move |t| passkeys::add(t, &row)).await?)
     }

@@ -233,8 +233,7 @@ impl Desks {
         let has_code = account.totp.is_some();
         let asked = self.settings.second_factor.iter().any(|role| account.person.is(*role)) || !stands_in.is_empty();
         let must_enrol = asked && !self.settings.second_factor.is_empty() && !has_code && keys == 0 && login.way != "sso";
-        let person =
-            Person { stands_in, proved_at: Some(moment(login.proved_at)), address: place.address.clone(), ..account.person };
+        let person = Person { stands_in, proved_at: Some(moment(login.proved_at)), address: place.address.clone(), ..account.person };
         Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_enrol, has_code })
     }
 
@@ -267,7 +266,7 @@ impl Desks {
     }
 
     /// The same, of a login: ends with it too.
-    pub async fn still(&self, who: &SignedIn) -> Answer<Person> {
+    pub async fn is_still(&self, who: &SignedIn) -> Answer<Person> {
         if let Some(id) = who.login.clone() {
             let account = who.person.id.clone();
             let there = self.read(move |c| Ok(logins::of_account(c, &account)?.iter().any(|l| l.id == id))).await?;

@@ -69,7 +69,8 @@ impl Desks {
 
     fn write_to(&self, to: &str, subject: &str, text: &str) {
         let Some(settings) = self.settings.mail.clone() else { return };
-        let place = self.settings.address.as_ref().map(|a| format!("请登录 {}/access 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
+        let place =
+            self.settings.address.as_ref().map(|a| format!("请登录 {}/access 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
         let text = format!("{text}\n{place}\n{} 实录\n", self.settings.bureau);
         let (to, subject) = (to.to_owned(), subject.to_owned());
         tokio::spawn(async move {

@@ -149,7 +149,8 @@ impl Desks {
         let from = day("from", search.from.as_ref())?.unwrap_or_else(|| until.checked_sub_days(Days::new(31)).unwrap_or(until));
         let (from, until) = (time::shanghai_midnight(from), time::shanghai_midnight(until.checked_add_days(Days::new(1)).unwrap_or(until)));
         let watch = search.what.as_deref().and_then(Watch::from_word);
-        let kinds: Vec<EntryKind> = Watch::ALL.iter().filter(|w| watch.is_none_or(|only| only == **w)).flat_map(|w| w.kinds()).copied().collect();
+        let kinds: Vec<EntryKind> =
+            Watch::ALL.iter().filter(|w| watch.is_none_or(|only| only == **w)).flat_map(|w| w.kinds()).copied().collect();
         let session = search.session.as_ref().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
         let person = search.person.as_ref().map(|p| p.trim().to_owned()).filter(|p| !p.is_empty());
         let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
@@ -162,7 +163,10 @@ impl Desks {
                     entries::base_of(c, &origin)?,
                     viewings::between(c, from_ms, until_ms, 100_000)?,
                     requests::between(c, 0, until_ms, 100_000)?,
-                    entries::watched(c, &entries::Wanted { kinds: PATTERN_KINDS.to_vec(), session: None, person: None, rows_max: 100_000, ..wanted })?,
+                    entries::watched(
+                        c,
+                        &entries::Wanted { kinds: PATTERN_KINDS.to_vec(), session: None, person: None, rows_max: 100_000, ..wanted },
+                    )?,
                 ))
             })
             .await?;
@@ -240,8 +244,7 @@ impl Desks {
 }
 
 /// What patterns are counted from.
-const PATTERN_KINDS: &[EntryKind] =
-    &[EntryKind::AccessApproved, EntryKind::ViewingOpened, EntryKind::Refused, EntryKind::SignInFailed];
+const PATTERN_KINDS: &[EntryKind] = &[EntryKind::AccessApproved, EntryKind::ViewingOpened, EntryKind::Refused, EntryKind::SignInFailed];
 
 fn trace(row: entries::Row, request: &BTreeMap<&str, &AccessRequest>) -> Option<Row> {
     let (entry, about) = (&row.entry, |name: &str| row.entry.about.get(name).cloned());

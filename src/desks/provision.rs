@@ -129,7 +129,8 @@ impl Desks {
         let mut fields = Vec::new();
         let mut line = |name: &str, text: &str| words::needed_line(name, text).map_err(|e| fields.push(e)).unwrap_or_default();
         let (letter_no, body) = (line("letter_no", &letter.letter_no), line("receiving_body", &letter.body));
-        let wanted = letter.wanted.as_deref().map_or(Ok(None), |w| words::text("wanted", w)).map_err(|e| fields.push(e)).unwrap_or_default();
+        let wanted =
+            letter.wanted.as_deref().map_or(Ok(None), |w| words::text("wanted", w)).map_err(|e| fields.push(e)).unwrap_or_default();
         if letter.received > time::shanghai_day(now) {
             fields.push(BadField::form("received", "lies ahead"));
         }
@@ -193,7 +194,8 @@ impl Desks {
             .text("receiving_body", Some(&provision.body));
         self.keep_provision(draft, provision.clone()).await?;
         for session in &provision.sessions {
-            let held = Draft::new(EntryKind::Held).by(&who.id).in_session(session).about("ground", "provision").about("about", &provision.id);
+            let held =
+                Draft::new(EntryKind::Held).by(&who.id).in_session(session).about("ground", "provision").about("about", &provision.id);
             self.acts.log_then_do(held, |_| Ok(())).await?;
         }
         Ok(provision)
@@ -325,7 +327,8 @@ impl Desks {
         if from >= to {
             return Err(Refusal::no_such("byte of the package", &from.to_string()).into());
         }
-        let draft = entry(EntryKind::CopyTaken, who, &provision).in_session(session).about("sha256", &retained.sha256).about("what", "package");
+        let draft =
+            entry(EntryKind::CopyTaken, who, &provision).in_session(session).about("sha256", &retained.sha256).about("what", "package");
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         let live = self.streams.of(id.as_str(), &who.id, self.now().utc + TimeDelta::hours(12), &self.clock);
         let footage = send_part(&self.provision_folder(id).join(&retained.file), from, to, retained.file.clone(), live)?;
@@ -333,7 +336,15 @@ impl Desks {
     }
 
     /// Enters the receipt: who took it, when, and the scan.
-    pub async fn hand_over(&self, who: &Person, id: &ProvisionId, taken_by: &str, day: NaiveDate, name: &str, scan: Bytes) -> Answer<Provision> {
+    pub async fn hand_over(
+        &self,
+        who: &Person,
+        id: &ProvisionId,
+        taken_by: &str,
+        day: NaiveDate,
+        name: &str,
+        scan: Bytes,
+    ) -> Answer<Provision> {
         self.need(who, Act::Provide)?;
         let provision = self.provision_of(id).await?;
         provision.need(&[ProvisionState::Approved])?;
@@ -347,15 +358,8 @@ impl Desks {
         let scan_sha256 = digest::sha256(&scan);
         let path = self.provision_folder(id).join(format!("{scan_sha256}.{ending}"));
         blocking("storing a scan", move || if durable::exists(&path) { Ok(()) } else { durable::write_whole(&path, &scan) }).await??;
-        let receipt = Receipt {
-            taken_by,
-            day,
-            scan_sha256,
-            scan_name,
-            media_type: media_type.into(),
-            entered_at: now,
-            entered_by: who.id.clone(),
-        };
+        let receipt =
+            Receipt { taken_by, day, scan_sha256, scan_name, media_type: media_type.into(), entered_at: now, entered_by: who.id.clone() };
         let draft = entry(EntryKind::ProvisionHandedOver, who, &provision)
             .about("sha256", &receipt.scan_sha256)
             .about("day", day)

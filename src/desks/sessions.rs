@@ -130,6 +130,8 @@ pub struct SessionView {
     pub grant: Option<String>,
     /// That grant allows a copy.
     pub grant_copy: bool,
+    /// It allows originals: copies need not be masked.
+    pub grant_original: bool,
     /// This person conducts the session now (may mark, end, see its live pictures).
     pub conducts: bool,
     /// This person may link it.
@@ -179,6 +181,7 @@ impl Desks {
             coverage: session.seal.is_some().then(|| completeness::coverage(&session)),
             requests: own,
             grant_copy: grant.as_ref().is_some_and(|g| g.copy().is_ok()),
+            grant_original: grant.as_ref().is_some_and(|g| g.original().is_ok()),
             grant: grant.map(|g| g.request().to_string()),
             conducts: who.may(Act::ConductSession) && self.recorder.open_session(id).is_some(),
             may_link: who.may(Act::LinkSession),

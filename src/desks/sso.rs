@@ -104,8 +104,7 @@ impl Desks {
         let Some(on_the_way) = found.filter(|_| state == kept) else { return Err(Refusal::NotSignedIn.into()) };
         let (client, http) = self.provider().await?;
         let exchange = client.exchange_code(AuthorizationCode::new(code.to_owned())).map_err(|e| away("provider", &e))?;
-        let tokens =
-            exchange.set_pkce_verifier(on_the_way.verifier).request_async(&http).await.map_err(|e| away("token", &e))?;
+        let tokens = exchange.set_pkce_verifier(on_the_way.verifier).request_async(&http).await.map_err(|e| away("token", &e))?;
         let id = tokens.id_token().ok_or_else(|| away("token", &"there is no ID token"))?;
         let claims = id.claims(&client.id_token_verifier(), &on_the_way.nonce).map_err(|e| away("ID token", &e))?;
         let names = [claims.preferred_username().map(|n| n.as_str().to_owned()), Some(claims.subject().as_str().to_owned())];

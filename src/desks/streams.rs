@@ -67,6 +67,8 @@ impl Streams {
     /// Ends all of somebody's.
     pub(crate) fn cut_person(&self, person: &AccountId) {
         let theirs: Vec<_> = self.with(|all| all.extract_if(.., |_, (of, _)| of == person).collect());
-        theirs.iter().for_each(|(_, (_, cut))| drop(cut.send_replace(true)));
+        for (_, (_, cut)) in theirs {
+            cut.send_replace(true);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Tokens with which another system (the bureau's case management) uses the API, in the name of an account and never beyond its
 //! scopes. No token looks at footage, decides, or makes accounts.
 
-use crate::catalog::tokens::{self, TokenRow};
 use crate::catalog::accounts;
+use crate::catalog::tokens::{self, TokenRow};
 use crate::desks::logins::moment;
 use crate::desks::{Answer, Desks};
 use crate::machine::randomness;

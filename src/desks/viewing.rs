@@ -7,7 +7,7 @@ use crate::footage::{copy, tree};
 use crate::machine::{durable, randomness};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::entry::{Draft, EntryKind};
-use crate::model::ids::{AccountId, CameraId, RequestId, SessionId, ViewingId};
+use crate::model::ids::{AccountId, CameraId, SessionId, ViewingId};
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Segment, Session};
@@ -86,7 +86,6 @@ pub struct Footage {
 struct OpenViewing {
     session: SessionId,
     person: AccountId,
-    request: RequestId,
     folder: PathBuf,
     segments: Vec<Segment>,
     seconds: AtomicU64,
@@ -146,7 +145,6 @@ impl Desks {
         let open = OpenViewing {
             session: session.id,
             person: who.id.clone(),
-            request: grant.request().clone(),
             folder,
             segments: session.segments,
             seconds: AtomicU64::new(0),

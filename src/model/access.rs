@@ -451,7 +451,8 @@ mod tests {
     #[test]
     fn a_deputy_decides_in_the_leaders_place_and_never_for_the_leader() {
         let leader = person("l", &[Role::LeaderInCharge]);
-        let stands_in = StandIn { leader: leader.id.clone(), leader_name: "l".into(), head: false, leads: vec![UnitId::new("land").unwrap()] };
+        let stands_in =
+            StandIn { leader: leader.id.clone(), leader_name: "l".into(), head: false, leads: vec![UnitId::new("land").unwrap()] };
         let deputy = Person { stands_in: vec![stands_in.clone()], ..person("d", &[Role::Custodian]) };
         let me = person("me", &[Role::Reviewer]);
         let granted = decide(&request(&me), &approve(), &deputy, at(1)).unwrap();

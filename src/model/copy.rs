@@ -106,7 +106,9 @@ impl Order {
         if self.sound.as_ref().is_some_and(|c| !known(c)) {
             fields.push(BadField::form("sound", "is no camera of this session"));
         }
-        let inside = |m: &Mask| m.width > 0 && m.height > 0 && m.x.saturating_add(m.width) <= 100 && m.y.saturating_add(m.height) <= 100 && m.from_ms < m.to_ms;
+        let inside = |m: &Mask| {
+            m.width > 0 && m.height > 0 && m.x.saturating_add(m.width) <= 100 && m.y.saturating_add(m.height) <= 100 && m.from_ms < m.to_ms
+        };
         if self.masks.len() > PARTS_MAX || !self.masks.iter().all(|m| inside(m) && self.cameras.contains(&m.camera)) {
             fields.push(BadField::form("masks", "lie inside the picture of a chosen camera, in percent, and end after they begin"));
         }

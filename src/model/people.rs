@@ -170,15 +170,8 @@ pub struct StandIn {
 }
 
 /// What a token for another system may be good for. Nothing that looks at, hands out or decides on footage is among it.
-pub const SCOPES: &[Act] = &[
-    Act::SeeStatus,
-    Act::ListUnitSessions,
-    Act::ListAllSessions,
-    Act::LinkSession,
-    Act::ReadCases,
-    Act::KeepCases,
-    Act::Supervise,
-];
+pub const SCOPES: &[Act] =
+    &[Act::SeeStatus, Act::ListUnitSessions, Act::ListAllSessions, Act::LinkSession, Act::ReadCases, Act::KeepCases, Act::Supervise];
 
 impl Person {
     /// Somebody with roles, and nothing else.
@@ -269,10 +262,7 @@ mod tests {
     #[test]
     fn an_officer_lists_their_own_unit_only() {
         let land = UnitId::new("land").unwrap();
-        let officer = Person {
-            unit: Some(land.clone()),
-            ..Person::new(AccountId::new("a").unwrap(), "o", "王", &[Role::Officer])
-        };
+        let officer = Person { unit: Some(land.clone()), ..Person::new(AccountId::new("a").unwrap(), "o", "王", &[Role::Officer]) };
         assert!(officer.lists_unit(&land));
         assert!(!officer.lists_unit(&UnitId::new("mines").unwrap()));
     }

@@ -96,8 +96,8 @@ pub fn broken() -> Response {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotSignedIn | Refusal::WrongCredentials => StatusCode::UNAUTHORIZED,
-        Refusal::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::NotSignedIn | Refusal::WrongCredentials | Refusal::CodeNeeded => StatusCode::UNAUTHORIZED,
+        Refusal::LockedOut { .. } | Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
         Refusal::RoomBusy { .. }
         | Refusal::SessionState { .. }
@@ -105,14 +105,22 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::RecordFull
         | Refusal::CaseState { .. }
         | Refusal::FormNeeded
+        | Refusal::ProvisionState { .. }
+        | Refusal::ProvisionOpen { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Refusal::NotSealable => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::NotYourRole | Refusal::NoGrant | Refusal::ViewOnly | Refusal::OwnRequest | Refusal::OwnForm | Refusal::CrossSite => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::NotYourRole
+        | Refusal::NoGrant
+        | Refusal::ViewOnly
+        | Refusal::MaskedOnly
+        | Refusal::ProveAgain
+        | Refusal::FactorNeeded
+        | Refusal::OwnRequest
+        | Refusal::OwnForm
+        | Refusal::CrossSite => StatusCode::FORBIDDEN,
     }
 }
 
@@ -124,6 +132,13 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::NotYourRole => "not-your-role",
         Refusal::NoGrant => "no-grant",
         Refusal::ViewOnly => "view-only",
+        Refusal::MaskedOnly => "masked-only",
+        Refusal::CodeNeeded => "code-needed",
+        Refusal::ProveAgain => "prove-again",
+        Refusal::FactorNeeded => "factor-needed",
+        Refusal::ProvisionState { .. } => "provision-state",
+        Refusal::ProvisionOpen { .. } => "provision-open",
+        Refusal::TooMany { .. } => "too-many",
         Refusal::OwnRequest => "own-request",
         Refusal::RequestState { .. } => "request-state",
         Refusal::ReasonNeeded => "reason-needed",
@@ -149,6 +164,12 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
     let values: Vec<(&'static str, String)> = match refusal {
         Refusal::LockedOut { minutes } => vec![("minutes", minutes.to_string())],
         Refusal::RequestState { state } => vec![("state", lang.of_word("request", state))],
+        Refusal::ProvisionState { state } => vec![("state", lang.of_word("provision-state", state))],
+        Refusal::ProvisionOpen { missing } => {
+            let all: Vec<String> = missing.iter().map(|m| lang.of_word("lacks", m)).collect();
+            vec![("missing", all.join(if lang == Lang::Zh { "、" } else { ", " }))]
+        }
+        Refusal::TooMany { running } => vec![("count", running.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
         Refusal::DemandsOpen { open } => vec![("count", open.to_string())],
@@ -190,6 +211,26 @@ const FORMS: &[(&str, &str)] = &[
     ("is not within", "form-plan-at"),
     ("is before the beginning", "form-until"),
     ("is 1 to 500", "form-page"),
+    ("is more than was asked for", "form-wider"),
+    ("belong to several units", "form-several-units"),
+    ("are 1 to", "form-sessions"),
+    ("cannot be yourself, an", "form-deputy"),
+    ("is 1 to 92", "form-deputy-days"),
+    ("is 1 to 366", "form-token-days"),
+    ("is no account", "form-no-account"),
+    ("is not the one that the authenticator", "form-code"),
+    ("is not the one in the recorder", "form-setup-code"),
+    ("needs console.address", "form-passkey"),
+    ("does not work now", "form-sso"),
+    ("is no address", "form-email"),
+    ("is no quarter", "form-quarter"),
+    ("is the last day", "form-due"),
+    ("end after they begin", "form-stretch"),
+    ("lies between", "form-receipt-day"),
+    ("one for a single picture", "form-copy-cameras"),
+    ("is no camera", "form-copy-sound"),
+    ("lie inside", "form-masks"),
+    ("the approval asks for masks", "form-masks-needed"),
     ("are ", "form-too-many"),
     ("is easy to guess", "form-easy"),
     ("is your own", "form-own-account"),

@@ -1,6 +1,6 @@
 //! Who asks, and whether the request came from a page of this console. Every route passes through [`enforce`].
 
-use crate::desks::logins::SignedIn;
+use crate::desks::logins::{Place, SignedIn};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::web::error::ApiError;
@@ -8,10 +8,12 @@ use crate::web::i18n::{self, Lang};
 use crate::web::pages::Page;
 use crate::web::{BODY_BYTES_MAX, Web, pages};
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use std::net::SocketAddr;
 
 /// Who may use a route. A desk decides again, on what is asked for; this is the first door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,32 @@ fn set_cookie_text(name: &str, token: Option<&str>, secure: bool) -> String {
     format!("{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}{age}", token.unwrap_or_default())
 }
 
+/// Where a request comes from: the address of its connection, and what the browser calls itself.
+pub fn place(extensions: &axum::http::Extensions, headers: &HeaderMap) -> Place {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip().to_string());
+    let agent = headers.get(header::USER_AGENT).and_then(|a| a.to_str().ok()).map(|a| a.chars().take(200).collect());
+    Place { address, agent }
+}
+
+/// The same, for handlers.
+pub struct From(pub Place);
+
+impl<S: Sync> FromRequestParts<S> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(place(&parts.extensions, &parts.headers)))
+    }
+}
+
+/// The token of another system.
+fn bearer(request: &Request) -> Option<String> {
+    let said = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    said.strip_prefix("Bearer ")
+        .filter(|t| t.starts_with("shilu_") && t.len() < 100 && request.uri().path().starts_with("/api/"))
+        .map(Into::into)
+}
+
 /// Lets a request through to its handler, or says no.
 pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
@@ -54,6 +82,7 @@ pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, nex
         Ok(request) => next.run(request).await,
         Err(refusal) if api => ApiError(refusal.into()).into_response(),
         Err(Refusal::NotSignedIn) => Redirect::to("/login").into_response(),
+        Err(Refusal::FactorNeeded) => Redirect::to("/me").into_response(),
         Err(refusal) => match signed_in {
             Some(who) => pages::no_page(Page::of(&web, &headers, who, "").await, &refusal.into()),
             None => pages::refused(&web, Lang::of(&headers), &refusal.into()),
@@ -67,8 +96,16 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
     if who == Who::Anyone {
         return Ok(request);
     }
-    let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
-    let signed_in = match web.desks.signed_in(&token).await {
+    let place = place(request.extensions(), request.headers());
+    let other_system = bearer(&request);
+    let asked = match &other_system {
+        Some(token) => web.desks.token_of(token, &place).await,
+        None => {
+            let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
+            web.desks.signed_in_as(&token, &place).await
+        }
+    };
+    let signed_in = match asked {
         Ok(signed_in) => signed_in,
         Err(crate::desks::No::Refusal(refusal)) => return Err(refusal),
         Err(crate::desks::No::Fault(inside)) => {
@@ -77,8 +114,14 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
         }
     };
     *found = Some(signed_in.clone());
-    if !request.method().is_safe() {
+    // No browser sends another system's token by itself: it needs no second one.
+    if !request.method().is_safe() && other_system.is_none() {
         request = with_token(request, &signed_in).await?;
+    }
+    // A role that has to have a second factor sets it up before anything else.
+    let own = ["/me", "/api/v1/me", "/logout", "/api/v1/logout", "/prove"];
+    if signed_in.must_enrol && !own.iter().any(|p| request.uri().path().starts_with(p)) {
+        return Err(Refusal::FactorNeeded);
     }
     if let Who::May(act) = who
         && !signed_in.person.may(act)
@@ -133,7 +176,7 @@ mod tests {
     fn signed_in() -> SignedIn {
         let id = crate::model::ids::AccountId::new("wang").unwrap();
         let person = Person::new(id, "wang", "王某", &[]);
-        SignedIn { person, csrf: "5e".repeat(32) }
+        SignedIn { person, csrf: "5e".repeat(32), login: None, must_enrol: false, has_code: false }
     }
 
     async fn asked(kind: &str, token: Option<&str>, body: &str) -> Result<Request, Refusal> {

@@ -2,7 +2,7 @@
 
 use crate::desks::access::{Inbox, NewRequest};
 use crate::desks::logins::SignedIn;
-use crate::model::access::{AccessMode, AccessRequest, Decision};
+use crate::model::access::{AccessMode, AccessRequest, Decision, Narrowing};
 use crate::model::ids::{RequestId, SessionId};
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
@@ -15,14 +15,27 @@ use serde::Deserialize;
 /// A request for access.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct RequestBody {
-    session: String,
+    /// One session.
+    #[serde(default)]
+    session: Option<String>,
+    /// Or several, of one unit.
+    #[serde(default)]
+    sessions: Vec<String>,
+    /// What for.
     purpose: String,
+    /// On what it rests.
+    #[serde(default)]
+    basis: Option<String>,
+    /// Look or copy.
     mode: AccessMode,
-    /// 1 to 720.
+    /// Bystanders masked in every copy.
+    #[serde(default)]
+    masked: bool,
+    /// Hours from the decision on, 1 to 720.
     hours: u32,
 }
 
-/// Asks to look at a session.
+/// Asks for access.
 #[utoipa::path(post, path = "/api/v1/access-requests", request_body = RequestBody, responses((status = 201, body = AccessRequest), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn request(
     State(web): State<Web>,
@@ -30,14 +43,18 @@ pub async fn request(
     body: Result<Json<RequestBody>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<AccessRequest>)> {
     let Json(r) = body?;
-    let request = NewRequest { session: api::id("session", &r.session, SessionId::new)?, purpose: r.purpose, mode: r.mode, hours: r.hours };
+    let named = r.session.into_iter().chain(r.sessions);
+    let sessions = named.map(|s| api::id("session", &s, SessionId::new)).collect::<Result<_, _>>()?;
+    let request = NewRequest { sessions, purpose: r.purpose, basis: r.basis, mode: r.mode, masked: r.masked, hours: r.hours };
     Ok((StatusCode::CREATED, Json(web.desks.request_access(&who.person, request).await?)))
 }
 
 /// What waits for this person, and what they asked for.
 #[utoipa::path(get, path = "/api/v1/access-requests", responses((status = 200, body = Inbox)))]
 pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Inbox>> {
-    Ok(Json(web.desks.inbox(&who.person).await?))
+    let inbox = web.desks.inbox(&who.person).await?;
+    web.desks.inbox_shown(&inbox);
+    Ok(Json(inbox))
 }
 
 /// Why.
@@ -50,14 +67,21 @@ async fn decide(web: &Web, who: &SignedIn, id: &str, decision: Decision) -> ApiR
     Ok(Json(web.desks.decide_access(&who.person, &api::id("request", id, RequestId::new)?, decision).await?))
 }
 
-/// Grants a request.
-#[utoipa::path(post, path = "/api/v1/access-requests/{id}/approve", params(("id" = String, Path)), responses((status = 200, body = AccessRequest), (status = 403, body = Problem), (status = 409, body = Problem)))]
+/// Grants a request, or a part of it: what the body leaves out is as it was asked for.
+#[utoipa::path(post, path = "/api/v1/access-requests/{id}/approve", params(("id" = String, Path)), request_body = Narrowing, responses((status = 200, body = AccessRequest), (status = 403, body = Problem), (status = 409, body = Problem)))]
 pub async fn approve(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
+    body: Result<Json<Narrowing>, JsonRejection>,
 ) -> ApiResult<Json<AccessRequest>> {
-    decide(&web, &who, &id, Decision::Approve).await
+    decide(&web, &who, &id, Decision::Approve(body?.0)).await
+}
+
+/// Withdraws one's own request, or gives a grant back.
+#[utoipa::path(post, path = "/api/v1/access-requests/{id}/close", params(("id" = String, Path)), responses((status = 200, body = AccessRequest), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<AccessRequest>> {
+    Ok(Json(web.desks.close_request(&who.person, &api::id("request", &id, RequestId::new)?).await?))
 }
 
 /// Refuses a request.

@@ -1,7 +1,7 @@
 //! Cases, their text records and their initiation.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::cases::{CasePage, CaseSearch, CaseView, NewCase};
+use crate::desks::logins::SignedIn;
 use crate::model::case::{Case, CaseChange, CaseFacts};
 use crate::model::ids::CaseId;
 use crate::model::initiation::FormFields;

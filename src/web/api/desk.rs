@@ -1,7 +1,7 @@
 //! Around the sessions: plans, the register of officers, the supervision report.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::facts::Registered;
+use crate::desks::logins::SignedIn;
 use crate::desks::plans::{NewPlan, PlanRow};
 use crate::desks::supervision::Supervision;
 use crate::model::facts::Facts;

@@ -85,7 +85,7 @@ async fn show(mut socket: WebSocket, mut fragments: Receiver<Arc<Fragment>>, web
 
 /// Asked anew: the account, its roles and the session may have ended since.
 async fn may_still(web: &Web, who: &SignedIn, room: &RoomId) -> bool {
-    web.desks.fresh(&who.person).await.is_ok_and(|person| web.desks.may_watch(&person, room))
+    web.desks.is_still(who).await.is_ok_and(|person| web.desks.may_watch(&person, room))
 }
 
 async fn send(socket: &mut WebSocket, fragment: &Fragment, known: bool) -> Result<(), axum::Error> {

@@ -1,9 +1,12 @@
 //! Signing in, one's own account, and accounts.
 
 use crate::desks::accounts::{AccountRow, NewAccount};
-use crate::desks::logins::SignedIn;
+use crate::desks::deputies::NewDeputation;
+use crate::desks::logins::{Entry, Login, LoginSeen, SignedIn};
+use crate::desks::tokens::TokenSeen;
+use crate::model::access::Deputation;
 use crate::model::ids::{AccountId, UnitId};
-use crate::model::people::{Person, Role};
+use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api, guard};
@@ -22,6 +25,9 @@ pub struct LoginRequest {
     username: String,
     #[schema(value_type = String)]
     password: SecretString,
+    /// The code of the second factor, where the account has one.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Who is signed in.
@@ -31,22 +37,37 @@ pub struct Me {
     csrf: String,
     #[schema(value_type = Object)]
     person: Person,
+    /// A second factor has to be set up before anything else opens.
+    must_enrol: bool,
 }
 
 /// Signs in; sets the cookie.
 #[utoipa::path(post, path = "/api/v1/login", request_body = LoginRequest, responses((status = 200, body = Me), (status = 401, body = Problem), (status = 429, body = Problem)))]
-pub async fn login(State(web): State<Web>, body: Result<Json<LoginRequest>, JsonRejection>) -> ApiResult<Response> {
+pub async fn login(
+    State(web): State<Web>,
+    guard::From(place): guard::From,
+    body: Result<Json<LoginRequest>, JsonRejection>,
+) -> ApiResult<Response> {
     let Json(request) = body?;
-    let login = web.desks.sign_in(&request.username, request.password).await?;
-    let me = Me { csrf: login.signed_in.csrf, person: login.signed_in.person };
-    Ok(([(header::SET_COOKIE, guard::set_cookie(&web, Some(&login.token)))], Json(me)).into_response())
+    let login = match (web.desks.sign_in(&request.username, request.password, &place).await?, request.code) {
+        (Entry::In(login), _) => *login,
+        (Entry::Code(step), Some(code)) => web.desks.sign_in_by_code(&step, &code, &place).await?,
+        (Entry::Code(_), None) => return Err(Refusal::CodeNeeded.into()),
+    };
+    Ok(entered(&web, login))
+}
+
+fn entered(web: &Web, login: Login) -> Response {
+    let cookie = guard::set_cookie(web, Some(&login.token));
+    let me = Me { csrf: login.signed_in.csrf, person: login.signed_in.person, must_enrol: login.signed_in.must_enrol };
+    ([(header::SET_COOKIE, cookie)], Json(me)).into_response()
 }
 
 /// Signs out.
 #[utoipa::path(post, path = "/api/v1/logout", responses((status = 204)))]
-pub async fn logout(State(web): State<Web>, headers: HeaderMap) -> ApiResult<Response> {
+pub async fn logout(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap) -> ApiResult<Response> {
     if let Some(token) = guard::token(&web, &headers) {
-        web.desks.sign_out(token).await?;
+        web.desks.sign_out(token, &place).await?;
     }
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, guard::set_cookie(&web, None))]).into_response())
 }
@@ -54,7 +75,7 @@ pub async fn logout(State(web): State<Web>, headers: HeaderMap) -> ApiResult<Res
 /// Who is signed in.
 #[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me)))]
 pub async fn me(Extension(who): Extension<SignedIn>) -> Json<Me> {
-    Json(Me { csrf: who.csrf, person: who.person })
+    Json(Me { csrf: who.csrf, person: who.person, must_enrol: who.must_enrol })
 }
 
 /// A change of one's own password.
@@ -96,7 +117,16 @@ pub struct AccountRequest {
     certificate_until: Option<NaiveDate>,
     #[serde(default)]
     leads: Vec<String>,
+    /// First day on which the account can be used.
+    valid_from: Option<NaiveDate>,
+    /// Last day.
+    valid_until: Option<NaiveDate>,
+    /// Where notices go.
+    email: Option<String>,
+    /// What the single sign-on calls this person.
+    sso_name: Option<String>,
     #[schema(value_type = String)]
+    #[serde(default)]
     password: SecretString,
 }
 
@@ -114,6 +144,12 @@ pub async fn make_account(
     body: Result<Json<AccountRequest>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Made>)> {
     let Json(r) = body?;
+    let (account, password) = account_of(r)?;
+    let id = web.desks.make_account(&who.person, account, password).await?;
+    Ok((StatusCode::CREATED, Json(Made { id })))
+}
+
+fn account_of(r: AccountRequest) -> Result<(NewAccount, SecretString), Refusal> {
     let unit = |u: String| api::id("unit", &u, UnitId::new);
     let account = NewAccount {
         username: r.username,
@@ -123,14 +159,262 @@ pub async fn make_account(
         certificate_no: r.certificate_no,
         certificate_until: r.certificate_until,
         leads: r.leads.into_iter().map(unit).collect::<Result<_, Refusal>>()?,
+        valid_from: r.valid_from,
+        valid_until: r.valid_until,
+        email: r.email,
+        sso_name: r.sso_name,
     };
-    let id = web.desks.make_account(&who.person, account, r.password).await?;
-    Ok((StatusCode::CREATED, Json(Made { id })))
+    Ok((account, r.password))
+}
+
+/// Changes an account's roles, unit, days and addresses; its name and sign-in name stay, and a password in it is not looked at.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}", params(("id" = String, Path)), request_body = AccountRequest, responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn change_account(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<AccountRequest>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let (account, _) = account_of(body?.0)?;
+    web.desks.change_account(&who.person, &api::id("account", &id, AccountId::new)?, account).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ends an account.
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn end_account(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
     web.desks.end_account(&who.person, &api::id("account", &id, AccountId::new)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes somebody's second factors away who lost theirs.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/reset-factors", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn reset_factors(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.reset_factors(&who, &api::id("account", &id, AccountId::new)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Password, and code where there is one.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct Proof {
+    #[schema(value_type = String)]
+    password: SecretString,
+    #[serde(default)]
+    code: String,
+}
+
+/// Shows that it is still the same person; approvals and exports ask for it.
+#[utoipa::path(post, path = "/api/v1/me/prove", request_body = Proof, responses((status = 204), (status = 401, body = Problem)))]
+pub async fn prove(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<Proof>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let Json(proof) = body?;
+    web.desks.prove(&who, proof.password, &proof.code).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One's own logins.
+#[utoipa::path(get, path = "/api/v1/me/logins", responses((status = 200, body = Vec<LoginSeen>)))]
+pub async fn logins(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<LoginSeen>>> {
+    Ok(Json(web.desks.logins(&who).await?))
+}
+
+/// Ends one of one's own logins.
+#[utoipa::path(post, path = "/api/v1/me/logins/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn end_login(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.end_login(&who.person, &who.person.id, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A second factor to be confirmed.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Factor {
+    /// For an authenticator, as a QR code.
+    address: String,
+    /// For typing.
+    secret: String,
+}
+
+/// Begins to set up a second factor by code.
+#[utoipa::path(post, path = "/api/v1/me/factor", responses((status = 200, body = Factor), (status = 403, body = Problem)))]
+pub async fn begin_factor(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Factor>> {
+    let made = web.desks.begin_factor(&who).await?;
+    Ok(Json(Factor { address: made.address, secret: made.secret }))
+}
+
+/// A code.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct Code {
+    code: String,
+}
+
+/// Puts it to use by its first code.
+#[utoipa::path(post, path = "/api/v1/me/factor/confirm", request_body = Code, responses((status = 204), (status = 422, body = Problem)))]
+pub async fn confirm_factor(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<Code>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    web.desks.confirm_factor(&who, &body?.0.code).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes it away.
+#[utoipa::path(post, path = "/api/v1/me/factor/remove", responses((status = 204), (status = 403, body = Problem)))]
+pub async fn remove_factor(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<StatusCode> {
+    web.desks.remove_factor(&who).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token that is wanted.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct TokenRequest {
+    /// The system.
+    name: String,
+    /// In whose name it acts: a sign-in name.
+    username: String,
+    scopes: Vec<Act>,
+    days: i64,
+}
+
+/// A token; it is told this once.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TokenMade {
+    id: String,
+    token: String,
+}
+
+/// Makes a token for another system.
+#[utoipa::path(post, path = "/api/v1/tokens", request_body = TokenRequest, responses((status = 201, body = TokenMade), (status = 422, body = Problem)))]
+pub async fn make_token(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<TokenRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<TokenMade>)> {
+    let Json(r) = body?;
+    let (id, token) = web.desks.make_token(&who.person, &r.name, &r.username, r.scopes, r.days).await?;
+    Ok((StatusCode::CREATED, Json(TokenMade { id, token })))
+}
+
+/// All tokens, without what opens them.
+#[utoipa::path(get, path = "/api/v1/tokens", responses((status = 200, body = Vec<TokenSeen>)))]
+pub async fn tokens(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<TokenSeen>>> {
+    Ok(Json(web.desks.tokens(&who.person).await?))
+}
+
+/// Ends a token.
+#[utoipa::path(post, path = "/api/v1/tokens/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn end_token(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.end_token(&who.person, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An authorisation.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct DeputyRequest {
+    /// A sign-in name.
+    deputy: String,
+    from: NaiveDate,
+    until: NaiveDate,
+    /// Number of the written authorisation.
+    basis: String,
+}
+
+/// Names a deputy.
+#[utoipa::path(post, path = "/api/v1/deputies", request_body = DeputyRequest, responses((status = 201, body = Deputation), (status = 422, body = Problem)))]
+pub async fn name_deputy(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<DeputyRequest>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<Deputation>)> {
+    let Json(r) = body?;
+    let new = NewDeputation { deputy: r.deputy, from: r.from, until: r.until, basis: r.basis };
+    Ok((StatusCode::CREATED, Json(web.desks.name_deputy(&who.person, new).await?)))
+}
+
+/// Authorisations that one gave or has.
+#[utoipa::path(get, path = "/api/v1/deputies", responses((status = 200, body = Vec<Deputation>)))]
+pub async fn deputies(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<Deputation>>> {
+    Ok(Json(web.desks.deputies(&who.person).await?))
+}
+
+/// Ends an authorisation early.
+#[utoipa::path(post, path = "/api/v1/deputies/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn end_deputy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.end_deputy(&who.person, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A browser's answer to a challenge.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct KeyAnswer {
+    challenge: String,
+    /// What the owner calls it; for a new one.
+    #[serde(default)]
+    name: String,
+    /// As the browser gives it.
+    #[schema(value_type = Object)]
+    answer: serde_json::Value,
+}
+
+fn credential<T: serde::de::DeserializeOwned>(answer: serde_json::Value) -> Result<T, Refusal> {
+    serde_json::from_value(answer).map_err(|_| Refusal::WrongCredentials)
+}
+
+/// Begins to set up a passkey.
+#[utoipa::path(post, path = "/api/v1/me/passkeys/begin", responses((status = 200, body = Object), (status = 422, body = Problem)))]
+pub async fn begin_passkey(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<serde_json::Value>> {
+    let (challenge, asked) = web.desks.begin_passkey(&who).await?;
+    Ok(Json(serde_json::json!({ "challenge": challenge, "asked": asked })))
+}
+
+/// Keeps it.
+#[utoipa::path(post, path = "/api/v1/me/passkeys", request_body = KeyAnswer, responses((status = 204), (status = 401, body = Problem)))]
+pub async fn add_passkey(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<KeyAnswer>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let Json(a) = body?;
+    web.desks.add_passkey(&who, &a.challenge, &a.name, &credential(a.answer)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes one of one's own away.
+#[utoipa::path(post, path = "/api/v1/me/passkeys/{id}/remove", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn remove_passkey(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    web.desks.remove_passkey(&who, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks any passkey of this console to show itself.
+#[utoipa::path(post, path = "/api/v1/passkey/begin", responses((status = 200, body = Object), (status = 422, body = Problem)))]
+pub async fn ask_passkey(State(web): State<Web>) -> ApiResult<Json<serde_json::Value>> {
+    let (challenge, asked) = web.desks.ask_passkey()?;
+    Ok(Json(serde_json::json!({ "challenge": challenge, "asked": asked })))
+}
+
+/// Signs in by a passkey.
+#[utoipa::path(post, path = "/api/v1/passkey/login", request_body = KeyAnswer, responses((status = 200, body = Me), (status = 401, body = Problem)))]
+pub async fn passkey_login(
+    State(web): State<Web>,
+    guard::From(place): guard::From,
+    body: Result<Json<KeyAnswer>, JsonRejection>,
+) -> ApiResult<Response> {
+    let Json(a) = body?;
+    Ok(entered(&web, web.desks.sign_in_by_passkey(&a.challenge, &credential(a.answer)?, &place).await?))
+}
+
+/// Shows by a passkey that it is still the same person.
+#[utoipa::path(post, path = "/api/v1/me/prove-by-passkey", request_body = KeyAnswer, responses((status = 204), (status = 401, body = Problem)))]
+pub async fn prove_by_passkey(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    body: Result<Json<KeyAnswer>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let Json(a) = body?;
+    web.desks.prove_by_passkey(&who, &a.challenge, &credential(a.answer)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

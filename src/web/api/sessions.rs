@@ -1,7 +1,7 @@
 //! Sessions: start, marks, pauses, end, links, documents, search.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::interviews::{NewMark, NewSession};
+use crate::desks::logins::SignedIn;
 use crate::desks::sessions::{Document, Search, SessionPage, SessionView};
 use crate::model::facts::Facts;
 use crate::model::ids::{PlanId, RoomId, SessionId};

@@ -1,7 +1,7 @@
 //! Status, its stream, the log, health and figures.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::custody::AnchorSheet;
+use crate::desks::logins::SignedIn;
 use crate::desks::reports::LogRow;
 use crate::model::status::Status;
 use crate::web::Web;

@@ -3,17 +3,17 @@
 use crate::desks::logins::SignedIn;
 use crate::desks::packages::PackageMade;
 use crate::desks::viewing::{Footage, Viewing};
-use crate::model::ids::{CameraId, SessionId, ViewingId};
+use crate::model::copy::{Copy as CopyOf, Order};
+use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
 use axum::body::Body;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
-use tokio_stream::wrappers::ReceiverStream;
 
 /// Opens a viewing.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/viewings", params(("id" = String, Path)), responses((status = 201, body = Viewing), (status = 403, body = Problem)))]
@@ -117,17 +117,113 @@ pub async fn fetch_package(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let range = headers.get(header::RANGE).and_then(|r| r.to_str().ok()).and_then(range);
+    let range = range_of(&headers);
     let (footage, from, whole) = web.desks.fetch_package(&who.person, &id, range).await?;
+    Ok(ranged(footage, from, whole, range.is_some(), "application/x-tar", &id))
+}
+
+/// The range that a browser asks for.
+pub(super) fn range_of(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    headers.get(header::RANGE).and_then(|r| r.to_str().ok()).and_then(range)
+}
+
+/// A whole, or the part of it that was asked for.
+pub(super) fn ranged(footage: Footage, from: u64, whole: u64, part: bool, media_type: &'static str, tag: &str) -> Response {
     let last = from + footage.bytes - 1;
-    let mut response = stream(footage, "application/x-tar", None);
+    let mut response = stream(footage, media_type, None);
     response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    response.headers_mut().insert(header::ETAG, HeaderValue::from_str(&format!("\"{id}\"")).unwrap_or(HeaderValue::from_static("")));
-    if range.is_some() {
+    response.headers_mut().insert(header::ETAG, HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("")));
+    if part {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         if let Ok(said) = HeaderValue::from_str(&format!("bytes {from}-{last}/{whole}")) {
             response.headers_mut().insert(header::CONTENT_RANGE, said);
         }
+    }
+    response
+}
+
+/// Which moment.
+#[derive(Deserialize, utoipa::IntoParams)]
+pub struct Moment {
+    /// On the session's time line, ms.
+    at_ms: u64,
+}
+
+/// A still picture of a camera, with the viewer's name burnt in.
+#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/still", params(("id" = String, Path), ("camera" = String, Path), Moment), responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 403, body = Problem)))]
+pub async fn still(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera)): Path<(String, String)>,
+    moment: Result<Query<Moment>, QueryRejection>,
+) -> ApiResult<Response> {
+    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (data, name) = web.desks.still(&who.person, &id, &camera, moment?.0.at_ms).await?;
+    let head = [(header::CONTENT_TYPE, "image/jpeg".to_owned()), (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))];
+    Ok((head, data).into_response())
+}
+
+/// Orders a copy that this browser can show, where it cannot show the original.
+#[utoipa::path(post, path = "/api/v1/viewings/{id}/{camera}/derive", params(("id" = String, Path), ("camera" = String, Path)), responses((status = 202, body = CopyOf), (status = 403, body = Problem)))]
+pub async fn derive(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera)): Path<(String, String)>,
+) -> ApiResult<(StatusCode, Json<CopyOf>)> {
+    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    Ok((StatusCode::ACCEPTED, Json(web.desks.order_for_player(&who.person, &id, &camera).await?)))
+}
+
+/// Orders a viewing copy; needs a grant for copies.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/copies", params(("id" = String, Path)), request_body = Order, responses((status = 202, body = CopyOf), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn order(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<Order>, JsonRejection>,
+) -> ApiResult<(StatusCode, Json<CopyOf>)> {
+    let session = api::id("session", &id, SessionId::new)?;
+    Ok((StatusCode::ACCEPTED, Json(web.desks.order_copy(&who.person, &session, body?.0).await?)))
+}
+
+/// One's own copies.
+#[utoipa::path(get, path = "/api/v1/copies", responses((status = 200, body = Vec<CopyOf>)))]
+pub async fn copies(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<CopyOf>>> {
+    Ok(Json(web.desks.copies(&who.person).await?))
+}
+
+/// How far one is.
+#[utoipa::path(get, path = "/api/v1/copies/{id}", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 404, body = Problem)))]
+pub async fn copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
+    Ok(Json(web.desks.copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+}
+
+/// Stops one.
+#[utoipa::path(post, path = "/api/v1/copies/{id}/cancel", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 409, body = Problem)))]
+pub async fn cancel_copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
+    Ok(Json(web.desks.cancel_copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+}
+
+/// Goes on with one that was stopped.
+#[utoipa::path(post, path = "/api/v1/copies/{id}/resume", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 409, body = Problem)))]
+pub async fn resume_copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
+    Ok(Json(web.desks.resume_copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+}
+
+/// A copy's file, or a part of it.
+#[utoipa::path(get, path = "/api/v1/copies/{id}/file", params(("id" = String, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 206, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+pub async fn copy_file(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let range = range_of(&headers);
+    let (footage, from, whole, inline) = web.desks.copy_file(&who.person, &api::id("copy", &id, CopyId::new)?, range).await?;
+    let mut response = ranged(footage, from, whole, range.is_some(), "video/mp4", &id);
+    response.headers_mut().insert("x-shilu-derived", HeaderValue::from_static("viewing copy"));
+    if inline {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
     }
     Ok(response)
 }
@@ -150,5 +246,15 @@ fn stream(footage: Footage, media_type: &'static str, derived: Option<&'static s
     if let Some(derived) = derived {
         response = response.header("x-shilu-derived", derived);
     }
-    response.body(Body::from_stream(ReceiverStream::new(footage.pieces))).unwrap_or_default()
+    // The stream ends with what allows it, also while the other side does not take anything.
+    let pieces = futures::stream::unfold(Some((footage.pieces, footage.live)), |state| async {
+        let (mut pieces, mut live) = state?;
+        let ended = || Some((Err(std::io::Error::other("the approval has ended")), None));
+        tokio::select! {
+            biased;
+            () = live.over() => ended(),
+            piece = pieces.recv() => piece.map(|piece| (piece, Some((pieces, live)))),
+        }
+    });
+    response.body(Body::from_stream(pieces)).unwrap_or_default()
 }

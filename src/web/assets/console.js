@@ -100,7 +100,7 @@ function upload(form) {
     progress.hidden = false; told.hidden = true;
     request.upload.onprogress = (e) => { progress.value = e.loaded / e.total; };
     request.onload = () => {
-      if (request.status === 201) return location.reload();
+      if (request.status < 300) return location.reload();
       progress.hidden = true; told.hidden = false;
       try { told.textContent = inWords(JSON.parse(request.responseText)); } catch { told.textContent = request.statusText || String(request.status); }
     };

@@ -1,6 +1,7 @@
 // All cameras of a session in step. One clock of our own leads and pictures follow it; where there is none, a slide says why for
 // as long as it lasts. Every few seconds the recorder is asked whether the approval still lives, and told what was really shown.
 import { clock, post, shanghai } from '/assets/console.js';
+import { proving } from '/assets/prove.js';
 import { Screen } from '/assets/screen.js';
 
 const TELL = 4000; // milliseconds between two words to the recorder
@@ -11,10 +12,10 @@ const line = $('timeline');
 class Player {
   constructor(viewing) {
     this.viewing = viewing;
-    this.gaps = JSON.parse(root.dataset.known).gaps;
+    Object.assign(this, JSON.parse(root.dataset.known));
     // Pre-roll and the first picture's lead-in lie before the session's zero.
     this.shift = Math.max(0, ...viewing.cameras.flatMap((c) => c.segments.map((s) => -s.offset_ms / 1000)));
-    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported };
+    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived };
     this.screens = viewing.cameras.map((c) => new Screen(viewing, c, this.shift, texts));
     $('screens').replaceChildren(...this.screens.map((s) => s.figure));
     Object.assign(this, { head: this.shift, playing: false, rate: 1, last: performance.now(), seen: 0, over: false });
@@ -39,6 +40,9 @@ class Player {
     $('speed').onchange = (e) => { this.rate = Number(e.target.value); };
     $('sound').onchange = () => this.sound();
     this.sound();
+    $('still').onclick = () => this.still();
+    $('layout').onchange = (e) => { $('screens').dataset.layout = e.target.value; };
+    $('wall-seek').onchange = (e) => this.seekWall(e.target.value);
     document.querySelectorAll('[data-seek]').forEach((b) => b.addEventListener('click', () => { this.seek(Number(b.dataset.seek)); root.scrollIntoView({ block: 'nearest' }); }));
     this.timeline();
     addEventListener('keydown', (e) => this.key(e));
@@ -60,7 +64,7 @@ class Player {
 
   key(e) {
     if (this.over || e.ctrlKey || e.altKey || e.metaKey || e.target.closest('input:not([type=range]), select, textarea')) return;
-    const act = { ' ': () => this.toggle(), ArrowLeft: () => this.by(-5000), ArrowRight: () => this.by(5000), ',': () => this.step(-1), '.': () => this.step(1), g: () => this.skip() }[e.key];
+    const act = { ' ': () => this.toggle(), ArrowLeft: () => this.by(-5000), ArrowRight: () => this.by(5000), ',': () => this.step(-1), '.': () => this.step(1), g: () => this.skip(), s: () => this.still() }[e.key];
     if (!act || (e.key === ' ' && e.target.closest('button, a, summary'))) return;
     e.preventDefault();
     act();
@@ -81,6 +85,21 @@ class Player {
   step(pictures) { this.toggle(false); this.seek(this.position + pictures * (1000 / 15)); }
 
   seek(ms) { this.head = Math.min(Math.max(ms, -this.shift * 1000), this.viewing.length_ms) / 1000 + this.shift; this.follow(true); }
+
+  /** The picture of the main camera as a file, made by the recorder with the viewer's name in it; logged. */
+  async still() {
+    const [main] = this.screens;
+    const link = Object.assign(document.createElement('a'), { href: `/api/v1/viewings/${this.viewing.id}/${main.camera.camera}/still?at_ms=${Math.max(0, Math.round(this.position))}`, download: '' });
+    link.click();
+  }
+
+  /** To a time of day in Shanghai: the first one after the session's start. */
+  seekWall(text) {
+    const [h, m, s = 0] = text.split(':').map(Number);
+    const start = Date.parse(this.viewing.started_at);
+    const zero = new Date(start + 8 * 3600e3).setUTCHours(h, m, s, 0) - 8 * 3600e3;
+    if (Number.isFinite(zero)) this.seek((zero < start - 60e3 ? zero + 86400e3 : zero) - start);
+  }
 
   /** Past the stretch in which no camera has a picture, or else to the next one that begins. */
   skip() {
@@ -112,6 +131,8 @@ class Player {
     }
     $('skip').hidden = pictures > 0 || !this.screens.some((s) => Number.isFinite(s.nextAfter(this.head))) || this.screens.some((s) => s.waits(this.head));
     $('position').textContent = `${at < 0 ? '−' : ''}${clock(Math.abs(at))} / ${clock(this.viewing.length_ms)}`;
+    const line = this.lines.findLast((l) => l.at <= at);
+    $('caption').textContent = line && at - line.at < 30000 ? line.text : '';
     $('wall').textContent = shanghai(Date.parse(this.viewing.started_at) + at);
     if (document.activeElement !== $('seek') || this.playing) $('seek').value = at;
     const share = Math.min(100, Math.max(0, (at / this.viewing.length_ms) * 100));
@@ -182,7 +203,7 @@ make?.addEventListener('click', async () => {
   make.disabled = true;
   words.classList.remove('problem');
   try {
-    const made = await post(make.dataset.to);
+    const made = await proving(() => post(make.dataset.to));
     const link = Object.assign(document.createElement('a'), { href: `/api/v1/packages/${made.id}`, download: made.name, textContent: made.name });
     words.replaceChildren(`${make.dataset.ready} `, link, ` · ${(made.bytes / 1e6).toFixed(1)} MB · manifest-sha256.txt `, Object.assign(document.createElement('code'), { textContent: made.manifest_sha256 }));
     link.click();

@@ -1,6 +1,6 @@
 // One camera of a viewing: its files in a MediaSource buffer around the play head, its slide where there is no picture, and the
 // watermark over all of it. A session may last eight hours, so only what is near the head is held.
-import { clock, problem } from '/assets/console.js';
+import { clock, post, problem } from '/assets/console.js';
 
 const AHEAD = 30; // seconds that are fetched before the head
 const FORGET = 120; // seconds behind or far ahead after which a file is dropped
@@ -36,9 +36,34 @@ export class Screen {
       if (this.codecs && this.playable(this.codecs)) {
         this.buffer = this.media.addSourceBuffer(`video/mp4; codecs="${this.codecs}"`);
         this.media.duration = this.viewing.length_ms / 1000 + this.shift + 1;
-      } else if (this.codecs) this.failed = `${this.texts.unsupported} ${this.codecs}`;
+      } else if (this.codecs) { this.failed = `${this.texts.unsupported} ${this.codecs}`; this.offer(); }
       done();
     }, { once: true }));
+  }
+
+  /** The browser cannot show the original: a derived copy is made on demand, and shown in its place, labelled. */
+  offer() {
+    const button = Object.assign(make('button', ''), { type: 'button', textContent: this.texts.derive });
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      try {
+        let copy = await post(`/api/v1/viewings/${this.viewing.id}/${this.camera.camera}/derive`);
+        while (copy.state === 'waiting' || copy.state === 'running') {
+          this.state.textContent = `${this.texts.deriving} ${Math.floor(copy.done / 10)} %`;
+          await new Promise((done) => setTimeout(done, 1000));
+          const answer = await fetch(`/api/v1/copies/${copy.id}`);
+          if (!answer.ok) throw await problem(answer);
+          copy = await answer.json();
+        }
+        if (copy.state !== 'ready') throw new Error(copy.problem ?? copy.state);
+        this.video.src = `/api/v1/copies/${copy.id}/file`;
+        this.derived = true;
+        this.failed = null;
+        button.remove();
+        this.state.textContent = this.texts.derived;
+      } catch (no) { button.disabled = false; this.state.textContent = no.message; }
+    });
+    this.figure.querySelector('figcaption').append(button);
   }
 
   playable(codecs) { return MediaSource.isTypeSupported(`video/mp4; codecs="${codecs}"`); }
@@ -65,7 +90,7 @@ export class Screen {
 
   /** Has to be waited for: there is a picture, and it is on its way. */
   waits(head) {
-    if (this.failed || !this.buffer) return false;
+    if (this.failed || this.derived || !this.buffer) return false;
     const segment = this.camera.segments.find((s) => this.start(s) <= head && head < this.end(s) - 0.1);
     return Boolean(segment) && !this.has(head) && !this.loaded.has(segment.sequence);
   }
@@ -118,7 +143,9 @@ export class Screen {
 
   /** Shows the picture of a moment, or says why there is none. True if a picture is shown. */
   show(head, { playing, rate, exactly, gap }) {
-    const shown = this.has(head);
+    // A derived copy begins at the session's zero, and is one file.
+    if (this.derived) head -= this.shift;
+    const shown = this.derived ? this.video.readyState >= 2 && head >= 0 : this.has(head);
     this.slide.hidden = !this.failed && (shown || this.covers(head));
     if (!this.slide.hidden) this.explain(head, gap);
     const off = head - this.video.currentTime;

@@ -2,105 +2,232 @@
 
 use crate::desks::No;
 use crate::desks::access::{Inbox, NewRequest};
+use crate::desks::deputies::NewDeputation;
 use crate::desks::logins::SignedIn;
-use crate::model::access::{AccessMode, AccessRequest, Decision};
+use crate::desks::sessions::{Search, SessionRow};
+use crate::model::access::{AccessMode, AccessRequest, Decision, Deputation, Narrowing, RequestState, Scope};
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
-use crate::web::pages::form::Form;
+use crate::model::time;
+use crate::model::words::BadField;
+use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 #[derive(Template)]
 #[template(path = "access.html", config = "src/web/askama.toml")]
 struct InboxPage {
     page: Page,
     inbox: Inbox,
+    deputies: Vec<Deputation>,
     now: DateTime<Utc>,
 }
 
 impl InboxPage {
     /// The state in words; a grant whose window is over says so.
     fn state(&self, r: &AccessRequest) -> String {
-        let over = r.state == crate::model::access::RequestState::Approved && r.until <= self.now;
+        let over = r.state == RequestState::Approved && r.until <= self.now;
         if over { self.page.t("request-expired") } else { self.page.word("request", r.state.as_str()) }
     }
 
-    /// How many hours were asked for.
-    fn hours(&self, r: &AccessRequest) -> i64 {
-        (r.until - r.from).num_hours()
+    fn hours(&self, r: &AccessRequest) -> u32 {
+        r.scope().hours
+    }
+
+    fn scope(&self, r: &AccessRequest) -> Scope {
+        r.scope()
+    }
+
+    fn sessions(&self, r: &AccessRequest) -> Vec<SessionId> {
+        r.scope().sessions
+    }
+
+    fn holds(&self, d: &Deputation) -> bool {
+        d.holds(time::shanghai_day(self.now))
+    }
+
+    fn is_mine(&self, d: &Deputation) -> bool {
+        self.page.person().is_some_and(|p| p.id == d.leader)
+    }
+
+    fn may_close(&self, r: &AccessRequest) -> bool {
+        r.state == RequestState::Submitted || r.is_live(self.now)
     }
 }
 
 /// Requests: to decide, open, one's own.
 pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/access").await;
-    match web.desks.inbox(&who.person).await {
-        Ok(inbox) => html(&InboxPage { page, inbox, now: web.desks.wall_clock() }),
+    let found = async { Ok::<_, No>((web.desks.inbox(&who.person).await?, web.desks.deputies(&who.person).await?)) };
+    match found.await {
+        Ok((inbox, deputies)) => {
+            web.desks.inbox_shown(&inbox);
+            html(&InboxPage { page, inbox, deputies, now: web.desks.wall_clock() })
+        }
         Err(no) => no_page(page, &no),
     }
 }
 
-/// A request, as a form gives it.
-#[derive(Deserialize)]
-pub struct RequestForm {
-    purpose: String,
-    mode: AccessMode,
-    hours: u32,
+#[derive(Template)]
+#[template(path = "access_new.html", config = "src/web/askama.toml")]
+struct NewPage {
+    page: Page,
+    rows: Vec<SessionRow>,
 }
 
-/// Asks to look at a session.
+/// A form for several sessions: chosen ones, or a search that is frozen into a list.
+pub async fn new_page(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/access").await;
+    let chosen: Vec<&str> = all(&fields, "session").collect();
+    let mut rows = Vec::new();
+    let search = |page: u32| Search {
+        unit: one(&fields, "unit"),
+        device_no: one(&fields, "device_no"),
+        officer: one(&fields, "officer"),
+        from: one(&fields, "from"),
+        until: one(&fields, "until"),
+        party: one(&fields, "party"),
+        cause: one(&fields, "cause"),
+        text: one(&fields, "text"),
+        page: Some(page),
+    };
+    // Four pages of fifty: what one request may hold.
+    for number in 1..=4 {
+        match web.desks.sessions(&who.person, &search(number)).await {
+            Ok(found) => {
+                let last = found.pages <= number;
+                rows.extend(found.rows.into_iter().filter(|r| chosen.is_empty() || chosen.contains(&r.id.as_str())));
+                if last {
+                    break;
+                }
+            }
+            Err(no) => return no_page(page, &no),
+        }
+    }
+    html(&NewPage { page, rows })
+}
+
+/// Asks to look at sessions; at one from its own page, at several from the form.
 pub async fn request(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(form): Form<RequestForm>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
+    let line = |name| one(&fields, name).unwrap_or_default();
+    let sessions: Vec<&str> = all(&fields, "session").collect();
+    let back = if let [only] = sessions.as_slice() { format!("/sessions/{only}") } else { "/access".into() };
     let result: Result<(), No> = async {
-        let session = api::id("session", &id, SessionId::new)?;
-        let request = NewRequest { session, purpose: form.purpose, mode: form.mode, hours: form.hours };
+        let request = NewRequest {
+            sessions: sessions.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
+            purpose: line("purpose"),
+            basis: one(&fields, "basis"),
+            mode: AccessMode::from_word(&line("mode")).unwrap_or(AccessMode::View),
+            masked: one(&fields, "masked").is_some(),
+            hours: line("hours").parse().unwrap_or(0),
+        };
         web.desks.request_access(&who.person, request).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "requested", result).await
+    after(&web, who, &headers, &back, "requested", result).await
 }
 
-/// A decision, as a form gives it.
-#[derive(Deserialize)]
-pub struct DecisionForm {
-    decision: String,
-    reason: Option<String>,
+/// Shows password and code again, where a form holds them.
+pub async fn prove_by(web: &Web, who: &mut SignedIn, fields: &[(String, String)]) -> Result<(), No> {
+    let password = all(fields, "prove_password").next().unwrap_or_default().to_owned();
+    if !password.is_empty() {
+        web.desks.prove(who, password.into(), &one(fields, "prove_code").unwrap_or_default()).await?;
+        who.person.proved_at = Some(web.desks.wall_clock());
+    }
+    Ok(())
 }
 
 /// Decides or revokes.
 pub async fn decide(
     State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
+    Extension(mut who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
-    Form(form): Form<DecisionForm>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let reason = form.reason.unwrap_or_default();
-    let (decision, word) = match form.decision.as_str() {
-        "approve" => (Decision::Approve, "approved"),
-        "revoke" => (Decision::Revoke { reason }, "revoked"),
-        _ => (Decision::Reject { reason }, "rejected"),
-    };
-    let result: Result<(), No> = async {
+    let reason = one(&fields, "reason").unwrap_or_default();
+    let chosen: Vec<&str> = all(&fields, "session").collect();
+    let result: Result<&str, No> = async {
         let id = api::id("request", &id, RequestId::new)?;
         if !who.person.may(Act::DecideAccess) {
             return Err(Refusal::NotYourRole.into());
         }
-        web.desks.decide_access(&who.person, &id, decision).await.map(drop)
+        prove_by(&web, &mut who, &fields).await?;
+        let (decision, word) = match one(&fields, "decision").as_deref() {
+            Some("approve") => {
+                let sessions = chosen.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
+                let narrowing = Narrowing {
+                    // A form for one session has no boxes.
+                    sessions: Some(sessions).filter(|s| !s.is_empty() || one(&fields, "chosen").is_some()),
+                    view_only: one(&fields, "view_only").is_some(),
+                    masked: one(&fields, "masked").is_some(),
+                    hours: one(&fields, "hours").and_then(|h| h.parse().ok()),
+                };
+                (Decision::Approve(narrowing), "approved")
+            }
+            Some("revoke") => (Decision::Revoke { reason }, "revoked"),
+            _ => (Decision::Reject { reason }, "rejected"),
+        };
+        web.desks.decide_access(&who.person, &id, decision).await?;
+        Ok(word)
     }
     .await;
-    after(&web, who, &headers, "/access", word, result).await
+    let word = result.as_ref().copied().unwrap_or_default();
+    after(&web, who, &headers, "/access", word, result.map(drop)).await
+}
+
+/// Withdraws one's own request, or gives a grant back.
+pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let result: Result<(), No> = async {
+        let id = api::id("request", &id, RequestId::new)?;
+        web.desks.close_request(&who.person, &id).await.map(drop)
+    }
+    .await;
+    after(&web, who, &headers, "/access", "closed", result).await
+}
+
+/// Names a deputy.
+pub async fn name_deputy(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let line = |name: &str| one(&fields, name).unwrap_or_default();
+    let result: Result<(), No> = async {
+        prove_by(&web, &mut who, &fields).await?;
+        let day = |name: &str| line(name).parse().map_err(|_| Refusal::from(BadField::form(name, "is no day; 2026-11-23 would be right")));
+        let new = NewDeputation { deputy: line("deputy"), from: day("from")?, until: day("until")?, basis: line("basis") };
+        web.desks.name_deputy(&who.person, new).await.map(drop)
+    }
+    .await;
+    after(&web, who, &headers, "/access", "deputy-named", result).await
+}
+
+/// Ends an authorisation.
+pub async fn end_deputy(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let ended = web.desks.end_deputy(&who.person, &id).await;
+    after(&web, who, &headers, "/access", "deputy-ended", ended).await
 }

@@ -1,8 +1,8 @@
 //! The forms of a case: opening it, and every change that is no initiation form.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::cases::NewCase;
+use crate::desks::logins::SignedIn;
 use crate::model::case::{ActKind, CaseChange, CaseFacts, Origin, Procedure};
 use crate::model::facts::Facts;
 use crate::model::missing::AnswerKind;

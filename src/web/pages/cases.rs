@@ -1,7 +1,7 @@
 //! The list of cases, and a case's page: what it is, what it lacks, its time line.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::cases::{CasePage, CaseRow, CaseSearch, CaseView, Happened};
+use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionRow;
 use crate::model::case::{CaseState, Origin};
 use crate::model::case_missing;

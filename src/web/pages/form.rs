@@ -1,7 +1,7 @@
 //! Forms as pages take them: what cannot be read is told on a page, in the person's language, like every other no.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::facts::Registered;
+use crate::desks::logins::SignedIn;
 use crate::model::facts::{Attendee, AttendeeRole, Duty, Facts, Officer, Presentation};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;

@@ -1,8 +1,8 @@
 //! 《行政执法全过程记录程序启动审批表》: filled in, decided, printed.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::cases::CaseView;
+use crate::desks::logins::SignedIn;
 use crate::model::case::{CaseChange, CaseState};
 use crate::model::initiation::{FormFields, InitiationForm};
 use crate::model::time;

@@ -1,7 +1,7 @@
 //! The custody log, for who supervises.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::custody::{AnchorSheet, Standing};
+use crate::desks::logins::SignedIn;
 use crate::desks::reports::LogRow;
 use crate::model::entry::Entry;
 use crate::web::Web;
@@ -57,13 +57,22 @@ impl LogPage {
 
 /// Figures in words where there are words for them; a digest is cut, the log itself has the whole.
 fn figures(page: &Page, entry: &Entry) -> Vec<(String, String)> {
-    let name = |name: &str| Some(page.word("about", name)).filter(|w| !w.starts_with('⟨')).unwrap_or_else(|| name.to_owned());
-    entry.about.iter().map(|(about, text)| (name(about), value(page, about, text))).collect()
+    entry.about.iter().map(|(about, text)| figure(page, about, text)).collect()
+}
+
+/// One of them.
+pub(super) fn figure(page: &Page, about: &str, text: &str) -> (String, String) {
+    let name = Some(page.word("about", about)).filter(|w| !w.starts_with('⟨')).unwrap_or_else(|| about.to_owned());
+    (name, value(page, about, text))
 }
 
 fn value(page: &Page, name: &str, value: &str) -> String {
     let prefix = match name {
         "roles" => return value.split(' ').map(|role| page.word("role", role)).collect::<Vec<_>>().join("、"),
+        "scopes" => return value.split(' ').map(|act| page.word("act", act)).collect::<Vec<_>>().join("、"),
+        _ if value == "true" || value == "false" => return page.t(if value == "true" { "yes" } else { "no" }),
+        "way" => "way",
+        "layout" => "layout",
         "mark" => "mark",
         "mode" => "mode",
         "kind" => "kind",

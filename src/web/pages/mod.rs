@@ -3,11 +3,14 @@
 pub mod access;
 pub mod case_forms;
 pub mod cases;
+pub mod factors;
 pub mod form;
 pub mod initiation;
 pub mod log;
+pub mod oversight;
 pub mod people;
 pub mod plans;
+pub mod provision;
 pub mod readiness;
 pub mod record;
 pub mod rooms;
@@ -47,6 +50,8 @@ pub struct Page {
     pub cases_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
+    /// Password or key were shown lately enough for an approval or an export.
+    pub is_proved: bool,
 }
 
 impl Page {
@@ -56,12 +61,31 @@ impl Page {
             if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
         let cases_waiting = web.desks.cases_waiting(&who.person).await;
         let done = said(headers);
-        Self { lang: Lang::of(headers), bureau: web.desks.bureau().into(), who: Some(who), path: path.into(), waiting, cases_waiting, done }
+        let is_proved = web.desks.is_proved(&who.person);
+        Self {
+            is_proved,
+            lang: Lang::of(headers),
+            bureau: web.desks.bureau().into(),
+            who: Some(who),
+            path: path.into(),
+            waiting,
+            cases_waiting,
+            done,
+        }
     }
 
     /// A page for nobody in particular.
     pub fn plain(web: &Web, lang: Lang) -> Self {
-        Self { lang, bureau: web.desks.bureau().into(), who: None, path: "/".into(), waiting: 0, cases_waiting: 0, done: None }
+        Self {
+            lang,
+            bureau: web.desks.bureau().into(),
+            who: None,
+            path: "/".into(),
+            waiting: 0,
+            cases_waiting: 0,
+            done: None,
+            is_proved: false,
+        }
     }
 
     /// A text.
@@ -91,6 +115,14 @@ impl Page {
             b if b >= 1_000_000 => format!("{:.1} MB", b as f64 / 1e6),
             b => format!("{} kB", b.div_ceil(1000)),
         }
+    }
+    /// Whether a form need not ask for the password.
+    pub fn proved(&self) -> bool {
+        self.is_proved
+    }
+    /// Whether the person has a second factor by code.
+    pub fn has_code(&self) -> bool {
+        self.who.as_ref().is_some_and(|w| w.has_code)
     }
     /// The token for forms.
     pub fn csrf(&self) -> &str {
@@ -150,6 +182,24 @@ const DONE: &[&str] = &[
     "archived",
     "submitted",
     "screen-ended",
+    "closed",
+    "deputy-named",
+    "deputy-ended",
+    "factor-added",
+    "factor-removed",
+    "login-ended",
+    "one-login",
+    "account-changed",
+    "factors-reset",
+    "token-ended",
+    "set-up",
+    "proved",
+    "provision-entered",
+    "provision-preparing",
+    "provision-approved",
+    "provision-handed",
+    "provision-verified",
+    "provision-closed",
 ];
 
 /// The word of the form before, if there is one.
@@ -166,6 +216,11 @@ pub fn done(path: &str, word: &str) -> Response {
 pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, word: &str, result: Result<(), No>) -> Response {
     match result {
         Ok(()) => done(to, word),
+        // Asked for once more, and then back to where it was.
+        Err(No::Refusal(Refusal::ProveAgain)) => {
+            let back = url::form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>();
+            see(&format!("/prove?back={back}"))
+        }
         Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
     }
 }

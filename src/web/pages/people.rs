@@ -1,13 +1,16 @@
-//! Signing in and out, language, one's own account, accounts.
+//! Signing in and out, language, accounts and tokens.
 
 use crate::desks::No;
 use crate::desks::accounts::{AccountRow, NewAccount};
-use crate::desks::logins::SignedIn;
+use crate::desks::logins::{Entry, SignedIn};
+use crate::desks::tokens::TokenSeen;
 use crate::model::ids::{AccountId, UnitId};
-use crate::model::people::Role;
+use crate::model::people::{Act, Role, SCOPES};
+use crate::model::refusal::Refusal;
+use crate::model::words::BadField;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, after, done, html, no_page, said};
+use crate::web::pages::{Page, access, after, done, html, no_page, said};
 use crate::web::{Web, api, error, guard};
 use askama::Template;
 use axum::Extension;
@@ -23,40 +26,65 @@ struct LoginPage {
     page: Page,
     username: String,
     problem: Option<String>,
+    /// The second step, after the password was right.
+    step: Option<String>,
+    passkeys: bool,
+    sso: bool,
 }
 
-/// The sign-in page.
+impl LoginPage {
+    fn new(web: &Web, page: Page) -> Self {
+        let (passkeys, sso) = (web.desks.has_passkeys(), web.desks.has_sso());
+        Self { page, username: String::new(), problem: None, step: None, passkeys, sso }
+    }
+}
+
+/// The sign-in page; before there is any account, the page that makes the first.
 pub async fn login_page(State(web): State<Web>, headers: HeaderMap) -> Response {
+    if web.desks.needs_setup().await.unwrap_or(false) {
+        return Redirect::to("/setup").into_response();
+    }
     let page = Page { done: said(&headers), ..Page::plain(&web, Lang::of(&headers)) };
-    html(&LoginPage { page, username: String::new(), problem: None })
+    html(&LoginPage::new(&web, page))
 }
 
-/// A sign-in.
+/// A sign-in: name and password, or the code of the second step.
 #[derive(Deserialize)]
 pub struct LoginForm {
+    #[serde(default)]
     username: String,
+    #[serde(default)]
     password: SecretString,
+    step: Option<String>,
+    #[serde(default)]
+    code: String,
 }
 
 /// Signs in, or tells why not and keeps the name that was typed.
-pub async fn login(State(web): State<Web>, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
-    match web.desks.sign_in(form.username.trim(), form.password).await {
-        Ok(login) => ([(header::SET_COOKIE, guard::set_cookie(&web, Some(&login.token)))], Redirect::to("/")).into_response(),
-        Err(no) => {
-            let page = Page::plain(&web, Lang::of(&headers));
-            let problem = match &no {
-                No::Refusal(refusal) => error::text(refusal, page.lang),
-                No::Fault(_) => return no_page(page, &no),
-            };
-            html(&LoginPage { page, username: form.username.chars().take(100).collect(), problem: Some(problem) })
+pub async fn login(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
+    let page = Page::plain(&web, Lang::of(&headers));
+    let entry = match &form.step {
+        Some(step) => web.desks.sign_in_by_code(step, &form.code, &place).await.map(|login| Entry::In(Box::new(login))),
+        None => web.desks.sign_in(form.username.trim(), form.password, &place).await,
+    };
+    let username: String = form.username.chars().take(100).collect();
+    match entry {
+        Ok(Entry::In(login)) => ([(header::SET_COOKIE, guard::set_cookie(&web, Some(&login.token)))], Redirect::to("/")).into_response(),
+        Ok(Entry::Code(step)) => html(&LoginPage { username, step: Some(step), ..LoginPage::new(&web, page) }),
+        Err(No::Refusal(refusal)) => {
+            let problem = Some(error::text(&refusal, page.lang));
+            // A wrong code may be typed again; a step that is over begins anew.
+            let step = form.step.filter(|_| refusal == Refusal::WrongCredentials);
+            html(&LoginPage { username, problem, step, ..LoginPage::new(&web, page) })
         }
+        Err(no) => no_page(page, &no),
     }
 }
 
 /// Signs out.
-pub async fn logout(State(web): State<Web>, headers: HeaderMap) -> Response {
+pub async fn logout(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap) -> Response {
     if let Some(token) = guard::token(&web, &headers)
-        && let Err(no) = web.desks.sign_out(token).await
+        && let Err(no) = web.desks.sign_out(token, &place).await
     {
         tracing::warn!("a sign-out failed: {no}");
     }
@@ -78,43 +106,6 @@ pub async fn language(Query(q): Query<LanguageQuery>) -> Response {
     ([(header::SET_COOKIE, format!("lang={to}; Path=/; Max-Age=31536000; SameSite=Strict"))], Redirect::to(&back)).into_response()
 }
 
-#[derive(Template)]
-#[template(path = "me.html", config = "src/web/askama.toml")]
-struct MePage {
-    page: Page,
-    problem: Option<String>,
-}
-
-/// One's own account.
-pub async fn me(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    html(&MePage { page: Page::of(&web, &headers, who, "/me").await, problem: None })
-}
-
-/// A change of password.
-#[derive(Deserialize)]
-pub struct PasswordForm {
-    old: SecretString,
-    new: SecretString,
-}
-
-/// Changes one's own password; every login ends.
-pub async fn change_password(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(form): Form<PasswordForm>,
-) -> Response {
-    match web.desks.change_password(&who.person, form.old, form.new).await {
-        Ok(()) => done("/login", "password"),
-        Err(No::Refusal(refusal)) => {
-            let page = Page::of(&web, &headers, who, "/me").await;
-            let problem = Some(error::text(&refusal, page.lang));
-            html(&MePage { page, problem })
-        }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/me").await, &no),
-    }
-}
-
 /// An account as it is typed.
 #[derive(Default)]
 pub struct AccountDraft {
@@ -123,6 +114,10 @@ pub struct AccountDraft {
     unit: String,
     certificate_no: String,
     certificate_until: String,
+    valid_from: String,
+    valid_until: String,
+    email: String,
+    sso_name: String,
     roles: Vec<String>,
     leads: Vec<String>,
 }
@@ -133,11 +128,20 @@ struct AccountsPage {
     page: Page,
     rows: Vec<AccountRow>,
     units: Vec<(String, String)>,
+    tokens: Vec<TokenSeen>,
+    /// A token that was just made: shown once.
+    token: Option<String>,
     draft: AccountDraft,
+    /// The account that the form changes; none: it makes one.
+    changes: Option<String>,
     problem: Option<String>,
 }
 
 impl AccountsPage {
+    fn scopes(&self) -> &'static [Act] {
+        SCOPES
+    }
+
     /// One's own account is ended by another administrator.
     fn is_self(&self, row: &AccountRow) -> bool {
         self.page.person().is_some_and(|p| p.id == row.person.id)
@@ -151,54 +155,180 @@ impl AccountsPage {
 
 /// All accounts.
 pub async fn accounts(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    accounts_page(web, who, headers, AccountDraft::default(), None).await
+    accounts_page(web, who, headers, AccountDraft::default(), None, None, None).await
 }
 
-async fn accounts_page(web: Web, who: SignedIn, headers: HeaderMap, draft: AccountDraft, problem: Option<String>) -> Response {
+async fn accounts_page(
+    web: Web,
+    who: SignedIn,
+    headers: HeaderMap,
+    draft: AccountDraft,
+    changes: Option<String>,
+    token: Option<String>,
+    problem: Option<String>,
+) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/accounts").await;
-    match web.desks.accounts(&who.person).await {
-        Ok(rows) => html(&AccountsPage { page, rows, units: web.desks.units(), draft, problem }),
+    let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
+    match found.await {
+        Ok((rows, tokens)) => html(&AccountsPage { page, rows, units: web.desks.units(), tokens, token, draft, changes, problem }),
         Err(no) => no_page(page, &no),
     }
 }
 
-/// Makes an account, or shows the form again with what was typed.
-pub async fn make_account(
+/// The form of an account that is to be changed.
+pub async fn account_page(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
+    Path(id): Path<String>,
 ) -> Response {
-    let line = |name| one(&fields, name).unwrap_or_default();
-    let many = |name| all(&fields, name).map(str::to_owned).collect::<Vec<_>>();
+    let found = web.desks.accounts(&who.person).await.ok().into_iter().flatten().find(|r| r.person.id.as_str() == id && r.active);
+    let Some(row) = found else {
+        let no = No::from(Refusal::no_such("account", &id));
+        return no_page(Page::of(&web, &headers, who, "/accounts").await, &no);
+    };
+    let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
     let draft = AccountDraft {
+        username: row.person.username.clone(),
+        name: row.person.name.clone(),
+        unit: row.person.unit.as_ref().map(ToString::to_string).unwrap_or_default(),
+        certificate_no: row.person.certificate_no.clone().unwrap_or_default(),
+        certificate_until: day(row.person.certificate_until),
+        valid_from: day(row.valid_from),
+        valid_until: day(row.valid_until),
+        email: row.email.unwrap_or_default(),
+        sso_name: row.sso_name.unwrap_or_default(),
+        roles: row.person.roles.iter().map(|r| r.as_str().to_owned()).collect(),
+        leads: row.person.leads.iter().map(ToString::to_string).collect(),
+    };
+    accounts_page(web, who, headers, draft, Some(id), None, None).await
+}
+
+fn draft_of(fields: &[(String, String)]) -> AccountDraft {
+    let line = |name| one(fields, name).unwrap_or_default();
+    let many = |name| all(fields, name).map(str::to_owned).collect::<Vec<_>>();
+    AccountDraft {
         username: line("username"),
         name: line("name"),
         unit: line("unit"),
         certificate_no: line("certificate_no"),
         certificate_until: line("certificate_until"),
+        valid_from: line("valid_from"),
+        valid_until: line("valid_until"),
+        email: line("email"),
+        sso_name: line("sso_name"),
         roles: many("role"),
         leads: many("lead"),
+    }
+}
+
+/// The account that was typed; a day that is none is told, never dropped.
+fn account_of(draft: &AccountDraft) -> Result<NewAccount, Refusal> {
+    let mut fields = Vec::new();
+    let mut day = |name: &str, text: &str| {
+        let read = (!text.is_empty()).then(|| text.parse::<chrono::NaiveDate>());
+        if matches!(read, Some(Err(_))) {
+            fields.push(BadField::form(name, "is no day; 2026-11-23 would be right"));
+        }
+        read.and_then(Result::ok)
     };
-    // As it was typed: a space at its end belongs to it.
-    let password = all(&fields, "password").next().unwrap_or_default();
     let account = NewAccount {
         username: draft.username.clone(),
         name: draft.name.clone(),
         roles: draft.roles.iter().filter_map(|r| Role::from_word(r)).collect(),
         unit: UnitId::new(&draft.unit).ok(),
         certificate_no: Some(draft.certificate_no.clone()),
-        certificate_until: draft.certificate_until.parse().ok(),
+        certificate_until: day("certificate_until", &draft.certificate_until),
         leads: draft.leads.iter().filter_map(|u| UnitId::new(u).ok()).collect(),
+        valid_from: day("valid_from", &draft.valid_from),
+        valid_until: day("valid_until", &draft.valid_until),
+        email: Some(draft.email.clone()),
+        sso_name: Some(draft.sso_name.clone()),
     };
-    match web.desks.make_account(&who.person, account, password.into()).await {
-        Ok(_) => done("/accounts", "account-made"),
+    if fields.is_empty() { Ok(account) } else { Err(Refusal::BadFields { fields }) }
+}
+
+/// Makes an account, or changes one, or shows the form again with what was typed.
+pub async fn make_account(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let (draft, changes) = (draft_of(&fields), one(&fields, "changes"));
+    // As it was typed: a space at its end belongs to it.
+    let password = all(&fields, "password").next().unwrap_or_default().to_owned();
+    let made: Result<&str, No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        let account = account_of(&draft)?;
+        match &changes {
+            Some(id) => {
+                web.desks.change_account(&who.person, &api::id("account", id, AccountId::new)?, account).await?;
+                Ok("account-changed")
+            }
+            None => {
+                web.desks.make_account(&who.person, account, password.into()).await?;
+                Ok("account-made")
+            }
+        }
+    }
+    .await;
+    match made {
+        Ok(word) => done("/accounts", word),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
-            accounts_page(web, who, headers, draft, Some(problem)).await
+            accounts_page(web, who, headers, draft, changes, None, Some(problem)).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }
+}
+
+/// Makes a token for another system, and shows it once.
+pub async fn make_token(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let line = |name| one(&fields, name).unwrap_or_default();
+    let scopes: Vec<Act> = all(&fields, "scope").filter_map(Act::from_word).collect();
+    let made: Result<String, No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        let days = line("days").parse().unwrap_or(0);
+        Ok(web.desks.make_token(&who.person, &line("token_name"), &line("token_account"), scopes, days).await?.1)
+    }
+    .await;
+    let (token, problem) = match made {
+        Ok(token) => (Some(token), None),
+        Err(No::Refusal(refusal)) => (None, Some(error::text(&refusal, Lang::of(&headers)))),
+        Err(no) => return no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+    };
+    accounts_page(web, who, headers, AccountDraft::default(), None, token, problem).await
+}
+
+/// Ends a token.
+pub async fn end_token(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let ended = web.desks.end_token(&who.person, &id).await;
+    after(&web, who, &headers, "/accounts", "token-ended", ended).await
+}
+
+/// Takes somebody's second factors away.
+pub async fn reset_factors(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let reset = match api::id("account", &id, AccountId::new) {
+        Ok(id) => web.desks.reset_factors(&who, &id).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    after(&web, who, &headers, "/accounts", "factors-reset", reset).await
 }
 
 /// Ends an account.

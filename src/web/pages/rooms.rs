@@ -1,8 +1,8 @@
 //! The rooms as they are, and starting a session.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::interviews::NewSession;
+use crate::desks::logins::SignedIn;
 use crate::desks::plans::PlanRow;
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};

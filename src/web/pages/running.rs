@@ -1,8 +1,8 @@
 //! A running session, for who conducts it: marks, pauses, the end. All of it works as plain forms.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::interviews::NewMark;
+use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionView;
 use crate::model::ids::SessionId;
 use crate::model::mark::{Manner, MarkKind};

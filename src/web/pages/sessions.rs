@@ -178,6 +178,18 @@ impl SessionPageView {
         all
     }
 
+    /// Words for the list of copies, as JSON in a data attribute.
+    fn copy_words(&self) -> String {
+        let mut words = serde_json::Map::new();
+        for state in crate::model::copy::CopyState::ALL {
+            words.insert(state.as_str().into(), self.page.word("copy-state", state.as_str()).into());
+        }
+        for key in ["copy-cancel", "copy-resume", "copy-fetch", "copy-bad-line", "prove-password", "field-code"] {
+            words.insert(key.into(), self.page.t(key).into());
+        }
+        serde_json::Value::Object(words).to_string()
+    }
+
     /// Gaps for the player, as JSON in a data attribute.
     fn for_player(&self) -> String {
         let cause = |g: &Gap| match &g.detail {
@@ -191,7 +203,11 @@ impl SessionPageView {
             .iter()
             .map(|g| serde_json::json!({ "camera": g.camera, "from": g.from_ms, "to": g.to_ms, "cause": cause(g) }))
             .collect();
-        serde_json::json!({ "gaps": gaps }).to_string()
+        let spoken = self.view.session.record.lines.iter().map(|l| {
+            let text = format!("{}{}", self.page.word("line", l.kind.as_str()), l.text);
+            serde_json::json!({ "at": l.at_ms, "text": text })
+        });
+        serde_json::json!({ "gaps": gaps, "lines": spoken.collect::<Vec<_>>() }).to_string()
     }
 }
 

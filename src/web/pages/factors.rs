@@ -1,0 +1,284 @@
+//! One's own account: password, second factor, passkeys, logins; showing again that it is the same person; the first account; and
+//! coming back from the single sign-on.
+
+use crate::desks::No;
+use crate::desks::accounts::NewAccount;
+use crate::desks::factors::{KeySeen, NewFactor};
+use crate::desks::logins::{LoginSeen, SignedIn};
+use crate::model::refusal::Refusal;
+use crate::web::i18n::{self, Lang};
+use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::record::qr;
+use crate::web::pages::{Page, access, after, done, html, no_page, refused, see};
+use crate::web::{Web, error, guard};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "me.html", config = "src/web/askama.toml")]
+struct MePage {
+    page: Page,
+    problem: Option<String>,
+    must_enrol: bool,
+    factor: Option<NewFactor>,
+    qr: Option<String>,
+    passkeys_here: bool,
+    passkeys: Vec<KeySeen>,
+    logins: Vec<LoginSeen>,
+}
+
+async fn me_page(web: &Web, headers: &HeaderMap, who: SignedIn, factor: Option<NewFactor>, problem: Option<String>) -> Response {
+    let page = Page::of(web, headers, who.clone(), "/me").await;
+    let found = async { Ok::<_, No>((web.desks.logins(&who).await?, web.desks.passkeys(&who).await?)) };
+    match found.await {
+        Ok((logins, passkeys)) => {
+            let qr = factor.as_ref().and_then(|f| qr(&f.address));
+            let (must_enrol, passkeys_here) = (who.must_enrol, web.desks.has_passkeys());
+            html(&MePage { page, problem, must_enrol, factor, qr, passkeys_here, passkeys, logins })
+        }
+        Err(no) => no_page(page, &no),
+    }
+}
+
+async fn told(web: &Web, headers: &HeaderMap, who: SignedIn, word: &str, result: Result<(), No>) -> Response {
+    match result {
+        Err(No::Refusal(refusal)) if refusal != Refusal::ProveAgain => {
+            let problem = error::text(&refusal, Lang::of(headers));
+            me_page(web, headers, who, None, Some(problem)).await
+        }
+        other => after(web, who, headers, "/me", word, other).await,
+    }
+}
+
+/// One's own account.
+pub async fn me(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    me_page(&web, &headers, who, None, None).await
+}
+
+/// A change of password.
+#[derive(Deserialize)]
+pub struct PasswordForm {
+    old: SecretString,
+    new: SecretString,
+}
+
+/// Changes one's own password; every login ends.
+pub async fn change_password(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(form): Form<PasswordForm>,
+) -> Response {
+    match web.desks.change_password(&who.person, form.old, form.new).await {
+        Ok(()) => done("/login", "password"),
+        other => told(&web, &headers, who, "password", other).await,
+    }
+}
+
+/// Begins to set up a second factor.
+pub async fn begin(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let begun = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        web.desks.begin_factor(&who).await
+    };
+    match begun.await {
+        Ok(factor) => me_page(&web, &headers, who, Some(factor), None).await,
+        Err(no) => told(&web, &headers, who, "factor-added", Err(no)).await,
+    }
+}
+
+/// Puts it to use.
+pub async fn confirm(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let confirmed = web.desks.confirm_factor(&who, &one(&fields, "code").unwrap_or_default()).await;
+    told(&web, &headers, who, "factor-added", confirmed).await
+}
+
+/// Takes it away.
+pub async fn remove(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let removed = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        web.desks.remove_factor(&who).await
+    };
+    let removed = removed.await;
+    told(&web, &headers, who, "factor-removed", removed).await
+}
+
+/// Takes a passkey away.
+pub async fn remove_passkey(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let removed = web.desks.remove_passkey(&who, &id).await;
+    told(&web, &headers, who, "factor-removed", removed).await
+}
+
+/// Ends one of one's own logins.
+pub async fn end_login(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let ended = web.desks.end_login(&who.person, &who.person.id, &id).await;
+    told(&web, &headers, who, "login-ended", ended).await
+}
+
+/// Whether signing in ends one's other logins; saying so ends them now.
+pub async fn one_login(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let one = one(&fields, "one").as_deref() == Some("yes");
+    let set = async {
+        web.desks.set_one_login(&who.person, one).await?;
+        if one { web.desks.end_other_logins(&who).await } else { Ok(()) }
+    };
+    let set = set.await;
+    told(&web, &headers, who, "one-login", set).await
+}
+
+#[derive(Template)]
+#[template(path = "prove.html", config = "src/web/askama.toml")]
+struct ProvePage {
+    page: Page,
+    back: String,
+    passkeys: bool,
+    problem: Option<String>,
+}
+
+/// Only back into this console.
+fn inside(back: Option<String>) -> String {
+    back.filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\')).unwrap_or_else(|| "/".into())
+}
+
+/// Where to.
+#[derive(Deserialize)]
+pub struct Back {
+    back: Option<String>,
+}
+
+/// Asks for the password again.
+pub async fn prove_page(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<Back>,
+) -> Response {
+    let page = Page::of(&web, &headers, who, "/prove").await;
+    html(&ProvePage { page, back: inside(q.back), passkeys: web.desks.has_passkeys(), problem: None })
+}
+
+/// Takes it.
+pub async fn prove(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let back = inside(one(&fields, "back"));
+    let password = all(&fields, "prove_password").next().unwrap_or_default().to_owned();
+    match web.desks.prove(&who, password.into(), &one(&fields, "prove_code").unwrap_or_default()).await {
+        Ok(()) => done(&back, "proved"),
+        Err(No::Refusal(refusal)) => {
+            let page = Page::of(&web, &headers, who, "/prove").await;
+            let problem = Some(error::text(&refusal, page.lang));
+            html(&ProvePage { page, back, passkeys: web.desks.has_passkeys(), problem })
+        }
+        Err(no) => no_page(Page::of(&web, &headers, who, "/prove").await, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "setup.html", config = "src/web/askama.toml")]
+struct SetupPage {
+    page: Page,
+    username: String,
+    name: String,
+    problem: Option<String>,
+}
+
+/// The page that makes the first account; once there is one, there is no such page.
+pub async fn setup_page(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let page = Page::plain(&web, Lang::of(&headers));
+    match web.desks.needs_setup().await {
+        Ok(true) => html(&SetupPage { page, username: String::new(), name: String::new(), problem: None }),
+        Ok(false) => no_page(page, &Refusal::no_such("page", "/setup").into()),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Makes it.
+pub async fn set_up(State(web): State<Web>, headers: HeaderMap, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    let line = |name| one(&fields, name).unwrap_or_default();
+    let account = NewAccount { username: line("username"), name: line("name"), ..NewAccount::default() };
+    let password = all(&fields, "password").next().unwrap_or_default().to_owned();
+    match web.desks.set_up(&line("setup_code"), account, password.into()).await {
+        Ok(()) => done("/login", "set-up"),
+        Err(No::Refusal(refusal @ Refusal::BadFields { .. })) => {
+            let page = Page::plain(&web, Lang::of(&headers));
+            let problem = Some(error::text(&refusal, page.lang));
+            html(&SetupPage { page, username: line("username"), name: line("name"), problem })
+        }
+        Err(no) => refused(&web, Lang::of(&headers), &no),
+    }
+}
+
+/// To the bureau's provider.
+pub async fn sso(State(web): State<Web>, headers: HeaderMap) -> Response {
+    match web.desks.begin_sso().await {
+        Ok((to, word)) => {
+            // Lax: it has to come back with the browser from another site.
+            let secure = if web.settings.secure { "; Secure" } else { "" };
+            let cookie = format!("shilu-sso={word}; Path=/login/sso; HttpOnly; SameSite=Lax; Max-Age=600{secure}");
+            ([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response()
+        }
+        Err(no) => refused(&web, Lang::of(&headers), &no),
+    }
+}
+
+/// What the provider sends back.
+#[derive(Deserialize)]
+pub struct SsoBack {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    state: String,
+}
+
+/// Back from it.
+pub async fn sso_back(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap, Query(q): Query<SsoBack>) -> Response {
+    let kept = i18n::cookie(&headers, "shilu-sso").unwrap_or_default().to_owned();
+    match web.desks.sign_in_by_sso(&q.code, &q.state, &kept, &place).await {
+        // A page of our own in between: a cookie that is strict does not travel with a redirect from another site.
+        Ok(login) => {
+            let page = "<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\"><a href=\"/\">实录</a>";
+            ([(header::SET_COOKIE, guard::set_cookie(&web, Some(&login.token)))], Html(page)).into_response()
+        }
+        Err(No::Refusal(Refusal::NotSignedIn)) => see("/login"),
+        Err(no) => refused(&web, Lang::of(&headers), &no),
+    }
+}

@@ -1,0 +1,166 @@
+//! The viewing log, for the inspector and the legal unit: on screen, as CSV, on paper; each row with its proof.
+
+use crate::desks::logins::SignedIn;
+use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed, Watch};
+use crate::model::time;
+use crate::web::Web;
+use crate::web::pages::{Page, html, log, no_page};
+use askama::Template;
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "oversight.html", config = "src/web/askama.toml")]
+struct OversightPage {
+    page: Page,
+    search: OversightSearch,
+    found: Oversight,
+}
+
+fn at(text: &str) -> String {
+    text.parse::<DateTime<Utc>>().map_or_else(|_| text.to_owned(), time::shanghai_text)
+}
+
+fn figures(page: &Page, row: &OversightRow) -> String {
+    let all = row.about.iter().filter(|(name, _)| !matches!(name.as_str(), "viewing" | "sessions_sha256" | "order_sha256"));
+    all.map(|(name, value)| log::figure(page, name, value)).map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join("；")
+}
+
+impl OversightPage {
+    fn kinds(&self) -> &'static [Watch] {
+        Watch::ALL
+    }
+    fn value(&self, field: &Option<String>) -> String {
+        field.clone().unwrap_or_default()
+    }
+    fn at(&self, row: &OversightRow) -> String {
+        at(&row.at)
+    }
+    fn figures(&self, row: &OversightRow) -> String {
+        figures(&self.page, row)
+    }
+    fn seconds(&self, row: &OversightRow) -> String {
+        row.seconds.map(|s| time::length_text(s * 1000)).unwrap_or_default()
+    }
+    /// The same question, as CSV.
+    fn csv(&self) -> String {
+        let s = &self.search;
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("what", &s.what), ("from", &s.from), ("until", &s.until), ("person", &s.person), ("session", &s.session)] {
+            if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
+                query.append_pair(name, value);
+            }
+        }
+        format!("/oversight.csv?{}", query.finish())
+    }
+}
+
+/// Who saw what.
+pub async fn show(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    query: Result<Query<OversightSearch>, QueryRejection>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+    let search = query.map(|Query(q)| q).unwrap_or_default();
+    match web.desks.oversight(&who.person, &search).await {
+        Ok(found) => html(&OversightPage { page, search, found }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn cell(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// The same as CSV.
+pub async fn csv(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    query: Result<Query<OversightSearch>, QueryRejection>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+    let search = query.map(|Query(q)| q).unwrap_or_default();
+    let found = match web.desks.oversight(&who.person, &search).await {
+        Ok(found) => found,
+        Err(no) => return no_page(page, &no),
+    };
+    let heads = ["log-index", "time", "act", "actor", "session", "request-no", "approved-by-whom", "seen-length", "from-where", "figures"];
+    let mut text = format!("\u{feff}{}\r\n", heads.map(|h| cell(&page.t(h))).join(","));
+    for r in &found.rows {
+        let index = r.index.map(|i| i.to_string()).unwrap_or_default();
+        let seconds = r.seconds.map(|s| s.to_string()).unwrap_or_default();
+        let optional = |o: &Option<String>| o.clone().unwrap_or_default();
+        let row = [
+            index,
+            at(&r.at),
+            page.word("entry", r.kind.as_str()),
+            r.who.clone(),
+            optional(&r.session),
+            optional(&r.request),
+            optional(&r.approved_by),
+            seconds,
+            optional(&r.from),
+            figures(&page, r),
+        ];
+        text.push_str(&(row.iter().map(|c| cell(c)).collect::<Vec<_>>().join(",") + "\r\n"));
+    }
+    let head = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"oversight.csv\"")];
+    (head, text).into_response()
+}
+
+/// Which quarter.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Quarter {
+    quarter: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "review.html", config = "src/web/askama.toml")]
+struct ReviewPage {
+    page: Page,
+    quarter: String,
+    rows: Vec<Reviewed>,
+}
+
+impl ReviewPage {
+    fn seconds(&self, row: &Reviewed) -> String {
+        time::length_text(row.seconds * 1000)
+    }
+}
+
+/// A quarter's approvals, with what came of each.
+pub async fn review(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    query: Result<Query<Quarter>, QueryRejection>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+    let quarter = query.map(|Query(q)| q).unwrap_or_default().quarter;
+    match web.desks.review(&who.person, quarter.as_deref()).await {
+        Ok((quarter, rows)) => html(&ReviewPage { page, quarter, rows }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        assert_eq!(cell("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
+        assert_eq!(cell("王\"某"), "\"王\"\"某\"");
+    }
+}

@@ -1,0 +1,190 @@
+//! Provision (第二十一条): the legal unit's letters, what is built and handed over for them, and the list for paper.
+
+use crate::desks::No;
+use crate::desks::logins::SignedIn;
+use crate::desks::provision::{Letter, ProvisionView};
+use crate::model::ids::{ProvisionId, SessionId};
+use crate::model::provision::{Clip, ProvisionKind};
+use crate::model::refusal::Refusal;
+use crate::model::words::BadField;
+use crate::web::pages::form::{Form, one};
+use crate::web::pages::{Page, access, after, done, html, no_page};
+use crate::web::{Web, api, error};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+type Fields = Vec<(String, String)>;
+
+#[derive(Template)]
+#[template(path = "provisions.html", config = "src/web/askama.toml")]
+struct ListPage {
+    page: Page,
+    rows: Vec<ProvisionView>,
+    draft: Fields,
+    problem: Option<String>,
+}
+
+impl ListPage {
+    fn typed(&self, name: &str) -> String {
+        one(&self.draft, name).unwrap_or_default()
+    }
+    fn days(&self, row: &ProvisionView) -> String {
+        days(&self.page, row)
+    }
+}
+
+fn days(page: &Page, row: &ProvisionView) -> String {
+    match row.days_left {
+        Some(left) if left < 0 => page.with("days-over", "days", -left),
+        Some(left) => page.with("days-left", "days", left),
+        None => "—".into(),
+    }
+}
+
+/// All of them, and the form for a new letter.
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    list_page(&web, who, &headers, vec![], None).await
+}
+
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, draft: Fields, problem: Option<String>) -> Response {
+    let page = Page::of(web, headers, who.clone(), "/provisions").await;
+    match web.desks.provisions(&who.person).await {
+        Ok(rows) => html(&ListPage { page, rows, draft, problem }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// `0:01:30`, `1:30` or `90` as ms.
+pub fn moment_ms(text: &str) -> Option<u64> {
+    let mut seconds = 0_u64;
+    for part in text.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(part.trim().parse().ok()?)?;
+    }
+    seconds.checked_mul(1000)
+}
+
+/// A line for each session; behind its number, the stretches that the letter names: `room-1-20261123-141502 0:01:00-0:02:30`.
+fn sessions(text: &str) -> Result<(Vec<SessionId>, Vec<Clip>), Refusal> {
+    let (mut sessions, mut clips) = (Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        let mut words = line.split_whitespace();
+        let session = api::id("session", words.next().unwrap_or_default(), SessionId::new)?;
+        for stretch in words {
+            let read = stretch.split_once(['-', '–']).and_then(|(a, b)| Some((moment_ms(a)?, moment_ms(b)?)));
+            let (from_ms, to_ms) = read.ok_or_else(|| Refusal::from(BadField::form("clips", "end after they begin")))?;
+            clips.push(Clip { session: session.clone(), from_ms, to_ms });
+        }
+        sessions.push(session);
+    }
+    Ok((sessions, clips))
+}
+
+/// Enters a letter, or shows the form again with what was typed.
+pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
+    let line = |name: &str| one(&fields, name).unwrap_or_default();
+    let opened: Result<ProvisionId, No> = async {
+        let day = |name: &str| line(name).parse().map_err(|_| Refusal::from(BadField::form(name, "is no day; 2026-11-23 would be right")));
+        let (sessions, clips) = sessions(&line("sessions"))?;
+        let letter = Letter {
+            letter_no: line("letter_no"),
+            body: line("receiving_body"),
+            kind: ProvisionKind::from_word(&line("kind")).unwrap_or(ProvisionKind::Other),
+            received: day("received")?,
+            due: if line("due").is_empty() { None } else { Some(day("due")?) },
+            wanted: one(&fields, "wanted"),
+            sessions,
+            clips,
+        };
+        Ok(web.desks.open_provision(&who.person, letter).await?.id)
+    }
+    .await;
+    match opened {
+        Ok(id) => done(&format!("/provisions/{id}"), "provision-entered"),
+        Err(No::Refusal(refusal)) => {
+            let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
+            list_page(&web, who, &headers, fields, Some(problem)).await
+        }
+        Err(no) => no_page(Page::of(&web, &headers, who, "/provisions").await, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "provision.html", config = "src/web/askama.toml")]
+struct ShowPage {
+    page: Page,
+    view: ProvisionView,
+}
+
+impl ShowPage {
+    fn days(&self) -> String {
+        days(&self.page, &self.view)
+    }
+    fn is(&self, state: &str) -> bool {
+        self.view.provision.state.as_str() == state
+    }
+    /// Packages can be fetched once they are agreed to.
+    fn fetched(&self) -> bool {
+        self.page.may("provide") && (self.is("approved") || self.is("handed_over"))
+    }
+    fn percent(&self, thousandths: &u32) -> u32 {
+        thousandths / 10
+    }
+}
+
+fn id_of(id: &str) -> Result<ProvisionId, Refusal> {
+    api::id("provision", id, ProvisionId::new)
+}
+
+/// One.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/provisions/{id}")).await;
+    match async { web.desks.provision(&who.person, &id_of(&id)?).await }.await {
+        Ok(view) => html(&ShowPage { page, view }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Its next step: `prepare`, `approve`, `verify` or `close`.
+pub async fn step(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let step = one(&fields, "step").unwrap_or_default();
+    let word = match step.as_str() {
+        "prepare" => "provision-preparing",
+        "approve" => "provision-approved",
+        "verify" => "provision-verified",
+        _ => "provision-closed",
+    };
+    let result: Result<(), No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        let id = id_of(&id)?;
+        match step.as_str() {
+            "prepare" => web.desks.prepare_provision(&who.person, &id).await,
+            "approve" => web.desks.approve_provision(&who.person, &id).await.map(drop),
+            "verify" => web.desks.verify_retained(&who.person, &id).await.map(drop),
+            _ => web.desks.close_provision(&who.person, &id).await.map(drop),
+        }
+    }
+    .await;
+    after(&web, who, &headers, &format!("/provisions/{id}"), word, result).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letters_lines_name_sessions_and_stretches() {
+        let (sessions, clips) = sessions("room-1-20261123-141502 0:01:00-0:02:30 90-95\n\n room-2-x ").unwrap();
+        assert_eq!((sessions.len(), clips.len()), (2, 2));
+        assert_eq!((clips[0].from_ms, clips[0].to_ms, clips[1].from_ms), (60_000, 150_000, 90_000));
+        assert!(super::sessions("room-1 nonsense").is_err() && super::sessions("../x").is_err());
+    }
+}
