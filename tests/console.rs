@@ -40,6 +40,11 @@ fn the_anchor_sheet_and_a_package_whose_own_page_tells_a_single_bit() {
     plays("custody.mjs");
 }
 
+#[test]
+fn a_request_for_several_sessions_its_copy_a_letter_from_a_court_and_who_oversees_it() {
+    plays("access.mjs");
+}
+
 fn plays(day: &str) {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();

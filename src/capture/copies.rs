@@ -344,8 +344,8 @@ mod tests {
         let mut picture = vec![0xAA; size.bytes()];
         let mask = Mask { camera: CameraId::new("a").unwrap(), x: 10, y: 20, width: 30, height: 40, from_ms: 0, to_ms: 1 };
         cover(&mut picture, size, &mask);
-        assert_eq!(picture[..10_000].iter().filter(|p| **p == COVER).count(), 30 * 40);
-        assert_eq!(picture[10_000..].iter().filter(|p| **p == 0x80).count(), 2 * 15 * 20);
+        let count = |plane: &[u8], light: u8| plane.iter().map(|p| usize::from(*p == light)).sum::<usize>();
+        assert_eq!((count(&picture[..10_000], COVER), count(&picture[10_000..], 0x80)), (30 * 40, 2 * 15 * 20));
         assert_eq!((picture[20 * 100 + 9], picture[20 * 100 + 10]), (0xAA, COVER));
     }
 

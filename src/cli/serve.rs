@@ -16,12 +16,16 @@ use crate::recorder::{Recorder, links};
 use crate::web;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How much of an answer may wait in the system for a slow reader.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Runs until told to end.
 pub fn run(config: &Path) -> Ended {
@@ -127,6 +131,8 @@ fn look_after(desks: &Arc<Desks>) {
 async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Result<(String, Handle<SocketAddr>), String> {
     let listener = std::net::TcpListener::bind(listen).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     listener.set_nonblocking(true).map_err(|e| e.to_string())?;
+    // What lies in a send buffer cannot be taken back when an approval is revoked: the system's own would hold minutes of a slow copy.
+    setsockopt(&listener, sockopt::SndBuf, &SEND_BUFFER_BYTES).map_err(|e| format!("cannot set the send buffer: {e}"))?;
     let at = listener.local_addr().map_err(|e| e.to_string())?;
     let service = web::router(desks.clone(), web::Settings { secure: tls.is_some() }).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();

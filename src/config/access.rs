@@ -1,6 +1,6 @@
-//! `[sso]`, `[mail]` and what `[console]` says of signing in.
+//! `[console]`, `[sso]` and `[mail]`: where people sign in, and how.
 
-use crate::config::{Checks, Console, read_password};
+use crate::config::{Checks, read_password};
 use crate::desks::mail::{MailSettings, MailTls};
 use crate::desks::sso::SsoSettings;
 use crate::model::people::Role;
@@ -8,6 +8,37 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::PathBuf;
 use url::Url;
+
+/// Where the console is, and how people sign in.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Console {
+    pub(super) listen: String,
+    pub(super) tls_certificate: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
+    pub(super) idle_min: i64,
+    pub(super) lock_after: u32,
+    pub(super) lock_min: i64,
+    pub(super) address: Option<String>,
+    pub(super) prove_min: i64,
+    pub(super) second_factor: Vec<String>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8040".into(),
+            tls_certificate: None,
+            tls_key: None,
+            idle_min: 30,
+            lock_after: 5,
+            lock_min: 15,
+            address: None,
+            prove_min: 15,
+            second_factor: vec![],
+        }
+    }
+}
 
 /// The bureau's provider of single sign-on (OpenID Connect).
 #[derive(Debug, Deserialize)]

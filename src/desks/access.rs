@@ -57,7 +57,7 @@ impl Desks {
         let mut sessions: Vec<SessionId> = Vec::new();
         request.sessions.into_iter().for_each(|s| {
             if !sessions.contains(&s) {
-                sessions.push(s)
+                sessions.push(s);
             }
         });
         if sessions.is_empty() || sessions.len() > SESSIONS_MAX {

@@ -82,6 +82,8 @@ impl Desks {
     }
 }
 
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
 async fn send(settings: &MailSettings, to: &str, subject: &str, text: String) -> Result<(), String> {
     let told = |e: &dyn std::fmt::Display| e.to_string();
     let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|e| told(&e));
@@ -92,7 +94,6 @@ async fn send(settings: &MailSettings, to: &str, subject: &str, text: String) ->
         .header(lettre::message::header::ContentType::TEXT_PLAIN)
         .body(text)
         .map_err(|e| told(&e))?;
-    type Transport = AsyncSmtpTransport<Tokio1Executor>;
     let builder = match settings.tls {
         MailTls::Tls => Transport::relay(&settings.host).map_err(|e| told(&e))?,
         MailTls::Starttls => Transport::starttls_relay(&settings.host).map_err(|e| told(&e))?,

@@ -201,7 +201,7 @@ impl Desks {
     pub async fn review(&self, who: &Person, quarter: Option<&str>) -> Answer<(String, Vec<Reviewed>)> {
         self.need(who, Act::ReadLog)?;
         let today = time::shanghai_day(self.now().utc);
-        let now = (today.year(), (today.month() + 2) / 3);
+        let now = (today.year(), today.month().div_ceil(3));
         let wrong = || Refusal::from(BadField::form("quarter", "is no quarter; 2026-4 would be right"));
         let (year, number) = match quarter.map(str::trim).filter(|q| !q.is_empty()) {
             None => now,

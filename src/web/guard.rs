@@ -98,12 +98,11 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
     }
     let place = place(request.extensions(), request.headers());
     let other_system = bearer(&request);
-    let asked = match &other_system {
-        Some(token) => web.desks.token_of(token, &place).await,
-        None => {
-            let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
-            web.desks.signed_in_as(&token, &place).await
-        }
+    let asked = if let Some(token) = &other_system {
+        web.desks.token_of(token, &place).await
+    } else {
+        let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
+        web.desks.signed_in_as(&token, &place).await
     };
     let signed_in = match asked {
         Ok(signed_in) => signed_in,

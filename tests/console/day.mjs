@@ -58,7 +58,7 @@ await reviewer.goto(`${demo.url}/sessions?party=${encodeURIComponent('张三')}`
 await shot(reviewer, '06-sessions');
 await reviewer.click('table a');
 await reviewer.fill('[name=purpose]', '案件复核');
-await reviewer.click('form[action$="/request"] button');
+await reviewer.click('form[action="/access/new"] button');
 await reviewer.waitForSelector('text=待审批');
 const leader = await person('leader_in_charge');
 await leader.goto(`${demo.url}/access`);

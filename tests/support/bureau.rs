@@ -47,8 +47,26 @@ impl Bureau {
         bureau
     }
 
+    /// A bureau in which nobody has an account yet.
+    pub async fn open_empty() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
+        let mut bureau = Self::furnish(dir, None, "", "", &nowhere);
+        bureau.start().await;
+        bureau
+    }
+
     /// The same with other cameras.
     pub async fn open_at(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
+        let mut bureau = Self::furnish(dir, data, storage, recording, addresses);
+        for role in ROLES {
+            bureau.add_account(role, role, "land-use");
+        }
+        bureau.start().await;
+        bureau
+    }
+
+    fn furnish(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = data.map_or_else(|| dir.path().join("data"), Path::to_owned);
         let text = format!(
@@ -62,12 +80,7 @@ impl Bureau {
             addresses[1],
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
-        let mut bureau = Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port };
-        for role in ROLES {
-            bureau.add_account(role, role, "land-use");
-        }
-        bureau.start().await;
-        bureau
+        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port }
     }
 
     /// The good cameras.

@@ -3,6 +3,7 @@
 use crate::desks::facts::Registered;
 use crate::desks::logins::SignedIn;
 use crate::model::facts::{Attendee, AttendeeRole, Duty, Facts, Officer, Presentation};
+use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::i18n::Lang;
@@ -84,7 +85,9 @@ pub(super) struct FactsForm {
 impl FactsForm {
     /// With the register, where the person may read it.
     pub(super) async fn new(web: &Web, who: &SignedIn, lang: Lang, facts: Facts, fields: Vec<BadField>) -> Self {
-        let register = web.desks.officers_of_register(&who.person).await.unwrap_or_default();
+        // Asked only where the answer can be yes: a page that is merely opened tries nothing that is refused and logged.
+        let may = who.person.may(Act::LinkSession);
+        let register = if may { web.desks.officers_of_register(&who.person).await.unwrap_or_default() } else { vec![] };
         let cases = web.desks.case_numbers(&who.person).await;
         Self { lang, facts, fields, register, cases }
     }

@@ -261,16 +261,12 @@ pub async fn make_account(
     let made: Result<&str, No> = async {
         access::prove_by(&web, &mut who, &fields).await?;
         let account = account_of(&draft)?;
-        match &changes {
-            Some(id) => {
-                web.desks.change_account(&who.person, &api::id("account", id, AccountId::new)?, account).await?;
-                Ok("account-changed")
-            }
-            None => {
-                web.desks.make_account(&who.person, account, password.into()).await?;
-                Ok("account-made")
-            }
+        if let Some(id) = &changes {
+            web.desks.change_account(&who.person, &api::id("account", id, AccountId::new)?, account).await?;
+            return Ok("account-changed");
         }
+        web.desks.make_account(&who.person, account, password.into()).await?;
+        Ok("account-made")
     }
     .await;
     match made {

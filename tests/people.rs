@@ -1,0 +1,201 @@
+//! Accounts, factors, tokens and deputies, by the public API.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
+
+mod support;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use support::bureau::{Bureau, Person};
+
+fn nobody(bureau: &Bureau) -> Person {
+    Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new(), cookie: String::new() }
+}
+
+/// What an authenticator shows now (RFC 6238), of the secret for typing.
+fn code(secret: &str, ahead: u64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret.replace(' ', "")).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").with_issuer(Some("x")).build().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    totp.generate(now + ahead * 30).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
+    let bureau = Bureau::open().await;
+    let leader = bureau.sign_in("leader_in_charge").await;
+    let secret = leader.does("/api/v1/me/factor", json!({})).await["secret"].as_str().unwrap().to_owned();
+    assert_eq!(leader.post("/api/v1/me/factor/confirm", json!({ "code": "000000" })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let first = code(&secret, 0);
+    leader.does("/api/v1/me/factor/confirm", json!({ "code": first })).await;
+    let stranger = nobody(&bureau);
+    let login =
+        |code: Option<String>| json!({ "username": "leader_in_charge", "password": bureau.password("leader_in_charge"), "code": code });
+    let (status, told) = stranger.post("/api/v1/login", login(None)).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("code-needed")));
+    assert_eq!(stranger.post("/api/v1/login", login(Some(first))).await.0, StatusCode::UNAUTHORIZED, "that code was used");
+    let next = code(&secret, 1);
+    assert_eq!(stranger.post("/api/v1/login", login(Some(next.clone()))).await.0, StatusCode::OK);
+    assert_eq!(stranger.post("/api/v1/login", login(Some(next))).await.0, StatusCode::UNAUTHORIZED, "a code is good once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_has_to_have_a_second_factor_opens_nothing_before() {
+    let mut bureau = Bureau::open().await;
+    assert!(bureau.terminate());
+    let text = std::fs::read_to_string(bureau.config()).unwrap();
+    std::fs::write(bureau.config(), text.replacen("[console]", "[console]\nsecond_factor = [\"legal_unit\"]", 1)).unwrap();
+    bureau.start().await;
+    let legal = bureau.sign_in("legal_unit").await;
+    let (status, told) = legal.get("/api/v1/log").await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::FORBIDDEN, Some("factor-needed")));
+    let secret = legal.does("/api/v1/me/factor", json!({})).await["secret"].as_str().unwrap().to_owned();
+    legal.does("/api/v1/me/factor/confirm", json!({ "code": code(&secret, 0) })).await;
+    assert_eq!(legal.get("/api/v1/log").await.0, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_good_for_its_days_and_one_login_ends_the_others() {
+    let bureau = Bureau::open().await;
+    let admin = bureau.sign_in("administrator").await;
+    let account = |name: &str, from: &str, until: &str| json!({ "username": name, "name": name, "roles": ["reviewer"], "unit": "land-use", "valid_from": from, "valid_until": until, "password": "wheat river 47 lamp" });
+    admin.does("/api/v1/accounts", account("guest", "2026-01-01", "2099-01-01")).await;
+    admin.does("/api/v1/accounts", account("former", "2020-01-01", "2020-12-31")).await;
+    assert_eq!(admin.post("/api/v1/accounts", account("wrong", "2026-02-01", "2026-01-01")).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let login = |name: &str| json!({ "username": name, "password": "wheat river 47 lamp" });
+    assert_eq!(nobody(&bureau).post("/api/v1/login", login("former")).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(nobody(&bureau).post("/api/v1/login", login("guest")).await.0, StatusCode::OK);
+    // Two logins; one is ended from the other's list.
+    let (first, second) = (bureau.sign_in("reviewer").await, bureau.sign_in("reviewer").await);
+    let logins = first.get("/api/v1/me/logins").await.1;
+    let other = logins.as_array().unwrap().iter().find(|l| l["own"] == false).unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(second.get(&format!("/api/v1/me/logins/{other}/end")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    first.does(&format!("/api/v1/me/logins/{other}/end"), json!({})).await;
+    assert_eq!(second.get("/api/v1/me").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(first.get("/api/v1/me").await.0, StatusCode::OK);
+    // By choice, signing in ends the others.
+    let form = [("csrf", first.csrf.as_str()), ("one", "yes")];
+    first.client.post(format!("{}/me/one-login", bureau.url)).form(&form).send().await.unwrap();
+    let third = bureau.sign_in("reviewer").await;
+    assert_eq!(first.get("/api/v1/me").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(third.get("/api/v1/me").await.0, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_what_its_scopes_say_and_never_looks() {
+    let bureau = Bureau::open().await;
+    let (officer, session) = bureau.records(100_000).await;
+    officer.ends(&session).await;
+    let (leader, admin) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("administrator").await);
+    officer.gets_grant(&leader, &session, "copy").await;
+    let wanted = |scopes: Value| json!({ "name": "案件系统", "username": "officer", "scopes": scopes, "days": 30 });
+    assert_eq!(admin.post("/api/v1/tokens", wanted(json!(["decide_access"]))).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(officer.post("/api/v1/tokens", wanted(json!(["read_cases"]))).await.0, StatusCode::FORBIDDEN);
+    let made = admin.does("/api/v1/tokens", wanted(json!(["read_cases", "list_unit_sessions"]))).await;
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let ask = async |method: Method, path: String| {
+        let request = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        request
+            .request(method, format!("{}{path}", bureau.url))
+            .header("Authorization", &bearer)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
+    assert_eq!(ask(Method::GET, "/api/v1/cases".into()).await, StatusCode::OK);
+    assert_eq!(ask(Method::GET, format!("/api/v1/sessions/{session}")).await, StatusCode::OK);
+    for path in ["/api/v1/accounts", "/api/v1/log", "/api/v1/status", "/api/v1/oversight"] {
+        assert_eq!(ask(Method::GET, path.into()).await, StatusCode::FORBIDDEN, "{path}");
+    }
+    // Its account has a grant, and it is not for another system.
+    assert_eq!(ask(Method::POST, format!("/api/v1/sessions/{session}/viewings")).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask(Method::GET, format!("/api/v1/sessions/{session}/copy/face/1")).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask(Method::GET, "/cases".into()).await, StatusCode::SEE_OTHER, "pages are for people");
+    admin.does(&format!("/api/v1/tokens/{}/end", made["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(ask(Method::GET, "/api/v1/cases".into()).await, StatusCode::UNAUTHORIZED);
+}
+
+/// A download over a connection that takes little at a time: what is still to come, byte by byte.
+fn takes_slowly(bureau: &Bureau, who: &Person, path: &str) -> impl Iterator<Item = u8> + use<> {
+    use std::io::{Read, Write};
+    let address: std::net::SocketAddr = bureau.url.trim_start_matches("http://").parse().unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let connect = socket.connect(address);
+    let stream = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(connect)).unwrap();
+    let mut stream = stream.into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {}\r\nConnection: close\r\n\r\n", who.cookie).unwrap();
+    std::io::BufReader::new(stream).bytes().map_while(Result::ok)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_sessions_are_asked_for_at_once_granted_in_part_by_a_deputy_and_cut_while_they_run() {
+    let bureau = Bureau::open().await;
+    let (officer, first) = bureau.records(100_000).await;
+    officer.ends(&first).await;
+    let second = officer.starts().await;
+    officer.records(600_000).await;
+    officer.ends(&second).await;
+    let (leader, custodian, reviewer) =
+        (bureau.sign_in("leader_in_charge").await, bureau.sign_in("custodian").await, bureau.sign_in("reviewer").await);
+    let asked = json!({ "sessions": [first, second], "purpose": "复核", "basis": "威自然资函〔2026〕3号", "mode": "copy", "hours": 8 });
+    let request = reviewer.does("/api/v1/access-requests", asked).await["id"].as_str().unwrap().to_owned();
+    let approve = format!("/api/v1/access-requests/{request}/approve");
+    let part = json!({ "sessions": [second], "hours": 2 });
+    assert_eq!(custodian.post(&approve, part.clone()).await.0, StatusCode::FORBIDDEN, "not yet a deputy");
+    let today = chrono::Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).unwrap()).date_naive();
+    let named =
+        |who: &str| json!({ "deputy": who, "from": today, "until": today + chrono::Days::new(7), "basis": "威自然资办〔2026〕9号" });
+    assert_eq!(leader.post("/api/v1/deputies", named("administrator")).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(custodian.post("/api/v1/deputies", named("reviewer")).await.0, StatusCode::FORBIDDEN);
+    leader.does("/api/v1/deputies", named("custodian")).await;
+    assert_eq!(custodian.post(&approve, json!({ "hours": 9 })).await.0, StatusCode::UNPROCESSABLE_ENTITY, "never more");
+    let granted = custodian.does(&approve, part).await;
+    assert_eq!(granted["decided_for"], "leader_in_charge");
+    assert_eq!(reviewer.post(&format!("/api/v1/sessions/{first}/viewings"), json!({})).await.0, StatusCode::FORBIDDEN);
+    reviewer.does(&format!("/api/v1/sessions/{second}/viewings"), json!({})).await;
+    // A copy that is being taken slowly ends within two seconds of the revocation.
+    let mut slow = takes_slowly(&bureau, &reviewer, &format!("/api/v1/sessions/{second}/copy/overview/joined"));
+    let head = slow.by_ref().take(1000).collect::<Vec<u8>>();
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let whole: usize = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse().unwrap();
+    custodian.does(&format!("/api/v1/access-requests/{request}/revoke"), json!({ "reason": "误批" })).await;
+    let cut = Instant::now();
+    let got = 1000 + slow.count();
+    assert!(got < whole && cut.elapsed() < Duration::from_secs(2), "{got} of {whole} after {:?}", cut.elapsed());
+    // Withdrawn by who asked: it does not wait for anybody any more.
+    let asked = json!({ "session": first, "purpose": "复核", "mode": "view", "hours": 2 });
+    let own = reviewer.does("/api/v1/access-requests", asked).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(leader.post(&format!("/api/v1/access-requests/{own}/close"), json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(reviewer.does(&format!("/api/v1/access-requests/{own}/close"), json!({})).await["state"], "closed");
+    assert_eq!(leader.get("/api/v1/access-requests").await.1["to_decide"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administrator_is_made_in_the_browser_with_the_machines_own_word_and_once() {
+    let bureau = Bureau::open_empty().await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let at = |path: &str| format!("{}{path}", bureau.url);
+    assert_eq!(client.get(at("/login")).send().await.unwrap().headers()["location"], "/setup");
+    let word = std::fs::read_to_string(bureau.data().join("setup-code")).unwrap();
+    let form = |code: &str| {
+        vec![
+            ("setup_code", code.to_owned()),
+            ("username", "admin".into()),
+            ("name", "卫东升".into()),
+            ("password", "wheat river 47 lamp".into()),
+        ]
+    };
+    let wrong = client.post(at("/setup")).form(&form("guess")).send().await.unwrap();
+    assert!(wrong.status().is_success() && wrong.text().await.unwrap().contains("设置码"));
+    assert_eq!(client.post(at("/setup")).form(&form(&word)).send().await.unwrap().headers()["location"], "/login");
+    assert!(!bureau.data().join("setup-code").exists());
+    assert_eq!(client.get(at("/setup")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(client.post(at("/setup")).form(&form(&word)).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    let login = json!({ "username": "admin", "password": "wheat river 47 lamp" });
+    assert_eq!(client.post(at("/api/v1/login")).json(&login).send().await.unwrap().status(), StatusCode::OK);
+}
