@@ -45,11 +45,17 @@ fn a_request_for_several_sessions_its_copy_a_letter_from_a_court_and_who_oversee
     plays("access.mjs");
 }
 
+#[test]
+fn a_passkey_signs_in_until_it_is_taken_away() {
+    plays("passkey.mjs");
+}
+
 fn plays(day: &str) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--cameras"])
+        .args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--cameras"])
         .arg(cameras())
         .arg("--data")
         .arg(dir.path().join("data"))

@@ -35,5 +35,5 @@ pub fn of_account(c: &Connection, account: &AccountId, rows_max: u32) -> Result<
 
 /// All that still take room or time, oldest first.
 pub fn open(c: &Connection) -> Result<Vec<Copy>, Fault> {
-    some(c, "WHERE json_extract(doc, '$.state') IN ('waiting', 'running', 'ready') ORDER BY made_at", [])
+    some(c, "WHERE json_extract(doc, '$.state') IN ('waiting', 'running', 'ready', 'cancelled', 'failed') ORDER BY made_at", [])
 }

@@ -157,6 +157,11 @@ fn configuration(data: &Path, listen: SocketAddr, cameras: &[Camera]) -> String 
          [[units]]\nid = \"land-use\"\nname = \"用途管制股\"\n[[units]]\nid = \"mines\"\nname = \"矿产资源股\"\n",
         quoted(data)
     );
+    if listen.port() != 0 {
+        // Passkeys are bound to a name; this machine's own is one.
+        let address = format!("[console]\naddress = \"http://localhost:{}\"", listen.port());
+        text = text.replacen("[console]", &address, 1);
+    }
     for (n, (room, name)) in [("room-1", "第一询问室"), ("room-2", "第二询问室")].into_iter().enumerate() {
         text.push_str(&format!("[[rooms]]\nid = \"{room}\"\nname = \"{name}\"\nunit = \"land-use\"\n"));
         for (at, camera) in cameras.iter().filter(|c| c.room == room).enumerate() {

@@ -18,6 +18,7 @@ use crate::model::time;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The hidden subcommand that makes copies.
 pub const MAKER: &str = "make-copy";
@@ -166,12 +167,19 @@ impl Desks {
             folder: made_in.clone(),
         };
         let (desks, id) = (self.clone(), copy.id.clone());
+        // It ends with its approval, not with the login of whoever ordered it: people go home while a long copy is made.
         let grant_over = {
             let (desks, copy) = (self.clone(), copy.clone());
             async move {
-                let mut live = desks.streams.of(copy.request.as_str(), &copy.by, copy.until, &desks.clock);
-                live.over().await;
-                desks.copies.cancel(&copy.id);
+                loop {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let (request, now) = (copy.request.clone(), desks.now().utc);
+                    let live = desks.read(move |c| Ok(requests::by_id(c, &request)?.is_some_and(|r| r.is_live(now)))).await;
+                    if matches!(live, Ok(false)) {
+                        desks.copies.cancel(&copy.id);
+                        return;
+                    }
+                }
             }
         };
         let watching = tokio::spawn(grant_over);
