@@ -105,13 +105,7 @@ impl Job<'_> {
             self.sound(name, &bin, camera, from, to)?;
         }
         self.show(name, &pictures, size, &places, from, to)?;
-        let bus = pipeline.0.bus().ok_or_else(|| failed(name, &"no bus"))?;
-        let told = bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Eos, gst::MessageType::Error]);
-        match told.as_ref().map(|m| m.view()) {
-            Some(gst::MessageView::Eos(_)) => {}
-            Some(gst::MessageView::Error(e)) => return Err(failed(name, &e.error())),
-            _ => return Err(failed(name, &"took too long")),
-        }
+        pipeline.ends(name, PATIENCE)?;
         drop(pipeline);
         durable::rename(&aside, path).map_err(|e| failed(name, &e))
     }
@@ -234,12 +228,7 @@ impl Job<'_> {
         }
         let pipeline = Running::of(name, &bin)?;
         pipeline.play(name)?;
-        let bus = pipeline.0.bus().ok_or_else(|| failed(name, &"no bus"))?;
-        match bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Eos, gst::MessageType::Error]).as_ref().map(|m| m.view()) {
-            Some(gst::MessageView::Eos(_)) => {}
-            Some(gst::MessageView::Error(e)) => return Err(failed(name, &e.error())),
-            _ => return Err(failed(name, &"took too long")),
-        }
+        pipeline.ends(name, PATIENCE)?;
         drop(pipeline);
         durable::rename(&aside, done).map_err(|e| fault(&e))?;
         durable::remove_derived(&joined).map_err(|e| fault(&e))

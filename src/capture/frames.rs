@@ -49,7 +49,7 @@ pub(super) fn failed(name: &'static str, problem: &dyn std::fmt::Display) -> Cap
 }
 
 /// A pipeline that ends with whoever holds it.
-pub(super) struct Running(pub(super) gst::Pipeline);
+pub(super) struct Running(gst::Pipeline);
 
 impl Running {
     pub(super) fn of(name: &'static str, bin: &gst::Bin) -> Result<Self, CaptureError> {
@@ -60,6 +60,17 @@ impl Running {
 
     pub(super) fn play(&self, name: &'static str) -> Result<(), CaptureError> {
         self.0.set_state(gst::State::Playing).map(drop).map_err(|e| failed(name, &e))
+    }
+
+    /// Waits until everything has run through.
+    pub(super) fn ends(&self, name: &'static str, patience: gst::ClockTime) -> Result<(), CaptureError> {
+        let bus = self.0.bus().ok_or_else(|| failed(name, &"no bus"))?;
+        let told = bus.timed_pop_filtered(patience, &[gst::MessageType::Eos, gst::MessageType::Error]);
+        match told.as_ref().map(|m| m.view()) {
+            Some(gst::MessageView::Eos(_)) => Ok(()),
+            Some(gst::MessageView::Error(e)) => Err(failed(name, &e.error())),
+            _ => Err(failed(name, &"took too long")),
+        }
     }
 }
 

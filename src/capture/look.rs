@@ -1,10 +1,10 @@
 //! Looking at what a camera sends, only when somebody asks: is the picture lit, does it move, is there sound. The fragments are those
 //! that are recorded and shown; they are decoded once, beside the recording, and nothing of them is kept.
 
+use crate::capture::frames::{Running, failed};
 use crate::capture::{CaptureError, CaptureHandle, pipelines};
 use crate::model::fragment::Fragment;
 use crate::model::readiness::{Heard, Look, Seen};
-use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 use std::sync::Arc;
@@ -60,32 +60,15 @@ pub fn look(fragments: &[Arc<Fragment>], pictures: bool) -> Result<Look, Capture
 
 /// One pipeline over the whole stretch, and what comes out of it.
 fn run<T>(name: &'static str, whole: Vec<u8>, read: impl Fn(&gst_app::AppSink) -> Option<T>) -> Result<Option<T>, CaptureError> {
-    let failed = |problem: &dyn std::fmt::Display| CaptureError::Pipeline { name, problem: problem.to_string() };
     let bin = pipelines::whole(name)?;
     let source: gst_app::AppSrc = pipelines::named(&bin, "in")?;
     let sink: gst_app::AppSink = pipelines::named(&bin, "out")?;
-    let pipeline = gst::Pipeline::new();
-    pipeline.add(&bin).map_err(|e| failed(&e))?;
-    let _ends = Ends(pipeline.clone());
-    pipeline.set_state(gst::State::Playing).map_err(|e| failed(&e))?;
-    source.push_buffer(gst::Buffer::from_mut_slice(whole)).map_err(|e| failed(&e))?;
-    source.end_of_stream().map_err(|e| failed(&e))?;
-    let bus = pipeline.bus().ok_or_else(|| failed(&"no bus"))?;
-    let told = bus.timed_pop_filtered(DECODE, &[gst::MessageType::Eos, gst::MessageType::Error]);
-    match told.as_ref().map(|m| m.view()) {
-        Some(gst::MessageView::Eos(_)) => Ok(read(&sink)),
-        Some(gst::MessageView::Error(e)) => Err(failed(&e.error())),
-        _ => Err(failed(&"took too long")),
-    }
-}
-
-/// The pipeline ends with the look, whatever became of it.
-struct Ends(gst::Pipeline);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.set_state(gst::State::Null);
-    }
+    let pipeline = Running::of(name, &bin)?;
+    pipeline.play(name)?;
+    source.push_buffer(gst::Buffer::from_mut_slice(whole)).map_err(|e| failed(name, &e))?;
+    source.end_of_stream().map_err(|e| failed(name, &e))?;
+    pipeline.ends(name, DECODE)?;
+    Ok(read(&sink))
 }
 
 fn see(sink: &gst_app::AppSink) -> Option<Seen> {

@@ -35,6 +35,12 @@ pub fn of_account(c: &Connection, account: &AccountId) -> Result<Vec<PasskeyRow>
     some(c, "account = ?1", account.as_str())
 }
 
+/// How many somebody has; asked on each request.
+pub fn count(c: &Connection, account: &AccountId) -> Result<u64, Fault> {
+    let mut statement = c.prepare_cached("SELECT count(*) FROM passkeys WHERE account = ?1")?;
+    Ok(statement.query_row([account.as_str()], |r| r.get::<_, i64>(0))? as u64)
+}
+
 /// By the credential's own number.
 pub fn by_id(c: &Connection, id: &str) -> Result<Option<PasskeyRow>, Fault> {
     Ok(some(c, "id = ?1", id)?.pop())

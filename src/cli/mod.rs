@@ -67,6 +67,8 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The one TLS for everything, both ways; nothing else has chosen before.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let ended = match arguments.command {
         Command::Serve(c) => serve::run(&c.config),
         Command::Check(c) => check::run(&c.config),

@@ -139,8 +139,6 @@ async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Resu
     let (mine, url) = (handle.clone(), format!("{}://{at}", if tls.is_some() { "https" } else { "http" }));
     let failed = |e: &std::io::Error| tracing::error!("the console ended: {e}");
     if let Some(tls) = tls {
-        // Another part may have chosen a provider already; either is one of ours.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
             .await
             .map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;

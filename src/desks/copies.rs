@@ -2,13 +2,13 @@
 //! priority, fetched while the grant lives, gone with it. What was made of a copy stays when it is stopped, and is not made again.
 
 use crate::catalog::{copies, requests};
-use crate::desks::viewing::{Footage, send_part};
+use crate::desks::viewing::{Footage, bounds, send_part};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::worker::{Stop, Worker};
-use crate::machine::{durable, fault::Fault, randomness};
+use crate::machine::{durable, fault::Fault, randomness, volume};
 use crate::model::access::Grant;
 use crate::model::copy::{COPY_FILE, Copy, CopyState, Layout, Order, Piece, Track, Work};
-use crate::model::digest::{self, Running};
+use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
 use crate::model::people::Person;
@@ -26,8 +26,6 @@ pub const MAKER: &str = "make-copy";
 const WAITING_MAX: usize = 5;
 /// Rows of a person's list.
 const ROWS_MAX: u32 = 100;
-/// How much of a file is read at a time.
-const PIECE_BYTES: usize = 1024 * 1024;
 
 /// What runs now.
 #[derive(Default)]
@@ -212,7 +210,7 @@ impl Desks {
             if !worker.ended()? {
                 return Err(Fault::of("make", "a copy", problem.unwrap_or_else(|| "its maker was ended".into())));
             }
-            digest_of(&made_in.join(COPY_FILE))
+            volume::digest(&made_in.join(COPY_FILE))
         })
         .await;
         watching.abort();
@@ -310,10 +308,7 @@ impl Desks {
         let Some(whole) = copy.bytes.filter(|_| copy.state == CopyState::Ready) else {
             return Err(Refusal::RequestState { state: copy.state.as_str().into() }.into());
         };
-        let (from, to) = range.map_or((0, whole), |(from, last)| (from, last.map_or(whole, |l| l.saturating_add(1).min(whole))));
-        if from >= to {
-            return Err(Refusal::no_such("byte of the copy", &from.to_string()).into());
-        }
+        let (from, to) = bounds(range, whole, "byte of the copy")?;
         if !copy.for_player && from == 0 {
             let sha256 = copy.sha256.clone().unwrap_or_default();
             let draft =
@@ -394,17 +389,4 @@ pub(super) fn track(session: &Session, folder: &Path, camera: &CameraId) -> Trac
 pub(super) fn label(session: &Session) -> String {
     let seal = session.seal.as_ref().map(|s| digest::short(&s.code)).unwrap_or_default();
     format!("查看用副本，非原件  {}  封存码 {seal}  {}", session.id, time::shanghai_day(session.started_at))
-}
-
-fn digest_of(path: &Path) -> Result<(u64, String), Fault> {
-    use std::io::Read;
-    let (mut file, mut digest, mut bytes, mut buffer) = (durable::open(path)?, Running::default(), 0, vec![0; PIECE_BYTES]);
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| Fault::of("read", path.display().to_string(), e))?;
-        if read == 0 {
-            return Ok((bytes, digest.hex()));
-        }
-        bytes += read as u64;
-        digest.update(&buffer[..read]);
-    }
 }

@@ -1,8 +1,8 @@
 //! Second factors: codes (RFC 6238) and passkeys (WebAuthn). The bureau says which roles have to have one.
 
+use crate::catalog::Writing;
 use crate::catalog::accounts::{self, Account};
 use crate::catalog::passkeys::{self, PasskeyRow};
-use crate::catalog::{Reading, Writing};
 use crate::desks::logins::{Login, Place, SignedIn};
 use crate::desks::{Answer, Desks, No};
 use crate::machine::{fault::Fault, randomness};
@@ -70,11 +70,6 @@ impl Challenges {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(id).filter(|(until, _)| *until > now_ms).map(|(_, c)| c)
     }
-}
-
-/// How many passkeys somebody has.
-pub(super) fn keys(c: &Reading, account: &AccountId) -> Result<usize, Fault> {
-    Ok(passkeys::of_account(c, account)?.len())
 }
 
 fn totp(secret: &str, username: &str, bureau: &str) -> Option<Totp> {

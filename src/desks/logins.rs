@@ -3,8 +3,8 @@
 
 use crate::catalog::accounts::{self, Account};
 use crate::catalog::logins::{self, LoginRow};
-use crate::catalog::{Writing, deputations, tokens};
-use crate::desks::{Answer, Desks, factors, passwords};
+use crate::catalog::{Writing, deputations, passkeys, tokens};
+use crate::desks::{Answer, Desks, passwords};
 use crate::machine::randomness;
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
@@ -105,15 +105,19 @@ pub(super) fn moment(ms: i64) -> DateTime<Utc> {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default()
 }
 
+/// Refuses while an account is locked after wrong passwords or codes.
+fn not_locked(account: &Account, now_ms: i64) -> Result<(), Refusal> {
+    let left_ms = account.locked_until - now_ms;
+    if left_ms > 0 { Err(Refusal::LockedOut { minutes: left_ms / 60_000 + 1 }) } else { Ok(()) }
+}
+
 impl Desks {
     /// Signs in by password. A name that is not there and a wrong password answer alike, and as slowly.
     pub async fn sign_in(&self, username: &str, password: SecretString, place: &Place) -> Answer<Entry> {
         let wanted: String = username.chars().take(100).collect();
         let account = self.read(move |c| accounts::by_username(c, &wanted)).await?;
         let now_ms = self.now_ms();
-        if let Some(locked) = account.as_ref().map(|a| a.locked_until).filter(|until| *until > now_ms) {
-            return Err(Refusal::LockedOut { minutes: (locked - now_ms) / 60_000 + 1 }.into());
-        }
+        account.as_ref().map_or(Ok(()), |a| not_locked(a, now_ms))?;
         let today = time::shanghai_day(self.now().utc);
         let hash = account.as_ref().filter(|a| a.is_open(today)).map(|a| a.password_hash.clone());
         let right = passwords::fits(password, hash).await?;
@@ -141,9 +145,7 @@ impl Desks {
         let id = found.ok_or(Refusal::NotSignedIn)?;
         let today = time::shanghai_day(self.now().utc);
         let account = self.read(move |c| accounts::by_id(c, &id)).await?.filter(|a| a.is_open(today)).ok_or(Refusal::NotSignedIn)?;
-        if account.locked_until > now_ms {
-            return Err(Refusal::LockedOut { minutes: (account.locked_until - now_ms) / 60_000 + 1 }.into());
-        }
+        not_locked(&account, now_ms)?;
         if !self.code_fits(&account, code).await? {
             return Err(self.turn_away(Some(account), place).await?.into());
         }
@@ -217,7 +219,7 @@ impl Desks {
                 let Some(login) = logins::by_token(c, &wanted)? else { return Ok(None) };
                 let Some(account) = accounts::by_id(c, &login.account)?.filter(|a| a.is_open(today)) else { return Ok(None) };
                 let stands_in = deputations::stand_ins(c, &login.account, today)?;
-                let keys = factors::keys(c, &login.account)?;
+                let keys = passkeys::count(c, &login.account)?;
                 Ok(Some((login, account, stands_in, keys)))
             })
             .await?;
@@ -291,9 +293,7 @@ impl Desks {
         let id = who.person.id.clone();
         let account = self.read(move |c| accounts::by_id(c, &id)).await?.ok_or(Refusal::NotSignedIn)?;
         let now_ms = self.now_ms();
-        if account.locked_until > now_ms {
-            return Err(Refusal::LockedOut { minutes: (account.locked_until - now_ms) / 60_000 + 1 }.into());
-        }
+        not_locked(&account, now_ms)?;
         let right = passwords::fits(password, Some(account.password_hash.clone())).await?;
         if !right || (account.totp.is_some() && !self.code_fits(&account, code).await?) {
             let place = Place { address: who.person.address.clone(), agent: None };

@@ -327,7 +327,7 @@ impl Ask {
 }
 
 /// An answer's body, no larger than it may be.
-async fn bounded(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, String> {
+pub(super) async fn bounded(mut answer: reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(|e| plain(&e))? {
         if body.len() + piece.len() > bytes_max {

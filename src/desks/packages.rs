@@ -9,7 +9,7 @@ use crate::custody::note::VerifierKey;
 use crate::custody::package::{Member, Package, into_bag};
 use crate::custody::tiles::Tiles;
 use crate::custody::timestamp::token_name;
-use crate::desks::viewing::Footage;
+use crate::desks::viewing::{Footage, bounds};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::{copy, tree};
 use crate::machine::{durable, fault::Fault, openssl, randomness};
@@ -148,13 +148,7 @@ impl Desks {
         let (grant, ..) = self.may_copy(who, &session, true).await?;
         let live = self.streams.under(&grant, &self.clock);
         let whole = package.bytes();
-        let (from, to) = match range {
-            None => (0, whole),
-            Some((from, last)) => (from, last.map_or(whole, |last| last.saturating_add(1).min(whole))),
-        };
-        if from >= to {
-            return Err(Refusal::no_such("byte of the package", &from.to_string()).into());
-        }
+        let (from, to) = bounds(range, whole, "byte of the package")?;
         let (tx, pieces) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
             package.send(from, to, |piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok());

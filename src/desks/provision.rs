@@ -5,7 +5,7 @@ use crate::acts::Acts;
 use crate::catalog::provisions;
 use crate::custody::package::Package;
 use crate::desks::documents;
-use crate::desks::viewing::{Footage, send_part};
+use crate::desks::viewing::{Footage, bounds, send_part};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::durable::{self, Appending};
 use crate::machine::{fault::Fault, randomness, volume};
@@ -28,8 +28,6 @@ use std::sync::Mutex;
 const ROWS_MAX: u32 = 500;
 /// Most sessions of one provision.
 const SESSIONS_MAX: usize = 50;
-/// How much of a file is read at a time.
-const PIECE_BYTES: usize = 1024 * 1024;
 
 /// A letter as it is entered.
 #[derive(Debug, Clone)]
@@ -287,7 +285,7 @@ impl Desks {
         let folder = self.provision_folder(&provision.id);
         for retained in &mut provision.retained {
             let path = folder.join(&retained.file);
-            let found = blocking("reading what is kept", move || digest_of(&path)).await??;
+            let (_, found) = blocking("reading what is kept", move || volume::digest(&path)).await??;
             if found != retained.sha256 {
                 let draft = Draft::new(EntryKind::DamageFound).in_session(&retained.session).about("file", &retained.file);
                 self.acts.do_and_log(draft, |_| Ok(()));
@@ -323,10 +321,7 @@ impl Desks {
         let retained = provision.retained.iter().find(|r| r.session == *session).cloned();
         let retained = retained.ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
         let whole = retained.bytes;
-        let (from, to) = range.map_or((0, whole), |(from, last)| (from, last.map_or(whole, |l| l.saturating_add(1).min(whole))));
-        if from >= to {
-            return Err(Refusal::no_such("byte of the package", &from.to_string()).into());
-        }
+        let (from, to) = bounds(range, whole, "byte of the package")?;
         let draft =
             entry(EntryKind::CopyTaken, who, &provision).in_session(session).about("sha256", &retained.sha256).about("what", "package");
         self.acts.log_then_do(draft, |_| Ok(())).await?;
@@ -425,18 +420,6 @@ fn write_package(package: &Package, path: &Path, told: &dyn Fn(u64)) -> Result<S
     file.sync()?;
     durable::rename(&part, path)?;
     Ok(digest.hex())
-}
-
-fn digest_of(path: &Path) -> Result<String, Fault> {
-    use std::io::Read;
-    let (mut file, mut digest, mut buffer) = (volume::open_cold(path)?, Running::default(), vec![0; PIECE_BYTES]);
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| Fault::of("read", path.display().to_string(), e))?;
-        if read == 0 {
-            return Ok(digest.hex());
-        }
-        digest.update(&buffer[..read]);
-    }
 }
 
 /// Reads every provision's file into the catalog; gives how many, and which could not be read (promise 7).

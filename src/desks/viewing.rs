@@ -304,6 +304,12 @@ fn send_file(path: PathBuf, segment: &Segment, live: Live) -> Answer<Footage> {
     Ok(Footage { sha256: Some(segment.sha256.clone()), ..footage })
 }
 
+/// The bytes that a request for a part means, of so many: from one up to another. `what` they are of, where there are none.
+pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'static str) -> Result<(u64, u64), Refusal> {
+    let (from, to) = range.map_or((0, whole), |(from, last)| (from, last.map_or(whole, |last| last.saturating_add(1).min(whole))));
+    if from < to { Ok((from, to)) } else { Err(Refusal::no_such(what, &from.to_string())) }
+}
+
 /// A part of a file, in pieces.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
     use std::io::{Read, Seek, SeekFrom};

@@ -1,11 +1,16 @@
 //! How much room a volume has, and whether somebody else already writes to it.
 
 use crate::machine::fault::Fault;
+use crate::model::digest::Running;
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// How much of a file is read at a time.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Room on a volume, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +81,19 @@ pub fn open_cold(path: &Path) -> Result<File, Fault> {
     // Advice only: where it is not taken, the file is read all the same.
     let _ = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
     Ok(file)
+}
+
+/// Size and SHA-256 of a file, read from the disk and not from memory.
+pub fn digest(path: &Path) -> Result<(u64, String), Fault> {
+    let (mut file, mut digest, mut bytes, mut piece) = (open_cold(path)?, Running::default(), 0, vec![0; PIECE_BYTES]);
+    loop {
+        let read = file.read(&mut piece).map_err(|e| Fault::file("read", path, e))?;
+        if read == 0 {
+            return Ok((bytes, digest.hex()));
+        }
+        digest.update(&piece[..read]);
+        bytes += read as u64;
+    }
 }
 
 /// Held while this process may write to a store; a second one is refused.

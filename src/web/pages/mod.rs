@@ -3,6 +3,7 @@
 pub mod access;
 pub mod case_forms;
 pub mod cases;
+mod csv;
 pub mod factors;
 pub mod form;
 pub mod initiation;

@@ -4,6 +4,7 @@ use crate::desks::logins::SignedIn;
 use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed, Watch};
 use crate::model::time;
 use crate::web::Web;
+use crate::web::pages::csv::cell;
 use crate::web::pages::{Page, html, log, no_page};
 use askama::Template;
 use axum::Extension;
@@ -73,12 +74,6 @@ pub async fn show(
         Ok(found) => html(&OversightPage { page, search, found }),
         Err(no) => no_page(page, &no),
     }
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 /// The same as CSV.
@@ -151,16 +146,5 @@ pub async fn review(
     match web.desks.review(&who.person, quarter.as_deref()).await {
         Ok((quarter, rows)) => html(&ReviewPage { page, quarter, rows }),
         Err(no) => no_page(page, &no),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        assert_eq!(cell("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
-        assert_eq!(cell("王\"某"), "\"王\"\"某\"");
     }
 }

@@ -5,6 +5,7 @@ use crate::desks::supervision::{Supervision, TallyRow};
 use crate::model::gap::GapCause;
 use crate::web::Web;
 use crate::web::i18n::Lang;
+use crate::web::pages::csv::cell;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -105,7 +106,7 @@ const COLUMNS: &[&str] = &[
 fn table(report: &Supervision, lang: Lang) -> String {
     let head = [lang.t("unit"), lang.t("officers")].into_iter().chain(COLUMNS.iter().map(|c| lang.of_word("tally", c)));
     let causes = GapCause::ALL.iter().map(|c| format!("{} {}", lang.t("gap-seconds"), lang.of_word("cause", c.as_str())));
-    let mut lines = vec![head.chain(causes).map(|h| quoted(&h)).collect::<Vec<_>>().join(",")];
+    let mut lines = vec![head.chain(causes).map(|h| cell(&h)).collect::<Vec<_>>().join(",")];
     for row in report.units.iter().chain(&report.officers) {
         let t = &row.tally;
         let figures = [
@@ -123,27 +124,10 @@ fn table(report: &Supervision, lang: Lang) -> String {
             t.rights_not_told,
             t.mistakes,
         ];
-        let cells = [quoted(&row.unit), quoted(row.officer.as_deref().unwrap_or_default())].into_iter();
+        let cells = [cell(&row.unit), cell(row.officer.as_deref().unwrap_or_default())].into_iter();
         let figures = figures.iter().map(u64::to_string).chain([format!("{:.2}", t.length_ms as f64 / 3_600_000.0)]);
         let gaps = GapCause::ALL.iter().map(|c| (t.gap_ms.get(c.as_str()).copied().unwrap_or(0) / 1000).to_string());
         lines.push(cells.chain(figures).chain(gaps).collect::<Vec<_>>().join(","));
     }
     lines.join("\r\n") + "\r\n"
-}
-
-/// A cell (RFC 4180). What a spreadsheet would take for a formula is made text: names are typed by people.
-fn quoted(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_become_a_formula_or_break_its_cell() {
-        assert_eq!(quoted("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
-        assert_eq!(quoted("王某, 李某"), "\"王某, 李某\"");
-    }
 }
