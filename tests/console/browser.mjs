@@ -15,8 +15,8 @@ export const browser = await chromium.launch({
 export const said = [];
 
 /** A page on the officer's screen. */
-export async function screen() {
-  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 } })).newPage();
+export async function screen(more = {}) {
+  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 }, ...more })).newPage();
   page.setDefaultTimeout(60000);
   return page;
 }

@@ -29,6 +29,10 @@ await shot(page, 'passkey-2-login');
 await page.click('[data-passkey=login]');
 await page.waitForURL((at) => !at.pathname.startsWith('/login'));
 assert.equal((await page.evaluate(async () => (await fetch('/api/v1/me/logins')).json()))[0].way, 'passkey');
+// Asked once more, the passkey answers for the password, and leads back to where it was asked.
+await page.goto(`${url}/prove?back=/access`);
+await page.click('[data-passkey=prove]');
+await page.waitForURL((at) => at.pathname === '/access');
 await page.goto(`${url}/me`);
 await page.click('form[action^="/me/passkeys/"] button');
 await page.waitForSelector('.flash');

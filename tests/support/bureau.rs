@@ -30,6 +30,8 @@ pub struct Bureau {
     passwords: Vec<(String, String)>,
     process: Option<Child>,
     port: u16,
+    /// The authority whose certificates this machine trusts; else Debian's.
+    pub trusts: Option<PathBuf>,
 }
 
 impl Bureau {
@@ -67,6 +69,7 @@ impl Bureau {
     }
 
     fn furnish(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default()); // as `shilu` does for itself
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = data.map_or_else(|| dir.path().join("data"), Path::to_owned);
         let text = format!(
@@ -80,7 +83,7 @@ impl Bureau {
             addresses[1],
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
-        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port }
+        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port, trusts: None }
     }
 
     /// The good cameras.
@@ -107,8 +110,10 @@ impl Bureau {
     /// Starts the recorder and waits until it answers.
     pub async fn start(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
-        let process = Command::new(SHILU).args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        self.process = Some(process);
+        let mut command = Command::new(SHILU);
+        command.args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
+        command.envs(self.trusts.as_ref().map(|ca| ("SSL_CERT_FILE", ca)));
+        self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(30);
         while reqwest::get(format!("{}/healthz", self.url)).await.is_err() {
             assert!(Instant::now() < deadline, "not up: {}", self.log());
@@ -120,6 +125,17 @@ impl Bureau {
     pub fn configure(&self, lines: &str) {
         let text = std::fs::read_to_string(self.config()).unwrap();
         std::fs::write(self.config(), text.replacen("[console]", &format!("{lines}\n[console]"), 1)).unwrap();
+    }
+
+    /// More lines for `[console]`, from the next start on.
+    pub fn console(&self, lines: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), text.replacen("[console]", &format!("[console]\n{lines}"), 1)).unwrap();
+    }
+
+    /// An account that was made at the console.
+    pub fn knows(&mut self, username: &str, password: &str) {
+        self.passwords.push((username.into(), password.into()));
     }
 
     /// The next start is on data that lie elsewhere.

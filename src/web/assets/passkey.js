@@ -18,7 +18,7 @@ async function show() {
 
 const acts = {
   async login() { await post('/api/v1/passkey/login', await show()); location.href = '/'; },
-  async prove(button) { await post('/api/v1/me/prove-by-passkey', await show()); location.href = button.dataset.back; },
+  async prove(button) { await post('/api/v1/me/prove-by-passkey', await show()); location.href = button.dataset.then; },
   async add() {
     const { challenge, asked } = await post('/api/v1/me/passkeys/begin');
     const key = asked.publicKey;
