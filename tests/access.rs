@@ -7,29 +7,70 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use support::bureau::{Bureau, Person, ROLES};
 
+/// What a reviewer with a grant for copies has opened: what others might try to open as well.
+struct Opened {
+    session: String,
+    segment: String,
+    viewing: String,
+    copy: String,
+    package: String,
+}
+
 /// Every address under which a picture, a sound or a copy of one could be had.
-fn doors(session: &str, segment: &str, viewing: &str) -> Vec<(Method, String)> {
-    let mut doors = vec![(Method::POST, format!("/api/v1/sessions/{session}/viewings"))];
-    for path in [
+fn doors(of: &Opened) -> Vec<(Method, String)> {
+    let Opened { session, segment, viewing, copy, package } = of;
+    let post = ["viewings", "package", "copies"].map(|door| (Method::POST, format!("/api/v1/sessions/{session}/{door}")));
+    let get = [
         format!("/api/v1/viewings/{viewing}/face/1"),
+        format!("/api/v1/viewings/{viewing}/face/still?at_ms=1000"),
         format!("/api/v1/sessions/{session}/copy/face/1"),
         format!("/api/v1/sessions/{session}/copy/face/joined"),
         format!("/api/v1/sessions/{session}/copy/papers/session.json"),
+        format!("/api/v1/copies/{copy}"),
+        format!("/api/v1/copies/{copy}/file"),
+        format!("/api/v1/packages/{package}"),
+        format!("/api/v1/provisions/P-2026-0001/packages/{session}"),
         "/api/v1/rooms/room-1/cameras/face/live".into(),
         format!("/footage/{segment}"),
         format!("/assets/..%2F..%2Ffootage%2F{segment}"),
         format!("/sessions/{session}/{segment}"),
+        format!("/data/copies/{copy}.mp4"),
         "/data/catalog.db".into(),
-    ] {
-        doors.push((Method::GET, path));
-    }
-    doors
+    ];
+    let more = [format!("/api/v1/viewings/{viewing}/face/derive"), format!("/api/v1/copies/{copy}/resume")];
+    post.into_iter().chain(more.map(|p| (Method::POST, p))).chain(get.map(|p| (Method::GET, p))).collect()
 }
 
-/// Whether an answer holds MP4 boxes.
+/// Whether an answer holds MP4 boxes, a picture or an archive.
 async fn shows_pictures(answer: reqwest::Response) -> bool {
     let bytes = answer.bytes().await.unwrap_or_default();
-    bytes.windows(4).any(|w| w == b"moof" || w == b"mdat")
+    let begins = |magic: &[u8]| bytes.starts_with(magic);
+    begins(b"\x89PNG") || begins(b"\xff\xd8\xff") || begins(b"PK\x03\x04") || bytes.windows(4).any(|w| w == b"moof" || w == b"mdat")
+}
+
+/// Tries every door; none may open.
+async fn finds_all_shut(who: &str, person: &Person, opened: &Opened) {
+    for (method, door) in doors(opened) {
+        let answer = person.ask(method, &door, Some(json!({ "layout": "single", "cameras": ["face"] }))).await;
+        assert!(!answer.status().is_success() || answer.url().path() == "/login", "{who} got {} from {door}", answer.status());
+        assert!(!shows_pictures(answer).await, "{who} saw pictures at {door}");
+    }
+}
+
+/// A reviewer who was allowed to take copies, and has used every door.
+async fn opens_everything(reviewer: &Person, leader: &Person, session: &str, segment: &str) -> (String, Opened) {
+    let request = reviewer.gets_grant(leader, session, "copy").await;
+    let id = |answer: serde_json::Value| answer["id"].as_str().unwrap().to_owned();
+    let viewing = id(reviewer.does(&format!("/api/v1/sessions/{session}/viewings"), json!({})).await);
+    let order = json!({ "layout": "single", "cameras": ["face"] });
+    let copy = id(reviewer.does(&format!("/api/v1/sessions/{session}/copies"), order).await);
+    let package = id(reviewer.does(&format!("/api/v1/sessions/{session}/package"), json!({})).await);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
+    while reviewer.get(&format!("/api/v1/copies/{copy}")).await.1["state"] != "ready" {
+        assert!(std::time::Instant::now() < deadline, "{:?}", reviewer.get(&format!("/api/v1/copies/{copy}")).await);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    (request, Opened { session: session.into(), segment: segment.into(), viewing, copy, package })
 }
 
 async fn recorded(bureau: &Bureau) -> (Person, String, String) {
@@ -41,22 +82,22 @@ async fn recorded(bureau: &Bureau) -> (Person, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewing_without_grant_is_refused_to_every_role_by_every_door_and_the_refusal_is_logged() {
     let bureau = Bureau::open().await;
-    let (_, session, segment) = recorded(&bureau).await;
+    let (officer, session, segment) = recorded(&bureau).await;
     let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
-    reviewer.gets_grant(&leader, &session, "copy").await;
-    let viewing = reviewer.does(&format!("/api/v1/sessions/{session}/viewings"), json!({})).await;
-    let viewing = viewing["id"].as_str().unwrap().to_owned();
+    let (_, opened) = opens_everything(&reviewer, &leader, &session, &segment).await;
+    let viewing = &opened.viewing;
     let anyone = Person { client: reqwest::Client::new(), url: bureau.url.clone(), csrf: String::new(), cookie: String::new() };
     let mut people = vec![("nobody", anyone)];
     for role in ROLES.iter().filter(|r| **r != "reviewer") {
         people.push((role, bureau.sign_in(role).await));
     }
-    for (role, person) in &people {
-        for (method, door) in doors(&session, &segment, &viewing) {
-            let answer = person.ask(method, &door, Some(json!({}))).await;
-            assert!(!answer.status().is_success() || answer.url().path() == "/login", "{role} got {} from {door}", answer.status());
-            assert!(!shows_pictures(answer).await, "{role} saw pictures at {door}");
-        }
+    // One who may look at another session has nothing of this one; nor has a reader of another program.
+    let other = officer.starts().await;
+    officer.records(50_000).await;
+    officer.ends(&other).await;
+    people.iter().find(|(role, _)| *role == "custodian").unwrap().1.gets_grant(&leader, &other, "copy").await;
+    for (who, person) in &people {
+        finds_all_shut(who, person, &opened).await;
     }
     let (_, log) = bureau.sign_in("inspector").await.get("/api/v1/log").await;
     let refused = log.as_array().unwrap().iter().filter(|r| r["entry"]["kind"] == "refused").count();
@@ -70,6 +111,36 @@ async fn a_viewing_without_grant_is_refused_to_every_role_by_every_door_and_the_
     let (_, log) = bureau.sign_in("inspector").await.get(&format!("/api/v1/log?session={session}")).await;
     let closed = log.as_array().unwrap().iter().find(|r| r["entry"]["kind"] == "viewing_closed").unwrap();
     assert_eq!(closed["entry"]["about"]["seconds"], "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_open_shuts_with_the_revocation_the_last_hour_and_the_login() {
+    let bureau = Bureau::open().await;
+    let (_, session, segment) = recorded(&bureau).await;
+    let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
+    let (revoked, opened) = opens_everything(&reviewer, &leader, &session, &segment).await;
+    leader.does(&format!("/api/v1/access-requests/{revoked}/revoke"), json!({ "reason": "误批" })).await;
+    finds_all_shut("one whose approval was taken back", &reviewer, &opened).await;
+    // The last hour has passed: its end is moved back in the catalog, since no test can wait for it.
+    let (expired, opened) = opens_everything(&reviewer, &leader, &session, &segment).await;
+    let catalog = rusqlite::Connection::open(bureau.data().join("catalog.db")).unwrap();
+    catalog.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let past = "UPDATE requests SET doc = json_set(doc, '$.until', '2026-01-01T00:00:00Z') WHERE id = ?1";
+    assert_eq!(catalog.execute(past, [&expired]).unwrap(), 1);
+    finds_all_shut("one whose approval has run out", &reviewer, &opened).await;
+    // The cookie of a login that was ended.
+    let (_, opened) = opens_everything(&reviewer, &leader, &session, &segment).await;
+    let old = reviewer.cookie.clone();
+    reviewer.does("/api/v1/logout", json!({})).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let headers = [("cookie".parse().unwrap(), old.parse().unwrap())];
+    let client = client.default_headers(headers.into_iter().collect()).build().unwrap();
+    let thief = Person { client, url: bureau.url.clone(), csrf: reviewer.csrf.clone(), cookie: old };
+    finds_all_shut("an old cookie", &thief, &opened).await;
+    // Whoever tried with a name is in the log.
+    let (_, log) = bureau.sign_in("inspector").await.get("/api/v1/log").await;
+    let refused = log.as_array().unwrap().iter().filter(|r| r["entry"]["kind"] == "refused").count();
+    assert!(refused > 10, "{refused} refusals in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,8 @@ fn browser_tests() -> PathBuf {
 async fn who_the_bureaus_provider_names_is_let_in_if_an_account_knows_them_and_nobody_else() {
     let mut bureau = Bureau::open().await;
     let admin = bureau.sign_in("administrator").await;
-    let inspector = json!({ "username": "watching", "name": "监察员", "roles": ["inspector"], "unit": "land-use", "password": "wheat river 47 lamp" });
+    let inspector =
+        json!({ "username": "watching", "name": "监察员", "roles": ["inspector"], "unit": "land-use", "password": "wheat river 47 lamp" });
     admin.does("/api/v1/accounts", inspector).await;
     bureau.knows("watching", "wheat river 47 lamp");
     let wang = json!({ "username": "wangjg", "name": "王建国", "roles": ["officer"], "unit": "land-use", "password": "wheat river 47 lamp", "sso_name": "wang.jianguo" });

@@ -149,7 +149,11 @@ impl Desks {
             .await?;
         match found {
             Some(account) => self.let_in(account, "sso", place).await,
-            None => Err(self.turn_away(None, place).await?.into()),
+            None => {
+                self.turn_away(None, place).await?;
+                Err(Refusal::from(BadField::form("sso", "says who you are, and no open account here is yours; ask the administrator"))
+                    .into())
+            }
         }
     }
 }

@@ -138,9 +138,10 @@ impl AccessRequest {
 
     /// Approved faster than it can have been read.
     pub fn is_hasty(&self) -> bool {
-        let (Some(decided), RequestState::Approved | RequestState::Revoked) = (self.decided_at, self.state) else { return false };
+        // Requests of the first form have a window from their submission: for them only the decision itself can tell.
+        let granted = if self.hours > 0 { self.granted_at() } else { self.decided_at.filter(|_| self.state == RequestState::Approved) };
         let shown = self.shown_at.map_or(self.submitted_at, |at| at.max(self.submitted_at));
-        self.granted_at().unwrap_or(decided) - shown < TimeDelta::seconds(HASTY_S)
+        granted.is_some_and(|at| at - shown < TimeDelta::seconds(HASTY_S))
     }
 
     /// When it was granted; the window begins there.

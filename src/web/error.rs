@@ -222,6 +222,7 @@ const FORMS: &[(&str, &str)] = &[
     ("is not the one in the recorder", "form-setup-code"),
     ("needs console.address", "form-passkey"),
     ("does not work now", "form-sso"),
+    ("says who you are", "form-sso-stranger"),
     ("is no address", "form-email"),
     ("is no quarter", "form-quarter"),
     ("is the last day", "form-due"),

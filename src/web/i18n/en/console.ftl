@@ -1034,6 +1034,7 @@ form-no-account = is no account
 form-code = is not the one that the authenticator shows now
 form-setup-code = is not the one in the file setup-code in the recorder's data folder
 form-passkey = needs console.address in the configuration, a name and not a number
+form-sso-stranger = says who you are, and no open account here is yours; ask the system administrator
 form-sso = does not work now; sign in by password, and tell the technician
 form-email = is no address
 form-quarter = is no quarter; 2026-4 would be right

@@ -1034,6 +1034,7 @@ form-no-account = 没有这个账号
 form-code = 不是验证器现在显示的口令
 form-setup-code = 不是数据目录中 setup-code 文件里的设置码
 form-passkey = 需要先在配置中填写 console.address（域名，不能是 IP 地址）
+form-sso-stranger = 已确认您的身份，但本系统没有您的有效账户，请联系系统管理员
 form-sso = 暂时不能使用，请用密码登录，并告诉技术人员
 form-email = 不是邮箱地址
 form-quarter = 不是季度，应如 2026-4
