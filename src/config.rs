@@ -19,8 +19,10 @@ use url::Url;
 
 mod access;
 mod custody;
+mod retention;
 
 use access::Console;
+use retention::MARGIN_DAYS_MIN;
 pub use custody::Custody;
 
 /// The file as it is written; its check makes the parts' settings of it.
@@ -107,11 +109,12 @@ impl Default for Recording {
 #[serde(deny_unknown_fields, default)]
 struct Retention {
     margin_days: u32,
+    table: Option<PathBuf>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { margin_days: 14 }
+        Self { margin_days: MARGIN_DAYS_MIN, table: None }
     }
 }
 
@@ -212,8 +215,6 @@ pub struct Parts {
     pub custody: Custody,
     /// For the lamps outside the doors.
     pub lamp: Option<LampSettings>,
-    /// Days added to the six calendar months.
-    pub margin_days: u32,
 }
 
 /// Everything that is wrong with a configuration.
@@ -285,7 +286,8 @@ impl Config {
         c.within("console.idle_min", self.console.idle_min, 1, 720);
         c.within("console.lock_after", i64::from(self.console.lock_after), 3, 20);
         c.within("console.lock_min", self.console.lock_min, 1, 1440);
-        c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
+        c.within("retention.margin_days", i64::from(self.retention.margin_days), i64::from(MARGIN_DAYS_MIN), 3650);
+        let retention = retention::check(&mut c, &self.retention);
         c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
@@ -340,10 +342,10 @@ impl Config {
                 address: access.address,
                 sso: access.sso,
                 mail: access.mail,
+                retention,
             },
             custody: self.custody,
             lamp,
-            margin_days: self.retention.margin_days,
             data,
         })
     }

@@ -1,6 +1,6 @@
 //! Cases, indexed by number, party and cause; and which sessions are linked to which number.
 
-use crate::catalog::{bad_doc, pairs};
+use crate::catalog::{bad_doc, pairs, retention};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::ids::CaseId;
@@ -55,6 +55,12 @@ pub fn put(c: &Connection, case: &Case) -> Result<(), Fault> {
         "INSERT INTO case_search (rowid, numbers, parties, cause) VALUES (?1, ?2, ?3, ?4)",
         params![row, pairs::index(&case.numbers().join(" / ")), pairs::index(&parties.join(" / ")), pairs::index(&causes.join(" / "))],
     )?;
+    // What is linked to it is kept as long as it says now.
+    for number in case.numbers() {
+        let mut linked = c.prepare_cached("SELECT session FROM session_cases WHERE case_no = ?1")?;
+        let sessions: Vec<String> = linked.query_map([number], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        sessions.iter().try_for_each(|s| retention::refresh(c, s))?;
+    }
     Ok(())
 }
 

@@ -47,3 +47,9 @@ pub fn of_session(c: &Connection, session: &str) -> Result<Vec<DocumentRow>, Fau
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
+
+/// Forgets those of a session that was given up.
+pub fn forget(c: &Connection, session: &str) -> Result<(), Fault> {
+    c.execute("DELETE FROM documents WHERE session = ?1", [session])?;
+    Ok(())
+}

@@ -35,6 +35,19 @@ pub fn bind(c: &Connection, entry: u64, name: &str, salt: &str, text: &str) -> R
     Ok(())
 }
 
+/// Forgets the texts that entries about a session bind: the entries stay, and prove nothing less (第十八条).
+pub fn forget_texts(c: &Connection, session: &str) -> Result<(), Fault> {
+    c.execute("DELETE FROM bound_texts WHERE entry IN (SELECT number FROM entries WHERE session = ?1)", [session])?;
+    Ok(())
+}
+
+/// The time of the newest entry before the recorder's last start, not later than a moment.
+pub fn latest(c: &Connection, until: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Fault> {
+    let newest = "SELECT at FROM entries WHERE kind <> 'recorder_started' AND at <= ?1 ORDER BY number DESC LIMIT 1";
+    let at: Option<String> = c.query_row(newest, [until.to_rfc3339_opts(SecondsFormat::Millis, true)], |r| r.get(0)).optional()?;
+    Ok(at.and_then(|at| DateTime::parse_from_rfc3339(&at).ok()).map(|at| at.to_utc()))
+}
+
 /// The entries of a log about a session, by their index in that log.
 pub fn of_session(c: &Connection, origin: &str, session: &str) -> Result<Vec<u64>, Fault> {
     let mut statement = c.prepare_cached(

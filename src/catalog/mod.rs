@@ -8,6 +8,7 @@ pub mod alarms;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
+pub mod disposals;
 pub mod documents;
 pub mod entries;
 pub mod logins;
@@ -16,6 +17,7 @@ pub mod passkeys;
 pub mod plans;
 pub mod provisions;
 pub mod requests;
+pub mod retention;
 pub mod screens;
 pub mod sessions;
 pub mod timestamps;
@@ -36,6 +38,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0002-desk.sql")),
     M::up(include_str!("schema/0003-custody.sql")),
     M::up(include_str!("schema/0004-access.sql")),
+    M::up(include_str!("schema/0005-retention.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -1,12 +1,12 @@
 //! Provisions (第二十一条), and the holds that they bring (第十九条).
 
-use crate::catalog::bad_doc;
+use crate::catalog::{bad_doc, retention};
 use crate::machine::fault::Fault;
 use crate::model::ids::ProvisionId;
 use crate::model::provision::Provision;
 use rusqlite::{Connection, Params, params};
 
-/// Adds or replaces one; what is provided is held from that moment on.
+/// Adds or replaces one.
 pub fn put(c: &Connection, p: &Provision) -> Result<(), Fault> {
     let doc = serde_json::to_string(p).map_err(|e| Fault::of("encode", "a provision", e))?;
     let at = p.entered_at.timestamp_millis();
@@ -15,9 +15,15 @@ pub fn put(c: &Connection, p: &Provision) -> Result<(), Fault> {
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
         params![p.id.as_str(), p.state.as_str(), at, doc],
     )?;
-    let mut hold = c.prepare_cached("INSERT OR IGNORE INTO holds (session, ground, about, since) VALUES (?1, 'provision', ?2, ?3)")?;
-    p.sessions.iter().try_for_each(|s| hold.execute(params![s.as_str(), p.id.as_str(), at]).map(drop))?;
-    Ok(())
+    let mut of = c.prepare_cached("INSERT OR IGNORE INTO provision_sessions (session, provision) VALUES (?1, ?2)")?;
+    p.sessions.iter().try_for_each(|s| of.execute([s.as_str(), p.id.as_str()]).map(drop))?;
+    // What is provided is held from this moment on (第十九条).
+    p.sessions.iter().try_for_each(|s| retention::refresh(c, s.as_str()))
+}
+
+/// Those that hold a session.
+pub fn of_session(c: &Connection, session: &str) -> Result<Vec<Provision>, Fault> {
+    some(c, "WHERE id IN (SELECT provision FROM provision_sessions WHERE session = ?1)", [session])
 }
 
 fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<Provision>, Fault> {
@@ -34,11 +40,4 @@ pub fn by_id(c: &Connection, id: &ProvisionId) -> Result<Option<Provision>, Faul
 /// Newest first.
 pub fn newest(c: &Connection, rows_max: u32) -> Result<Vec<Provision>, Fault> {
     some(c, "ORDER BY entered_at DESC LIMIT ?1", [rows_max])
-}
-
-/// Why a session is held: grounds and what each is about.
-pub fn holds(c: &Connection, session: &str) -> Result<Vec<(String, String)>, Fault> {
-    let mut statement = c.prepare_cached("SELECT ground, about FROM holds WHERE session = ?1 ORDER BY since")?;
-    let rows = statement.query_map([session], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{bad_doc, cases, pairs, timestamps};
+use crate::catalog::{bad_doc, cases, pairs, retention, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
@@ -94,7 +94,8 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
             )),
         ],
     )?;
-    Ok(())
+    // A session that runs has no period yet.
+    if s.ended_at.is_some() { retention::put(c, s) } else { Ok(()) }
 }
 
 /// One session.
@@ -118,6 +119,16 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
     Ok((sessions, total as u64))
 }
 
+/// What somebody may list of complainants' and informants' sessions (第四条): those that they started or are named on.
+pub(super) const UNRESTRICTED: &str = "(restricted = 0 OR json_extract(doc, '$.started_by') = ? OR instr(officers, ?) > 0)";
+
+/// The values of [`UNRESTRICTED`].
+pub(super) fn unrestricted(account: &str, certificate_no: Option<&String>) -> [Value; 2] {
+    // A number that nobody has is named nowhere.
+    let number = certificate_no.map_or_else(|| "\u{0}".to_owned(), |no| format!("（{no}）"));
+    [Value::from(account.to_owned()), Value::from(number)]
+}
+
 /// The `WHERE` text and its values; `None` when nothing can fit (a search text without a letter).
 fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
     let mut all = vec!["1".to_owned()];
@@ -127,10 +138,8 @@ fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
         values.extend(units.iter().cloned().map(Value::from));
     }
     if let Some((account, certificate_no)) = &filter.restricted_to {
-        all.push("(restricted = 0 OR json_extract(doc, '$.started_by') = ? OR instr(officers, ?) > 0)".into());
-        // A number that nobody has is named nowhere.
-        let number = certificate_no.as_ref().map_or_else(|| "\u{0}".to_owned(), |no| format!("（{no}）"));
-        values.extend([Value::from(account.clone()), Value::from(number)]);
+        all.push(UNRESTRICTED.into());
+        values.extend(unrestricted(account, certificate_no.as_ref()));
     }
     for (bound, text) in [(filter.from_ms, "started_at >= ?"), (filter.until_ms, "started_at < ?")] {
         if let Some(ms) = bound {

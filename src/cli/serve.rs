@@ -7,7 +7,7 @@ use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
 use crate::custody::keys::{KeyFault, Signer};
 use crate::custody::logfile::Opening;
-use crate::desks::{Desks, cases, lamp, provision};
+use crate::desks::{Desks, cases, disposal, lamp, provision};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
@@ -53,13 +53,17 @@ pub struct Running {
 
 /// Starts recorder, desks and console, in this order: recording never waits for the console.
 pub async fn start(parts: Parts) -> Result<Running, String> {
+    start_at(parts, Arc::new(SystemClock)).await
+}
+
+/// The same by another clock.
+pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, String> {
     let told = |e: &dyn std::fmt::Display| e.to_string();
     capture::init().map_err(|e| told(&e))?;
     Place::new(parts.data.clone(), parts.recorder.own_volume).check().map_err(|e| told(&e))?;
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| told(&e))?;
     durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = parts.data.join("keys");
     let signer = Arc::new(Signer::open_or_make(&keys, "signing", parts.custody.algorithm).map_err(|e| told(&e))?);
     let aside = format!(".broken-{}", clock.now().utc.format("%Y%m%dT%H%M%SZ"));
@@ -79,6 +83,7 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
                 ("sessions", links::rebuild(&acts, &footage)),
                 ("cases", cases::rebuild(&acts, &data)),
                 ("provisions", provision::rebuild(&acts, &data)),
+                ("disposals", disposal::rebuild(&acts, &data)),
             ] {
                 match made {
                     Ok((done, unread)) => {
@@ -90,6 +95,9 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
         });
     }
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
+    if let Err(no) = desks.watch_clock().await {
+        tracing::error!("the clock is not watched: {no}");
+    }
     look_after(&desks);
     desks.listen().await;
     desks.ask_outside();
@@ -119,11 +127,22 @@ pub fn opening(parts: &Parts) -> Result<Opening, KeyFault> {
 fn look_after(desks: &Arc<Desks>) {
     let desks = Arc::downgrade(desks);
     tokio::spawn(async move {
+        if let Some(Err(no)) = match desks.upgrade() {
+            Some(desks) => Some(desks.begin_retention().await),
+            None => None,
+        } {
+            tracing::error!("how long sessions are kept is not listed anew: {no}");
+        }
         loop {
             tokio::time::sleep(Duration::from_mins(1)).await;
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
+            for (what, done) in [("the clock", desks.watch_clock().await), ("a disposal", desks.carry_out_disposals().await)] {
+                if let Err(no) = done {
+                    tracing::error!("{what} is not looked after: {no}");
+                }
+            }
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Viewing copies (derived, with the viewer's name burnt in): ordered under a grant, made one at a time in a process of the lowest
 //! priority, fetched while the grant lives, gone with it. What was made of a copy stays when it is stopped, and is not made again.
 
-use crate::catalog::{copies, requests};
+use crate::catalog::{copies, requests, retention};
 use crate::desks::viewing::{Footage, bounds, send_part};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::worker::{Stop, Worker};
@@ -340,7 +340,9 @@ impl Desks {
             let mut over = Vec::new();
             for copy in copies::open(c)? {
                 let live = requests::by_id(c, &copy.request)?.is_some_and(|r| r.is_live(now));
-                if copy.is_over(now) || !live {
+                // A session that was given up takes its copies with it.
+                let gone = retention::is_gone(c, copy.session.as_str())?;
+                if copy.is_over(now) || !live || gone {
                     over.push(copy);
                 }
             }

@@ -11,9 +11,11 @@ pub mod cases;
 pub mod copies;
 pub mod custody;
 pub mod deputies;
+pub mod disposal;
 pub mod documents;
 pub mod factors;
 pub mod facts;
+pub mod holds;
 pub mod interviews;
 pub mod lamp;
 pub mod live;
@@ -28,6 +30,7 @@ pub mod provision;
 pub mod readiness;
 pub mod records;
 pub mod reports;
+pub mod retention;
 pub mod screens;
 pub mod sessions;
 pub mod setup;
@@ -48,6 +51,7 @@ use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
+use crate::model::retention::Table;
 use crate::model::time::Moment;
 use crate::recorder::Recorder;
 use std::collections::BTreeMap;
@@ -111,6 +115,8 @@ pub struct Settings {
     pub sso: Option<sso::SsoSettings>,
     /// Notices by e-mail.
     pub mail: Option<mail::MailSettings>,
+    /// The table of periods (第十八条).
+    pub retention: Table,
 }
 
 /// All desks.
@@ -137,6 +143,9 @@ pub struct Desks {
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
+    clock_watch: retention::ClockWatch,
+    /// One step of a disposal at a time.
+    disposals_turn: tokio::sync::Mutex<()>,
 }
 
 impl Desks {
@@ -167,6 +176,8 @@ impl Desks {
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),
+            clock_watch: retention::ClockWatch::default(),
+            disposals_turn: tokio::sync::Mutex::default(),
         }
     }
 
@@ -196,6 +207,8 @@ impl Desks {
             Refusal::ViewOnly => "view_only",
             Refusal::MaskedOnly => "masked_only",
             Refusal::OwnRequest => "own_request",
+            Refusal::OwnHold => "own_hold",
+            Refusal::OwnDisposal => "own_disposal",
             Refusal::NotYourRole => "not_your_role",
             _ => "other",
         };

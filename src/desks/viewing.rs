@@ -10,7 +10,7 @@ use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, CameraId, SessionId, ViewingId};
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
-use crate::model::session::{Segment, Session};
+use crate::model::session::{Segment, Session, State};
 use bytes::Bytes;
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -125,6 +125,9 @@ impl Desks {
             .read(move |c| crate::catalog::sessions::by_id(c, &wanted))
             .await?
             .ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
+        if doc.session.state == State::Disposed {
+            return Err(Refusal::SessionState { state: doc.session.state.as_str().into() }.into());
+        }
         Ok((grant, doc.session, self.footage().join(doc.folder)))
     }
 

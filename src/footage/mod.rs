@@ -8,13 +8,15 @@
 //!     documents/<sha256>.<ext> scans and photographs
 //! ```
 //!
-//! Nothing here rewrites a closed file. The journal is the truth of a session; the catalog is an index of it (promise 7).
+//! Nothing here rewrites a closed file, and only [`disposal`] removes one, under an order that two people made. The journal is the truth of a session; the catalog is an index of it (promise 7).
 //!
 //! The expert's tool needs [`continuity`] and [`tree`] alone, and is built with them alone.
 
 pub mod continuity;
 #[cfg(feature = "recorder")]
 pub mod copy;
+#[cfg(feature = "recorder")]
+pub mod disposal;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 #[cfg(feature = "recorder")]

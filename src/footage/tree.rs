@@ -19,6 +19,8 @@ pub const SIGNER: &str = "signer.pem";
 pub fn interim_name(number: u32) -> String {
     format!("interim-{number}.json")
 }
+/// The name of what stays of a session that was given up.
+pub const TOMBSTONE: &str = crate::model::disposal::TOMBSTONE;
 /// The folder of attached documents.
 pub const DOCUMENTS: &str = "documents";
 
@@ -47,6 +49,15 @@ pub fn segment_name(camera: &CameraId, sequence: u32, at: DateTime<Utc>) -> Stri
 
 /// Every session folder under a root, in the order of the tree. A folder without a journal is none.
 pub fn sessions(root: &Path) -> Result<Vec<(SessionId, PathBuf)>, Fault> {
+    folders_with(root, JOURNAL)
+}
+
+/// Every folder whose session was given up.
+pub fn disposed(root: &Path) -> Result<Vec<(SessionId, PathBuf)>, Fault> {
+    folders_with(root, TOMBSTONE)
+}
+
+fn folders_with(root: &Path, file: &str) -> Result<Vec<(SessionId, PathBuf)>, Fault> {
     let mut level = vec![root.to_owned()];
     for _ in ["unit", "room", "date", "case", "session"] {
         let mut below = Vec::new();
@@ -57,7 +68,7 @@ pub fn sessions(root: &Path) -> Result<Vec<(SessionId, PathBuf)>, Fault> {
     }
     let named = |folder: PathBuf| {
         let id = SessionId::new(folder.file_name()?.to_str()?).ok()?;
-        durable::exists(&folder.join(JOURNAL)).then_some((id, folder))
+        durable::exists(&folder.join(file)).then_some((id, folder))
     };
     Ok(level.into_iter().filter_map(named).collect())
 }

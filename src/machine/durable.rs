@@ -200,6 +200,15 @@ pub fn remove_marker(path: &Path) -> Result<(), Fault> {
     }
 }
 
+/// Removes what was disposed of: a file, or a folder with all that is in it. For `footage::disposal` alone. Not synced.
+pub fn remove_disposed(path: &Path) -> Result<(), Fault> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fault::file("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a file another name in its folder, durably.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
     fs::rename(from, to).map_err(|e| Fault::file("rename", from, e))?;

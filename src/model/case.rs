@@ -342,8 +342,14 @@ impl Case {
     /// The case after a change, or the rule that forbids it.
     pub fn after(&self, change: &CaseChange, by: &By) -> Result<Self, Refusal> {
         let mut next = self.clone();
-        // Answers may still come: an archived file can be asked about. All else is closed with it.
-        if self.state == CaseState::Archived && !matches!(change, CaseChange::Answered { .. }) {
+        // An archived file can be asked about, complained about and taken to court. All else is closed with it.
+        let follows = match change {
+            CaseChange::Answered { .. } => true,
+            CaseChange::Attached { record, .. } => self.records.iter().any(|r| r.number == *record && r.kind.may_follow_archive()),
+            CaseChange::Record { kind, .. } => kind.may_follow_archive(),
+            _ => false,
+        };
+        if self.state == CaseState::Archived && !follows {
             return Err(Refusal::CaseState { state: self.state.as_str().into() });
         }
         match change {

@@ -168,6 +168,34 @@ words!(
         ProvisionClosed = "provision_closed",
         /// A session may not be given up (第十九条).
         Held = "held",
+        /// A hold was confirmed.
+        HoldConfirmed = "hold_confirmed",
+        /// Somebody asked to lift a hold.
+        HoldLiftProposed = "hold_lift_proposed",
+        /// That was refused.
+        HoldLiftRefused = "hold_lift_refused",
+        /// A hold was lifted.
+        HoldLifted = "hold_lifted",
+        /// A session without a case was said to be routine (第十八条).
+        DeclaredRoutine = "declared_routine",
+        /// An appraisal keeps a session longer.
+        RetentionExtended = "retention_extended",
+        /// The table of periods is another one (第二十四条).
+        RetentionTable = "retention_table",
+        /// A disposal was proposed (第十八条).
+        DisposalProposed = "disposal_proposed",
+        /// Another person agreed.
+        DisposalApproved = "disposal_approved",
+        /// Another person did not agree.
+        DisposalRefused = "disposal_refused",
+        /// A session was given up.
+        SessionDisposed = "session_disposed",
+        /// Its files are gone from every volume.
+        DisposalExecuted = "disposal_executed",
+        /// The clock is in doubt: nothing is given up.
+        ClockDoubted = "clock_doubted",
+        /// Somebody said that the date is right.
+        ClockConfirmed = "clock_confirmed",
     }
 );
 

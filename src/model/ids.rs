@@ -99,6 +99,10 @@ id!(
     /// A hand-over to a court or another body (第二十一条), e.g. `p-20261123-3f9a2c`.
     ProvisionId
 );
+id!(
+    /// A disposal (第十八条), e.g. `d-20261123-3f9a2c`.
+    DisposalId
+);
 
 #[cfg(test)]
 mod tests {

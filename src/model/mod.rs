@@ -9,14 +9,17 @@
 pub mod access;
 pub mod case;
 pub mod case_missing;
+pub mod clock_trust;
 pub mod completeness;
 pub mod copy;
 pub mod digest;
+pub mod disposal;
 pub mod entry;
 pub mod facts;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 pub mod gap;
+pub mod hold;
 pub mod ids;
 pub mod in_use;
 pub mod initiation;
@@ -33,6 +36,7 @@ pub mod provision;
 pub mod readiness;
 pub mod record;
 pub mod refusal;
+pub mod retention;
 pub mod session;
 pub mod status;
 pub mod step;

@@ -93,6 +93,18 @@ words!(
         AppointDeputy = "appoint_deputy",
         /// Hand material to courts and other bodies (第二十一条).
         Provide = "provide",
+        /// See how long sessions are kept and why, and what is due.
+        ReadRetention = "read_retention",
+        /// Say that something is routine, keep it longer, propose to give it up (第十八条).
+        Appraise = "appraise",
+        /// Agree to a disposal, or not (第十八条).
+        DecideDisposal = "decide_disposal",
+        /// Propose a hold, or that it be lifted (第十九条).
+        ProposeHold = "propose_hold",
+        /// Confirm or lift a hold that somebody else proposed (第十九条).
+        DecideHold = "decide_hold",
+        /// Say that the recorder's date is right after it was in doubt.
+        ConfirmClock = "confirm_clock",
     }
 );
 
@@ -119,6 +131,12 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::WatchLive => matches!(role, LiveViewer),
         Act::AppointDeputy => matches!(role, LeaderInCharge | BureauHead),
         Act::Provide => matches!(role, LegalUnit),
+        Act::ReadRetention => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
+        Act::Appraise => matches!(role, Custodian),
+        Act::DecideDisposal => matches!(role, LeaderInCharge | BureauHead),
+        Act::ProposeHold => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit),
+        Act::DecideHold => matches!(role, LeaderInCharge | BureauHead | LegalUnit),
+        Act::ConfirmClock => matches!(role, LegalUnit | BureauHead),
     }
 }
 

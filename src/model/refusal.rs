@@ -126,6 +126,35 @@ pub enum Refusal {
     /// The request did not come from a page of this console (CSRF).
     #[error("this request did not come from a page of this console; reload and try again")]
     CrossSite,
+    /// The hold is not in a state in which this can be said of it.
+    #[error("the hold is {state}; this cannot be done to it now")]
+    HoldState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// Nobody confirms or lifts what they asked for themselves (第十九条).
+    #[error("another person has to decide on this (第十九条)")]
+    OwnHold,
+    /// What it hangs on is not over (第十九条).
+    #[error("what it hangs on, a proceeding or a provision, is not over (第十九条)")]
+    HoldPending,
+    /// The disposal is not in a state in which this can be done.
+    #[error("the disposal is {state}; this cannot be done to it now")]
+    DisposalState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// Nobody agrees to a disposal that they proposed (第十八条).
+    #[error("another person has to agree to this disposal (第十八条)")]
+    OwnDisposal,
+    /// Something keeps a session from being given up (第十八条, 第十九条).
+    #[error("{session} cannot be given up: {}", obstacles.join(", "))]
+    NotDisposable {
+        /// Which.
+        session: String,
+        /// In words of `model::disposal::Obstacle`.
+        obstacles: Vec<String>,
+    },
     /// An upload that is not what it has to be.
     #[error("the file is not usable: {problem}")]
     BadUpload {
@@ -141,6 +170,8 @@ impl Refusal {
             Self::DatumNeeded => Some("第六条"),
             Self::FormNeeded | Self::OwnForm => Some("第五条"),
             Self::ProvisionOpen { .. } => Some("第二十一条"),
+            Self::OwnHold | Self::HoldPending => Some("第十九条"),
+            Self::OwnDisposal | Self::NotDisposable { .. } => Some("第十八条"),
             Self::NoGrant | Self::ViewOnly | Self::MaskedOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }

@@ -3,12 +3,14 @@
 
 use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
+use crate::model::hold::{Ground, Hold, HoldChange, Word};
 use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::missing::{Answer, AnswerKind};
 use crate::model::people::words;
 use crate::model::readiness::Noted;
 use crate::model::record::{InterviewRecord, RecordChange};
+use crate::model::retention::Extension;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -281,6 +283,15 @@ pub struct Session {
     pub seal: Option<Seal>,
     /// Version of the rules in force at the start (第二十四条).
     pub rules: String,
+    /// Holds that people said something to (第十九条); those that come by themselves are derived (`model::hold`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    /// A custodian's word that it is 日常执法 (第十八条).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_routine: Option<Word>,
+    /// It is kept longer than the rules ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<Extension>,
 }
 
 impl Session {
@@ -409,6 +420,31 @@ pub enum Happening {
         reason: String,
         /// What to.
         facts: Facts,
+    },
+    /// Something was said to a hold (第十九条).
+    Hold {
+        /// Its ground.
+        ground: Ground,
+        /// Which of its ground.
+        about: String,
+        /// What was said.
+        change: HoldChange,
+        /// By whom.
+        by: AccountId,
+    },
+    /// A custodian says that it is 日常执法 (第十八条).
+    DeclaredRoutine {
+        /// Who.
+        by: AccountId,
+        /// What it was.
+        reason: String,
+    },
+    /// An appraisal keeps it longer (第十八条).
+    Extended {
+        /// Who.
+        by: AccountId,
+        /// Until when and why.
+        extension: Extension,
     },
 }
 

@@ -4,10 +4,12 @@
 
 use crate::model::facts::Link;
 use crate::model::gap::{self, CauseFrom, GapCause};
+use crate::model::hold::{self, Word};
 use crate::model::missing::{self, Answer};
 use crate::model::record::{self, InterviewRecord};
 use crate::model::refusal::Refusal;
 use crate::model::session::{Happening, Interruption, Session, Stamp, Start, State};
+use crate::model::words::BadField;
 
 /// What the recorder has to do after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,9 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         restarted_ms: vec![],
         seal: None,
         rules: start.rules.clone(),
+        holds: vec![],
+        declared_routine: None,
+        extension: None,
     };
     (session, vec![Effect::OpenValves])
 }
@@ -171,6 +176,23 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             not_disposed(&s)?;
             let version = s.links.len() as u32 + 1;
             s.links.push(Link { version, at: stamp.at, by: by.clone(), reason: Some(reason.clone()), facts: facts.clone() });
+        }
+        Happening::Hold { ground, about, change, by } => {
+            not_disposed(&s)?;
+            let word = Word { at: stamp.at, by: by.clone(), reason: None };
+            s.holds = hold::after(&s.holds, (*ground, about), change, word)?;
+        }
+        Happening::DeclaredRoutine { by, reason } => {
+            not_disposed(&s)?;
+            s.declared_routine = Some(Word { at: stamp.at, by: by.clone(), reason: Some(reason.clone()) });
+        }
+        Happening::Extended { extension, .. } => {
+            not_disposed(&s)?;
+            // Never shorter: what was once said to be kept longer is kept as long.
+            if s.extension.as_ref().is_some_and(|e| e.until > extension.until) {
+                return Err(Refusal::from(BadField::form("until", "is earlier than what was said before")));
+            }
+            s.extension = Some(extension.clone());
         }
     }
     Ok((s, effects))

@@ -52,6 +52,14 @@ words!(
         CourtApplication = "court_application",
         /// 强制执行结果.
         CourtResult = "court_result",
+        /// 对执法的异议、投诉、信访: about how the law was enforced (第十九条（一）).
+        EnforcementComplaint = "enforcement_complaint",
+        /// 行政复议 (第二十条).
+        Reconsideration = "reconsideration",
+        /// 行政诉讼 (第二十条).
+        Litigation = "litigation",
+        /// 异议、复议、诉讼办结: what was entered of them before is over.
+        ProceedingEnded = "proceeding_ended",
         /// 其他.
         Other = "other",
     }
@@ -221,10 +229,34 @@ pub const KINDS: &[(RecordKind, &str, Stage, &[Field])] = &[
         Stage::Execution,
         &[needed("court", Takes::Line), needed("content", Takes::Text), may("document_no", Takes::Line)],
     ),
+    (
+        RecordKind::EnforcementComplaint,
+        "第十九条",
+        Stage::Investigation,
+        &[needed("complainant", Takes::Line), needed("channel", Takes::One(CHANNELS)), needed("content", Takes::Text)],
+    ),
+    (
+        RecordKind::Reconsideration,
+        "第二十条",
+        Stage::Execution,
+        &[needed("body", Takes::Line), needed("document_no", Takes::Line), may("content", Takes::Text)],
+    ),
+    (
+        RecordKind::Litigation,
+        "第二十条",
+        Stage::Execution,
+        &[needed("court", Takes::Line), needed("document_no", Takes::Line), may("content", Takes::Text)],
+    ),
+    (RecordKind::ProceedingEnded, "第二十条", Stage::Execution, &[needed("content", Takes::Text), may("document_no", Takes::Line)]),
     (RecordKind::Other, "第二条", Stage::Filing, &[needed("title", Takes::Line), may("content", Takes::Text)]),
 ];
 
 impl RecordKind {
+    /// What comes after a file was archived, and still has to be entered: it holds what belongs to the file (第十九条, 第二十条).
+    pub fn may_follow_archive(self) -> bool {
+        matches!(self, Self::EnforcementComplaint | Self::Reconsideration | Self::Litigation | Self::ProceedingEnded)
+    }
+
     fn row(self) -> &'static (Self, &'static str, Stage, &'static [Field]) {
         // A test holds that every kind has a row.
         KINDS.iter().find(|(kind, ..)| *kind == self).unwrap_or(&KINDS[KINDS.len() - 1])

@@ -4,7 +4,10 @@
 use crate::acts::Acts;
 use crate::catalog::sessions;
 use crate::footage::journal::{self, Journal};
+use crate::footage::tree;
+use crate::machine::durable;
 use crate::machine::fault::Fault;
+use crate::model::disposal::Tombstone;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::facts::Facts;
 use crate::model::ids::AccountId;
@@ -15,6 +18,9 @@ use crate::model::step;
 use crate::recorder::{Shared, mirror, recovery};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+/// The largest tombstone that is read: a session of 8 h and sixteen cameras has some 8,000 files.
+const TOMBSTONE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// One at a time: two links of one session must not both become its version 2.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -43,7 +49,21 @@ pub fn answer(
     add(shared, folder, &Happening::Answered { demand, kind, reason, by: by.clone() }, entry)
 }
 
+/// Writes what was said of a session that has ended, whose entry is durable already. Blocks on the disk.
+pub fn say(shared: &Shared, folder: &Path, happening: &Happening) -> Result<Result<Session, Refusal>, Fault> {
+    write(shared, folder, happening, None)
+}
+
+/// Writes what keeps a session: before its entry, which cannot hold it up (第十九条: a hold bites at once). Blocks on the disk.
+pub fn hold(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
+    add(shared, folder, happening, entry)
+}
+
 fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
+    write(shared, folder, happening, Some(entry))
+}
+
+fn write(shared: &Shared, folder: &Path, happening: &Happening, entry: Option<Draft>) -> Result<Result<Session, Refusal>, Fault> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(session) = journal::session(folder)? else {
         return Err(Fault::of("write behind", folder.display().to_string(), "its journal has no first line"));
@@ -59,7 +79,7 @@ fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> R
         Ok((next, _)) => {
             Journal::open(folder)?.write(stamp, happening)?;
             // A crash here leaves the line without its entry and row: `rebuild` finds the line.
-            recovery::index(shared, &next, folder, Some(entry));
+            recovery::index(shared, &next, folder, entry);
             mirror::copy_papers(shared, folder);
             Ok(Ok(next))
         }
@@ -70,7 +90,7 @@ fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> R
 pub fn rebuild(acts: &Acts, root: &Path) -> Result<(usize, Vec<String>), Fault> {
     let mut done = 0;
     let mut unread = Vec::new();
-    for (id, folder) in crate::footage::tree::sessions(root)? {
+    for (id, folder) in tree::sessions(root)? {
         match journal::session(&folder) {
             Ok(Some(session)) => {
                 let below = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
@@ -79,6 +99,17 @@ pub fn rebuild(acts: &Acts, root: &Path) -> Result<(usize, Vec<String>), Fault> 
             }
             Ok(None) => unread.push(format!("{id}: its journal has no first line")),
             Err(fault) => unread.push(fault.to_string()),
+        }
+    }
+    for (id, folder) in tree::disposed(root)? {
+        let read = durable::read_whole(&folder.join(tree::TOMBSTONE), TOMBSTONE_BYTES_MAX).map_err(|fault| fault.to_string());
+        match read.and_then(|data| serde_json::from_slice::<Tombstone>(&data).map_err(|e| format!("{id}: {e}"))) {
+            Ok(stays) => {
+                let below = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
+                acts.index_only(move |t| sessions::put(t, &stays.session(), &below));
+                done += 1;
+            }
+            Err(why) => unread.push(why),
         }
     }
     Ok((done, unread))

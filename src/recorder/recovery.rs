@@ -5,6 +5,7 @@
 
 use crate::catalog::{Writing, sessions};
 use crate::custody::seal;
+use crate::footage::disposal;
 use crate::footage::journal::{self, Journal};
 use crate::footage::segment::{self, Left};
 use crate::footage::tree;
@@ -55,6 +56,10 @@ pub fn open_sessions(shared: &Shared) -> Result<Vec<Resumed>, Fault> {
 }
 
 fn left_open(shared: &Shared, folder: &Path) -> Result<Option<Resumed>, Fault> {
+    // One that is being given up is nobody's to go on with.
+    if disposal::is_disposed(folder) {
+        return Ok(None);
+    }
     // Most are sealed: two looks instead of a replay.
     if durable::exists(&folder.join(tree::SIGNATURE)) && journal::is_sealed(folder)? {
         return Ok(None);

@@ -6,7 +6,7 @@
 //! damaged one is kept beside it under another name. The custody log is read whole with every pass.
 
 use crate::acts::Acts;
-use crate::footage::tree;
+use crate::footage::{disposal, tree};
 use crate::machine::clock::{Clock, Due};
 use crate::machine::durable::{self, Appending};
 use crate::machine::fault::Fault;
@@ -219,7 +219,7 @@ impl Reader {
         let Some(first) = self.volumes.first() else { return };
         let here = first.place().root().join(folder);
         // What is not sealed yet is still being written, or taken up; the signature is the last thing that a seal writes.
-        if !durable::exists(&here.join(tree::SIGNATURE)) {
+        if !durable::exists(&here.join(tree::SIGNATURE)) || disposal::is_disposed(&here) {
             return;
         }
         let manifest = durable::read_whole(&here.join(tree::MANIFEST), MANIFEST_BYTES_MAX);
@@ -272,6 +272,11 @@ impl Reader {
     }
 
     fn found(&self, volume: usize, file: PathBuf, what: String, segment: Option<&Segment>) {
+        // Given up while it was being read: it is gone, and nothing brings it back.
+        let gone = |v: &Arc<Volume>| file.parent().is_some_and(|folder| disposal::is_disposed(&v.place().root().join(folder)));
+        if self.volumes.iter().any(gone) {
+            return;
+        }
         let name = self.volumes[volume].name().to_owned();
         let session = file.parent().and_then(Path::file_name).unwrap_or_default().display().to_string();
         let entry = |kind| Draft::new(kind).in_session(&session).about("volume", &name).about("file", file.display()).about("what", &what);

@@ -107,6 +107,10 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::FormNeeded
         | Refusal::ProvisionState { .. }
         | Refusal::ProvisionOpen { .. }
+        | Refusal::HoldState { .. }
+        | Refusal::HoldPending
+        | Refusal::DisposalState { .. }
+        | Refusal::NotDisposable { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -120,6 +124,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::FactorNeeded
         | Refusal::OwnRequest
         | Refusal::OwnForm
+        | Refusal::OwnHold
+        | Refusal::OwnDisposal
         | Refusal::CrossSite => StatusCode::FORBIDDEN,
     }
 }
@@ -155,6 +161,12 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::BadFields { .. } => "bad-fields",
         Refusal::CrossSite => "cross-site",
         Refusal::BadUpload { .. } => "bad-upload",
+        Refusal::HoldState { .. } => "hold-state",
+        Refusal::OwnHold => "own-hold",
+        Refusal::HoldPending => "hold-pending",
+        Refusal::DisposalState { .. } => "disposal-state",
+        Refusal::OwnDisposal => "own-disposal",
+        Refusal::NotDisposable { .. } => "not-disposable",
     }
 }
 
@@ -172,6 +184,12 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         Refusal::TooMany { running } => vec![("count", running.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
+        Refusal::HoldState { state } => vec![("state", lang.of_word("hold-state", state))],
+        Refusal::DisposalState { state } => vec![("state", lang.of_word("disposal-state", state))],
+        Refusal::NotDisposable { session, obstacles } => {
+            let all: Vec<String> = obstacles.iter().map(|o| lang.of_word("obstacle", o)).collect();
+            vec![("session", session.clone()), ("obstacles", all.join(if lang == Lang::Zh { "；" } else { "; " }))]
+        }
         Refusal::DemandsOpen { open } => vec![("count", open.to_string())],
         Refusal::RoomBusy { session } => vec![("session", session.clone())],
         Refusal::NoSuch { id, .. } => vec![("id", id.clone())],

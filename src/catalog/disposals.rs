@@ -1,0 +1,46 @@
+//! Disposals (第十八条), indexed; each is a file of its own, `disposals/<id>/disposal.json`.
+
+use crate::catalog::bad_doc;
+use crate::machine::fault::Fault;
+use crate::model::disposal::Disposal;
+use crate::model::ids::DisposalId;
+use rusqlite::{Connection, Params, params};
+
+/// Adds or replaces one.
+pub fn put(c: &Connection, d: &Disposal) -> Result<(), Fault> {
+    let doc = serde_json::to_string(d).map_err(|e| Fault::of("encode", "a disposal", e))?;
+    c.execute(
+        "INSERT INTO disposals (id, unit, state, proposed_at, doc) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, doc = excluded.doc",
+        params![d.id.as_str(), d.unit.as_str(), d.state.as_str(), d.proposed.at.timestamp_millis(), doc],
+    )?;
+    let mut of = c.prepare_cached("INSERT OR IGNORE INTO disposal_sessions (session, disposal) VALUES (?1, ?2)")?;
+    Ok(d.items.iter().try_for_each(|i| of.execute([i.session.as_str(), d.id.as_str()]).map(drop))?)
+}
+
+fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<Disposal>, Fault> {
+    let mut statement = c.prepare_cached(&format!("SELECT doc FROM disposals {tail}"))?;
+    let docs = statement.query_map(values, |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("disposals"))).collect()
+}
+
+/// By number.
+pub fn by_id(c: &Connection, id: &DisposalId) -> Result<Option<Disposal>, Fault> {
+    Ok(some(c, "WHERE id = ?1", [id.as_str()])?.pop())
+}
+
+/// Newest first.
+pub fn newest(c: &Connection, rows_max: u32) -> Result<Vec<Disposal>, Fault> {
+    some(c, "ORDER BY proposed_at DESC LIMIT ?1", [rows_max])
+}
+
+/// Those that were agreed to and are not done with.
+pub fn approved(c: &Connection) -> Result<Vec<Disposal>, Fault> {
+    some(c, "WHERE state = 'approved' ORDER BY proposed_at", [])
+}
+
+/// One that waits for a decision or is being carried out, of a session.
+pub fn open_for(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault> {
+    let tail = "WHERE state IN ('proposed', 'approved') AND id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1)";
+    Ok(some(c, tail, [session])?.pop())
+}

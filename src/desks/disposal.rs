@@ -1,0 +1,323 @@
+//! Disposal (第十八条): proposed by the custodian, agreed to by another person, carried out here and nowhere else. A disposal is a file of its
+//! own, `disposals/<id>/disposal.json`; once it is done it is the certificate, signed beside it.
+//!
+//! Carrying out, for each session: what stays of it is decided from journal, cases and provisions at that very moment; the entry is
+//! durable; the disposal's file says that it is going; then the files go from each volume; then the index forgets the names. A crash
+//! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
+
+use crate::acts::Acts;
+use crate::catalog::{Writing, disposals, documents, entries, provisions, sessions};
+use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::disposal::{self as footage, Papers};
+use crate::machine::{durable, fault::Fault, randomness};
+use crate::model::digest;
+use crate::model::disposal::{self, Disposal, DisposalState, Item, Obstacle, Order, Outcome, Standing};
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::hold::Word;
+use crate::model::ids::{DisposalId, SessionId};
+use crate::model::people::{Act, Person};
+use crate::model::refusal::Refusal;
+use crate::model::session::Session;
+use crate::model::time;
+use crate::model::words;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Most sessions of one disposal.
+const SESSIONS_MAX: usize = 500;
+/// Rows of the list.
+const ROWS_MAX: u32 = 500;
+/// The largest file of a disposal that is read.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// A disposal with what this person may do about it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct DisposalView {
+    /// It.
+    pub disposal: Disposal,
+    /// The unit's name.
+    pub unit_name: String,
+    /// This person may decide on it.
+    pub may_decide: bool,
+    /// SHA-256 of the certificate, once it is signed.
+    pub certificate_sha256: Option<String>,
+}
+
+impl Desks {
+    fn disposal_folder(&self, id: &DisposalId) -> PathBuf {
+        self.settings.data.join("disposals").join(id.as_str())
+    }
+
+    fn view_disposal(&self, who: &Person, disposal: Disposal) -> DisposalView {
+        let may_decide = disposal.state == DisposalState::Proposed && disposal.may_decide(who).is_ok();
+        DisposalView { unit_name: self.unit_name(&disposal.unit), may_decide, certificate_sha256: None, disposal }
+    }
+
+    /// All disposals of the units that this person lists, newest first.
+    pub async fn disposals(&self, who: &Person) -> Answer<Vec<DisposalView>> {
+        self.need(who, Act::ReadRetention)?;
+        let all = self.read(|c| disposals::newest(c, ROWS_MAX)).await?;
+        Ok(all.into_iter().filter(|d| who.lists_unit(&d.unit)).map(|d| self.view_disposal(who, d)).collect())
+    }
+
+    /// Those that wait for this person's decision, for the count in the navigation.
+    pub async fn disposals_waiting(&self, who: &Person) -> usize {
+        if !who.may(Act::DecideDisposal) {
+            return 0;
+        }
+        self.disposals(who).await.map_or(0, |all| all.iter().filter(|d| d.may_decide).count())
+    }
+
+    async fn known_disposal(&self, who: &Person, id: &DisposalId) -> Answer<Disposal> {
+        self.need(who, Act::ReadRetention)?;
+        let wanted = id.clone();
+        let found = self.read(move |c| disposals::by_id(c, &wanted)).await?;
+        found.filter(|d| who.lists_unit(&d.unit)).ok_or_else(|| Refusal::no_such("disposal", id.as_str()).into())
+    }
+
+    /// One, with the digest of its certificate.
+    pub async fn disposal(&self, who: &Person, id: &DisposalId) -> Answer<DisposalView> {
+        let disposal = self.known_disposal(who, id).await?;
+        let path = self.disposal_folder(id).join("certificate.json");
+        let read = blocking("reading a certificate", move || durable::read_whole(&path, FILE_BYTES_MAX)).await?;
+        let certificate_sha256 = read.ok().map(|data| digest::sha256(&data));
+        Ok(DisposalView { certificate_sha256, ..self.view_disposal(who, disposal) })
+    }
+
+    /// Proposes to give up sessions of one unit whose period is over.
+    pub async fn propose_disposal(&self, who: &Person, sessions: &[SessionId], reason: &str) -> Answer<Disposal> {
+        self.need(who, Act::Appraise)?;
+        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
+        let unit = who.unit.clone().ok_or(Refusal::NotYourRole)?;
+        if sessions.is_empty() || sessions.len() > SESSIONS_MAX {
+            return Err(Refusal::from(words::BadField::form("sessions", "are 1 to 500")).into());
+        }
+        let now = self.now().utc;
+        let mut items: Vec<Item> = Vec::new();
+        for id in sessions {
+            let doc = self.known(who, id).await?;
+            if doc.session.unit != unit {
+                return Err(self.refused(who, Refusal::NotYourRole, "propose_disposal"));
+            }
+            let (session, around) = self.stands(&doc.folder, &doc.session).await?;
+            let (retention, holds, clock) = (around.retention(&session), around.holds(&session), self.clock_trust());
+            let mut found = disposal::obstacles(Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now });
+            let wanted = id.to_string();
+            if self.read(move |c| disposals::open_for(c, &wanted)).await?.is_some() {
+                found.push(Obstacle::Gone);
+            }
+            if !found.is_empty() {
+                let obstacles = found.iter().map(|o| o.as_str().into()).collect();
+                return Err(self.refused(who, Refusal::NotDisposable { session: id.to_string(), obstacles }, "propose_disposal"));
+            }
+            if !items.iter().any(|i| i.session == *id) {
+                items.push(Item { session: id.clone(), folder: doc.folder, retention, outcome: None });
+            }
+        }
+        let id = format!("d-{}-{}", &time::shanghai_stamp(now)[..8], randomness::hex::<3>()?);
+        let proposed = Disposal {
+            id: DisposalId::new(&id).map_err(|e| No::Fault(e.to_string()))?,
+            state: DisposalState::Proposed,
+            unit,
+            items,
+            reason: reason.clone(),
+            proposed: Word { at: now, by: who.id.clone(), reason: Some(reason) },
+            proposed_name: who.name.clone(),
+            decided: None,
+            decided_name: None,
+            executed_at: None,
+        };
+        let draft = entry(EntryKind::DisposalProposed, &proposed).by(&who.id).about("sessions", proposed.items.len());
+        self.keep_disposal(draft, proposed.clone()).await?;
+        Ok(proposed)
+    }
+
+    /// Decides; a yes is carried out at once, behind the answer.
+    pub async fn decide_disposal(&self, who: &Person, id: &DisposalId, approved: bool, reason: Option<&str>) -> Answer<Disposal> {
+        let _turn = self.disposals_turn.lock().await;
+        let disposal = self.known_disposal(who, id).await?;
+        let reason = reason.map_or(Ok(None), |r| words::text("reason", r)).map_err(Refusal::from)?;
+        let decided =
+            disposal.decide(who, approved, reason, self.now().utc).map_err(|refusal| self.refused(who, refusal, "decide_disposal"))?;
+        self.proved(who)?;
+        let kind = if approved { EntryKind::DisposalApproved } else { EntryKind::DisposalRefused };
+        let said = decided.decided.as_ref().and_then(|w| w.reason.clone());
+        self.keep_disposal(entry(kind, &decided).by(&who.id).text("reason", said.as_deref()), decided.clone()).await?;
+        Ok(decided)
+    }
+
+    /// Writes a disposal: entry, then file, then row.
+    async fn keep_disposal(&self, draft: Draft, disposal: Disposal) -> Answer<()> {
+        let folder = self.disposal_folder(&disposal.id);
+        Ok(self.acts.log_then_do(draft, move |t| write(t, &folder, &disposal)).await?)
+    }
+
+    /// Carries out what was agreed to, as far as it can be now. Called each minute, and after a decision.
+    pub async fn carry_out_disposals(&self) -> Answer<()> {
+        let _turn = self.disposals_turn.lock().await;
+        for disposal in self.read(disposals::approved).await? {
+            self.carry_out(disposal).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, mut disposal: Disposal) -> Answer<()> {
+        for item in disposal.items.clone() {
+            if matches!(item.outcome, Some(Outcome::Kept { .. } | Outcome::Gone { .. })) {
+                continue;
+            }
+            match self.disposal_order(&disposal, &item).await? {
+                Ok(order) => {
+                    if item.outcome.is_none() {
+                        disposal = self.begin_going(disposal, &order).await?;
+                    }
+                    disposal = self.let_go(disposal, &order).await?;
+                }
+                Err(obstacles) if obstacles == [Obstacle::Clock] => return Ok(()), // It waits for somebody to look at the clock.
+                Err(obstacles) => {
+                    let at = self.now().utc;
+                    disposal = disposal.with(&item.session, Outcome::Kept { obstacles, at }, at);
+                    let (folder, kept) = (self.disposal_folder(&disposal.id), disposal.clone());
+                    self.acts.keep(move |t| write(t, &folder, &kept)).await?;
+                }
+            }
+        }
+        if disposal.state == DisposalState::Executed { self.certify(&disposal).await } else { Ok(()) }
+    }
+
+    /// The order for a session, as everything stands now.
+    async fn disposal_order(&self, disposal: &Disposal, item: &Item) -> Answer<Result<Order, Vec<Obstacle>>> {
+        let known = item.session.clone();
+        let doc = self.read(move |c| sessions::by_id(c, &known)).await?;
+        let indexed = match (doc, &item.outcome) {
+            (Some(doc), _) => doc.session,
+            (None, Some(Outcome::Going { stays, .. })) => stays.session(),
+            (None, _) => return Ok(Err(vec![Obstacle::Gone])),
+        };
+        let (session, around) = self.stands(&item.folder, &indexed).await?;
+        let (retention, holds, clock) = (around.retention(&session), around.holds(&session), self.clock_trust());
+        Ok(disposal.order(item, Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now: self.now().utc }))
+    }
+
+    /// The entry, and the disposal's file that says what is going. From here on there is no way back.
+    async fn begin_going(&self, disposal: Disposal, order: &Order) -> Answer<Disposal> {
+        let stays = order.stays();
+        let tombstone = canonical(stays)?;
+        let draft = entry(EntryKind::SessionDisposed, &disposal)
+            .in_session(order.session())
+            .about("seal_code", &stays.seal_code)
+            .about("files", stays.files.len())
+            .about("sha256", digest::sha256(&tombstone));
+        let going = Outcome::Going { stays: Box::new(stays.clone()), gone_from: vec![] };
+        let next = disposal.with(order.session(), going, self.now().utc);
+        self.keep_disposal(draft, next.clone()).await?;
+        Ok(next)
+    }
+
+    /// Takes a session's files from every volume that is there.
+    async fn let_go(&self, disposal: Disposal, order: &Order) -> Answer<Disposal> {
+        let shared = self.recorder.shared().clone();
+        let tombstone = canonical(order.stays())?;
+        let papers = Papers {
+            signature: shared.signer.sign(&tombstone),
+            signer: shared.signer.public_pem().as_bytes().to_vec(),
+            tombstone,
+        };
+        let mut gone_from = Vec::new();
+        for volume in &shared.volumes {
+            let place = volume.place();
+            // A volume that is away keeps its files until it is back; the disposal is not done before.
+            let removed = place.check().and_then(|()| footage::remove(order, place.root(), &papers));
+            match removed {
+                Ok(()) => gone_from.push(volume.name().to_owned()),
+                Err(fault) => tracing::error!(session = %order.session(), volume = volume.name(), %fault, "is not given up there yet"),
+            }
+        }
+        let whole = gone_from.len() == shared.volumes.len() && self.remove_retained(order.session()).await?;
+        let (stays, at) = (Box::new(order.stays().clone()), self.now().utc);
+        let outcome = if whole { Outcome::Gone { stays, gone_from, at } } else { Outcome::Going { stays, gone_from } };
+        let next = disposal.with(order.session(), outcome, at);
+        let (folder, kept) = (self.disposal_folder(&next.id), next.clone());
+        let (session, below) = (order.stays().session(), order.folder().to_owned());
+        self.acts
+            .keep(move |t| {
+                write(t, &folder, &kept)?;
+                forget(t, &session, &below)
+            })
+            .await?;
+        Ok(next)
+    }
+
+    /// The identical copies that stayed of what was provided (第二十一条) go with it: a provision holds until it is over.
+    async fn remove_retained(&self, session: &SessionId) -> Answer<bool> {
+        let wanted = session.to_string();
+        let provided = self.read(move |c| provisions::of_session(c, &wanted)).await?;
+        let packages: Vec<PathBuf> = provided
+            .iter()
+            .flat_map(|p| p.retained.iter().filter(|r| r.session == *session).map(|r| (p.id.clone(), r.file.clone())))
+            .map(|(id, file)| self.settings.data.join("provisions").join(id.as_str()).join(file))
+            .collect();
+        let removed = blocking("removing a retained copy", move || packages.iter().try_for_each(|p| durable::remove_disposed(p))).await?;
+        if let Err(fault) = &removed {
+            tracing::error!(%session, %fault, "a retained copy is not given up yet");
+        }
+        Ok(removed.is_ok())
+    }
+
+    /// Signs the certificate: the disposal as it ended.
+    async fn certify(&self, disposal: &Disposal) -> Answer<()> {
+        let (data, folder) = (canonical(disposal)?, self.disposal_folder(&disposal.id));
+        let gone = disposal.items.iter().filter(|i| matches!(i.outcome, Some(Outcome::Gone { .. }))).count();
+        let draft = entry(EntryKind::DisposalExecuted, disposal)
+            .about("gone", gone)
+            .about("kept", disposal.items.len() - gone)
+            .about("sha256", digest::sha256(&data));
+        let signer = self.recorder.shared().signer.clone();
+        let signature = signer.sign(&data);
+        let signed = move |_: &Writing<'_>| {
+            durable::write_whole(&folder.join("signer.pem"), signer.public_pem().as_bytes())?;
+            durable::write_whole(&folder.join("certificate.json"), &data)?;
+            durable::write_whole(&folder.join("certificate.json.sig"), &signature)
+        };
+        Ok(self.acts.log_then_do(draft, signed).await?)
+    }
+}
+
+fn entry(kind: EntryKind, disposal: &Disposal) -> Draft {
+    Draft::new(kind).about("disposal", &disposal.id)
+}
+
+fn canonical<T: Serialize>(value: &T) -> Answer<Vec<u8>> {
+    serde_json_canonicalizer::to_vec(value).map_err(|e| No::Fault(e.to_string()))
+}
+
+fn write(t: &Writing<'_>, folder: &Path, disposal: &Disposal) -> Result<(), Fault> {
+    let data = serde_json::to_vec_pretty(disposal).map_err(|e| Fault::of("encode", "a disposal", e))?;
+    durable::make_folder(folder)?;
+    durable::write_whole(&folder.join("disposal.json"), &data)?;
+    disposals::put(t, disposal)
+}
+
+/// The index forgets the names: what the session said, its documents, and the texts that entries bind.
+fn forget(t: &Writing<'_>, session: &Session, folder: &str) -> Result<(), Fault> {
+    sessions::put(t, session, folder)?;
+    documents::forget(t, session.id.as_str())?;
+    entries::forget_texts(t, session.id.as_str())
+}
+
+/// Reads every disposal's file into the catalog; gives how many, and which could not be read (promise 7).
+pub fn rebuild(acts: &Acts, data: &Path) -> Result<(usize, Vec<String>), Fault> {
+    let root = data.join("disposals");
+    let (mut done, mut unread) = (0, Vec::new());
+    for name in durable::names(&root).unwrap_or_default() {
+        let read = durable::read_whole(&root.join(&name).join("disposal.json"), FILE_BYTES_MAX).map_err(|f| f.to_string());
+        match read.and_then(|data| serde_json::from_slice::<Disposal>(&data).map_err(|e| format!("{name}: {e}"))) {
+            Ok(disposal) => {
+                acts.index_only(move |t| disposals::put(t, &disposal));
+                done += 1;
+            }
+            Err(why) => unread.push(why),
+        }
+    }
+    Ok((done, unread))
+}

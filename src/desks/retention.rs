@@ -1,0 +1,322 @@
+//! How long things are kept (第十八条): each session's class, date and reasons; what is due; the custodian's word on what has no case.
+//!
+//! The table of periods comes from the configuration and is put into the catalog at start; a change of it is an entry of the log
+//! (第二十四条). The clock is watched here too: by one that is in doubt nothing is given up.
+
+use crate::catalog::retention::{self as index, Around, Filter, Wanted};
+use crate::catalog::{disposals, entries};
+use crate::desks::sessions::SessionRow;
+use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::journal;
+use crate::machine::durable;
+use crate::model::clock_trust::ClockTrust;
+use crate::model::digest;
+use crate::model::disposal::{self, Obstacle, Standing};
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::hold::{Hold, HoldState, Word};
+use crate::model::ids::{DisposalId, SessionId};
+use crate::model::people::{Act, Person};
+use crate::model::refusal::Refusal;
+use crate::model::retention::{self, Extension, Retention, RetentionClass, Table};
+use crate::model::session::{Happening, Session, State};
+use crate::model::time::{self, Moment};
+use crate::model::words::{self, BadField};
+use crate::recorder::links;
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Lines on a page of a list.
+const PAGE_ROWS: u32 = 50;
+/// Rows that are made again in one transaction: it must not hold up what sessions write.
+const REFRESHED_AT_ONCE: u32 = 200;
+
+/// What the recorder saw of the clock in this run, and what is known of it from run to run.
+#[derive(Default)]
+pub(crate) struct ClockWatch(Mutex<(Option<Moment>, ClockTrust)>);
+
+/// A session's retention as its page shows it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct RetentionView {
+    /// Class, date and reasons.
+    pub retention: Retention,
+    /// Its holds, lifted ones too.
+    pub holds: Vec<HoldView>,
+    /// What keeps it from being given up now.
+    pub obstacles: Vec<Obstacle>,
+    /// The disposal that it is part of, if one is open.
+    pub disposal: Option<DisposalId>,
+    /// This person may propose a hold.
+    pub may_hold: bool,
+    /// This person may say that it is routine, or keep it longer.
+    pub may_appraise: bool,
+    /// It has no case, and nobody said what it is.
+    pub wants_class: bool,
+}
+
+/// A hold and what this person may say to it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct HoldView {
+    /// It.
+    pub hold: Hold,
+    /// Where it stands.
+    pub state: HoldState,
+    /// Names of those who said something to it: proposed, confirmed, lift, lifted.
+    pub names: [Option<String>; 4],
+    /// This person may confirm it.
+    pub may_confirm: bool,
+    /// This person may ask to lift it.
+    pub may_ask: bool,
+    /// This person may lift it, or refuse to.
+    pub may_lift: bool,
+}
+
+/// Which list.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[serde(default)]
+pub struct RetentionSearch {
+    /// `due` (the default), `unclassified`, `routine`, `evidence`, `held` or `gone`.
+    pub list: Option<String>,
+    /// 1 for the first page of 50.
+    pub page: Option<u32>,
+}
+
+/// A line of a list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct RetentionRow {
+    /// The session.
+    pub session: SessionRow,
+    /// As what.
+    pub class: RetentionClass,
+    /// The first moment at which it may go.
+    pub earliest: Option<DateTime<Utc>>,
+    /// Something holds it.
+    pub held: bool,
+    /// The custodian has received it: only then it can be given up (第十四条).
+    pub received: bool,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct RetentionPage {
+    /// Which list.
+    pub list: String,
+    /// Its rows.
+    pub rows: Vec<RetentionRow>,
+    /// How many there are, counted up to 10,001.
+    pub total: u64,
+    /// Which page.
+    pub page: u32,
+    /// How many pages.
+    pub pages: u32,
+    /// Whether the clock can be trusted.
+    pub clock: ClockTrust,
+}
+
+/// The lists, in the order in which they are shown.
+pub const LISTS: [&str; 6] = ["due", "unclassified", "routine", "evidence", "held", "gone"];
+
+impl Desks {
+    /// The table of periods as it is configured.
+    pub fn retention_table(&self) -> &Table {
+        &self.settings.retention
+    }
+
+    /// Puts the configured table in force, and makes the rows again that were made by another one, behind everything else.
+    pub async fn begin_retention(&self) -> Answer<()> {
+        let wanted = self.settings.retention.clone();
+        let (before, left) = self.read(|c| Ok((index::table(c)?, index::unmade(c)?))).await?;
+        if before == wanted && left == 0 {
+            return Ok(());
+        }
+        if before != wanted {
+            let data = serde_json::to_vec(&wanted).map_err(|e| No::Fault(e.to_string()))?;
+            let version = wanted.versions.last().map(|v| v.number.clone()).unwrap_or_default();
+            let draft = Draft::new(EntryKind::RetentionTable)
+                .about("version", version)
+                .about("margin_days", wanted.margin_days)
+                .about("sha256", digest::sha256(&data));
+            self.acts.log_then_do(draft, move |t| index::set_table(t, &wanted)).await?;
+        }
+        let mut behind = String::new();
+        while let Some(last) = self.acts.keep(move |t| index::refresh_some(t, &behind, REFRESHED_AT_ONCE)).await? {
+            behind = last;
+        }
+        Ok(())
+    }
+
+    /// All that decides about a session, as its own journal and the files around it have it now.
+    pub(super) async fn stands(&self, folder: &str, session: &Session) -> Answer<(Session, Around)> {
+        let (path, known) = (self.footage().join(folder), session.clone());
+        // The journal, not its index, decides.
+        let told = blocking("reading a journal", move || journal::session(&path)).await?;
+        let session = told.ok().flatten().unwrap_or(known);
+        let wanted = session.clone();
+        let around = self.read(move |c| index::around(c, &wanted)).await?;
+        Ok((session, around))
+    }
+
+    /// What keeps a session, for its page.
+    pub async fn retention(&self, who: &Person, id: &SessionId) -> Answer<RetentionView> {
+        let doc = self.known(who, id).await?;
+        let (session, wanted) = (doc.session, id.to_string());
+        let seen = session.clone();
+        let (around, open) = self.read(move |c| Ok((index::around(c, &seen)?, disposals::open_for(c, &wanted)?))).await?;
+        let (retention, holds) = (around.retention(&session), around.holds(&session));
+        let clock = self.clock_trust();
+        let at = Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now: self.now().utc };
+        let obstacles = disposal::obstacles(at);
+        let ended = session.ended_at.is_some() && session.state != State::Disposed;
+        let unsaid = retention.why.iter().any(|w| matches!(w.reason, retention::Reason::Unlinked | retention::Reason::CaseUnknown));
+        Ok(RetentionView {
+            obstacles,
+            disposal: open.map(|d| d.id),
+            may_hold: ended && who.may(Act::ProposeHold),
+            may_appraise: ended && who.may(Act::Appraise) && who.unit.as_ref() == Some(&session.unit),
+            wants_class: unsaid,
+            holds: self.hold_views(who, &session, holds).await?,
+            retention,
+        })
+    }
+
+    pub(super) fn retention_filter(&self, who: &Person, wanted: Wanted) -> Filter {
+        Filter {
+            units: self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect(),
+            wanted,
+            now_ms: self.now_ms(),
+            restricted_to: (!who.lists_restricted()).then(|| (who.id.to_string(), who.certificate_no.clone())),
+        }
+    }
+
+    /// A list of what is due, unclassified, held, …
+    pub async fn retention_list(&self, who: &Person, search: &RetentionSearch) -> Answer<RetentionPage> {
+        self.need(who, Act::ReadRetention)?;
+        let list = search.list.as_deref().filter(|l| LISTS.contains(l)).unwrap_or("due").to_owned();
+        let wanted = match list.as_str() {
+            "held" => Wanted::Held,
+            "gone" => Wanted::Gone,
+            other => RetentionClass::from_word(other).map_or(Wanted::Due, Wanted::Class),
+        };
+        let filter = self.retention_filter(who, wanted);
+        let page = search.page.unwrap_or(1).clamp(1, 100_000);
+        let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
+        let row = |r: index::Row| RetentionRow {
+            received: matches!(r.session.state, State::Kept | State::Disposed),
+            session: self.row(&r.session),
+            class: r.class,
+            earliest: r.earliest_ms.and_then(|ms| Utc.timestamp_millis_opt(ms).single()),
+            held: r.held,
+        };
+        let pages = total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32;
+        Ok(RetentionPage { list, rows: found.into_iter().map(row).collect(), total, page, pages, clock: self.clock_trust() })
+    }
+
+    /// How many are due, for the count in the navigation; at most 10,001.
+    pub async fn retention_due(&self, who: &Person) -> usize {
+        if !who.may(Act::Appraise) {
+            return 0;
+        }
+        let filter = self.retention_filter(who, Wanted::Due);
+        self.read(move |c| index::find(c, &filter, 0, 1)).await.map_or(0, |(_, total)| total as usize)
+    }
+
+    /// A custodian of the session's unit, and the session.
+    async fn appraised(&self, who: &Person, id: &SessionId, tried: &str) -> Answer<(Session, PathBuf)> {
+        self.need(who, Act::Appraise)?;
+        let doc = self.known(who, id).await?;
+        if who.unit.as_ref() != Some(&doc.session.unit) {
+            return Err(self.refused(who, Refusal::NotYourRole, tried));
+        }
+        Ok((doc.session, self.footage().join(doc.folder)))
+    }
+
+    /// Writes what was said of a session behind its entry.
+    pub(super) async fn say(&self, draft: Draft, folder: PathBuf, happening: Happening) -> Answer<Session> {
+        let shared = self.recorder.shared().clone();
+        self.acts.log_then_do(draft, |_| Ok(())).await?;
+        // A crash here leaves an entry without its line: what it says has not happened, and can be said again.
+        Ok(blocking("writing a journal", move || links::say(&shared, &folder, &happening)).await???)
+    }
+
+    /// Says that a session without a known case is 日常执法: from then on it has a date.
+    pub async fn declare_routine(&self, who: &Person, id: &SessionId, reason: &str) -> Answer<Session> {
+        let (session, folder) = self.appraised(who, id, "declare_routine").await?;
+        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
+        if session.ended_at.is_none() {
+            return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
+        }
+        let draft = Draft::new(EntryKind::DeclaredRoutine).by(&who.id).in_session(id).text("reason", Some(&reason));
+        self.say(draft, folder, Happening::DeclaredRoutine { by: who.id.clone(), reason }).await
+    }
+
+    /// Keeps a session longer than the rules ask.
+    pub async fn extend_retention(&self, who: &Person, id: &SessionId, until: NaiveDate, reason: &str) -> Answer<Session> {
+        let (session, folder) = self.appraised(who, id, "extend_retention").await?;
+        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
+        if until <= time::shanghai_day(self.now().utc) {
+            return Err(Refusal::from(BadField::form("until", "lies not ahead")).into());
+        }
+        if session.ended_at.is_none() {
+            return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
+        }
+        let draft = Draft::new(EntryKind::RetentionExtended).by(&who.id).in_session(id).about("until", until).text("reason", Some(&reason));
+        let extension = Extension { until, reason };
+        self.say(draft, folder, Happening::Extended { by: who.id.clone(), extension }).await
+    }
+
+    fn clock_file(&self) -> PathBuf {
+        self.settings.data.join("custody/clock.json")
+    }
+
+    /// What is known of the clock.
+    pub fn clock_trust(&self) -> ClockTrust {
+        self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Looks at the clock; each minute, and once at the start, with what was seen before then.
+    pub async fn watch_clock(&self) -> Answer<()> {
+        let (file, now) = (self.clock_file(), self.now());
+        let (before, known) = self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = if before.is_some() {
+            known
+        } else {
+            let read = blocking("reading the clock's file", move || durable::read_whole(&file, 1 << 20)).await?;
+            let kept: ClockTrust = read.ok().and_then(|data| serde_json::from_slice(&data).ok()).unwrap_or_default();
+            // Where that file is lost, the log still says how late it was.
+            let logged = self.read(move |c| entries::latest(c, now.utc)).await?;
+            ClockTrust { seen: kept.seen.max(logged), ..kept }
+        };
+        let next = known.after(before, now);
+        if let Some(doubt) = next.doubts.get(known.doubts.len()) {
+            tracing::error!(kind = doubt.kind.as_str(), from = %doubt.from, to = %doubt.to, "the clock is in doubt: nothing is given up");
+            let draft = Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("from", doubt.from).about("to", doubt.to);
+            self.acts.do_and_log(draft, |_| Ok(()));
+        }
+        self.keep_clock(Some(now), next).await
+    }
+
+    async fn keep_clock(&self, seen: Option<Moment>, next: ClockTrust) -> Answer<()> {
+        let data = serde_json::to_vec(&next).map_err(|e| No::Fault(e.to_string()))?;
+        let file = self.clock_file();
+        {
+            let mut watch = self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *watch = (seen.or(watch.0), next);
+        }
+        Ok(blocking("keeping the clock's file", move || durable::write_whole(&file, &data)).await??)
+    }
+
+    /// Says that the date is right, after it was compared with something outside.
+    pub async fn confirm_clock(&self, who: &Person, reason: &str) -> Answer<ClockTrust> {
+        self.need(who, Act::ConfirmClock)?;
+        self.proved(who)?;
+        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
+        let now = self.now();
+        let draft = Draft::new(EntryKind::ClockConfirmed).by(&who.id).about("shown", now.utc).text("reason", Some(&reason));
+        self.acts.log_then_do(draft, |_| Ok(())).await?;
+        let word = Word { at: now.utc, by: who.id.clone(), reason: Some(reason) };
+        let next = self.clock_trust().confirmed(word);
+        self.keep_clock(Some(now), next.clone()).await?;
+        Ok(next)
+    }
+}

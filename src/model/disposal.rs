@@ -1,0 +1,491 @@
+//! Disposal (处置, 第十八条): what is over is appraised, proposed by a custodian, agreed to by another person, and only then given up,
+//! one session after the other, each looked at once more at that moment. What remains is a certificate: what it was, its digests,
+//! why it could go, who decided. Names of the people in it go with the footage.
+
+use crate::model::clock_trust::ClockTrust;
+use crate::model::facts::{Facts, Link};
+use crate::model::hold::{Hold, Word, in_effect};
+use crate::model::ids::{AccountId, DisposalId, RoomId, SessionId, UnitId};
+use crate::model::people::{Act, Person, words};
+use crate::model::record::InterviewRecord;
+use crate::model::refusal::Refusal;
+use crate::model::retention::{Reason, Retention};
+use crate::model::session::{Device, Seal, Session, SessionKind, State};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The form of what stays in the place of a session.
+pub const TOMBSTONE_FORMAT: &str = "shilu-disposed/1";
+/// Its name in the session's folder.
+pub const TOMBSTONE: &str = "disposed.json";
+
+words!(
+    /// Where a disposal stands.
+    DisposalState {
+        /// 已提出.
+        Proposed = "proposed",
+        /// 已批准: it is being carried out.
+        Approved = "approved",
+        /// 不同意: everything stays.
+        Refused = "refused",
+        /// 已执行.
+        Executed = "executed",
+    }
+);
+
+words!(
+    /// What keeps a session from being given up.
+    Obstacle {
+        /// The clock is in doubt.
+        Clock = "clock",
+        /// A hold is in force.
+        Held = "held",
+        /// Its period is not over, or has no date.
+        NotOver = "not_over",
+        /// It is not sealed.
+        NotSealed = "not_sealed",
+        /// The custodian has not received it (第十四条).
+        NotKept = "not_kept",
+        /// It was given up already.
+        Gone = "gone",
+    }
+);
+
+/// All that decides whether a session may go, at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// How long it is kept.
+    pub retention: &'a Retention,
+    /// Its holds.
+    pub holds: &'a [Hold],
+    /// Whether the date can be trusted.
+    pub clock: &'a ClockTrust,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Everything that keeps it; empty: it may go.
+pub fn obstacles(at: Standing<'_>) -> Vec<Obstacle> {
+    let mut all = Vec::new();
+    let mut if_so = |so: bool, obstacle| {
+        if so {
+            all.push(obstacle);
+        }
+    };
+    if_so(at.session.state == State::Disposed, Obstacle::Gone);
+    if_so(at.session.seal.is_none(), Obstacle::NotSealed);
+    if_so(matches!(at.session.state, State::Sealed | State::HandedOver), Obstacle::NotKept);
+    if_so(in_effect(at.holds), Obstacle::Held);
+    if_so(!at.retention.is_over(at.now), Obstacle::NotOver);
+    if_so(!at.clock.is_sound(), Obstacle::Clock);
+    all
+}
+
+/// A file that is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct DisposedFile {
+    /// Its name in the session's folder.
+    pub file: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, as it was sealed.
+    pub sha256: String,
+}
+
+/// Why a session's period was over, without what people wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Ended {
+    /// The reason.
+    pub reason: Reason,
+    /// Until when it kept.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// What stays of a session. Written in its place, signed, on every volume; and on the certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Tombstone {
+    /// [`TOMBSTONE_FORMAT`].
+    pub format: String,
+    /// Its number.
+    pub session: SessionId,
+    /// Where.
+    pub room: RoomId,
+    /// Whose.
+    pub unit: UnitId,
+    /// What for.
+    pub kind: SessionKind,
+    /// Start.
+    pub started_at: DateTime<Utc>,
+    /// End.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Length, ms.
+    pub length_ms: u64,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Every case number that it was linked to.
+    pub case_nos: Vec<String>,
+    /// SHA-256 of its manifest: its seal code.
+    pub seal_code: String,
+    /// SHA-256 of the signer's public key.
+    pub signer: String,
+    /// When it was sealed.
+    pub sealed_at: DateTime<Utc>,
+    /// Its recordings.
+    pub files: Vec<DisposedFile>,
+    /// Why it could go.
+    pub why: Vec<Ended>,
+    /// By which disposal.
+    pub disposal: DisposalId,
+    /// Who proposed.
+    pub proposed_by: AccountId,
+    /// Who agreed.
+    pub approved_by: AccountId,
+    /// When it was given up.
+    pub disposed_at: DateTime<Utc>,
+}
+
+impl Tombstone {
+    /// The session as lists still know it: no name of anyone, no word that was said.
+    pub fn session(&self) -> Session {
+        let link = |(n, no): (usize, &Option<&String>)| Link {
+            version: n as u32 + 1,
+            at: self.started_at,
+            by: self.proposed_by.clone(),
+            reason: None,
+            facts: Facts { case_no: no.cloned(), ..Facts::NONE },
+        };
+        let numbers: Vec<Option<&String>> = if self.case_nos.is_empty() { vec![None] } else { self.case_nos.iter().map(Some).collect() };
+        Session {
+            id: self.session.clone(),
+            room: self.room.clone(),
+            unit: self.unit.clone(),
+            kind: self.kind,
+            state: State::Disposed,
+            started_at: self.started_at,
+            started_by: self.proposed_by.clone(),
+            ended_at: self.ended_at,
+            length_ms: Some(self.length_ms),
+            mistake: None,
+            links: numbers.iter().enumerate().map(link).collect(),
+            devices: self.devices.clone(),
+            marks: vec![],
+            record: InterviewRecord::default(),
+            answers: vec![],
+            interim: vec![],
+            plan: None,
+            readiness: None,
+            screen_key: String::new(),
+            segments: vec![],
+            interruptions: vec![],
+            causes: BTreeMap::new(),
+            gaps: vec![],
+            clock: vec![],
+            restarts: 0,
+            restarted_ms: vec![],
+            seal: Some(Seal { code: self.seal_code.clone(), signer: self.signer.clone(), at: self.sealed_at }),
+            rules: String::new(),
+            holds: vec![],
+            declared_routine: None,
+            extension: None,
+        }
+    }
+}
+
+/// One session of a disposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Item {
+    /// Which.
+    pub session: SessionId,
+    /// Its folder below the footage root.
+    pub folder: String,
+    /// Why its period was over when it was proposed.
+    pub retention: Retention,
+    /// What became of it.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+}
+
+/// What became of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// It may no longer go: it stays, and this disposal is done with it.
+    Kept {
+        /// Why.
+        obstacles: Vec<Obstacle>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It is being given up; what stays of it is written down.
+    Going {
+        /// What stays.
+        stays: Box<Tombstone>,
+        /// Volumes from which it is gone.
+        gone_from: Vec<String>,
+    },
+    /// It is gone from every volume.
+    Gone {
+        /// What stays.
+        stays: Box<Tombstone>,
+        /// From where.
+        gone_from: Vec<String>,
+        /// When the last file went.
+        at: DateTime<Utc>,
+    },
+}
+
+/// A disposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Disposal {
+    /// Its number.
+    pub id: DisposalId,
+    /// Where it stands.
+    pub state: DisposalState,
+    /// Whose footage.
+    pub unit: UnitId,
+    /// The sessions.
+    pub items: Vec<Item>,
+    /// The appraisal (鉴定意见).
+    pub reason: String,
+    /// Who proposed.
+    pub proposed: Word,
+    /// Their name.
+    pub proposed_name: String,
+    /// Who decided.
+    #[serde(default)]
+    pub decided: Option<Word>,
+    /// Their name.
+    #[serde(default)]
+    pub decided_name: Option<String>,
+    /// When the last session was done with.
+    #[serde(default)]
+    pub executed_at: Option<DateTime<Utc>>,
+}
+
+/// Leave to remove one session's files, made by [`Disposal::order`] alone: `footage` removes nothing without one.
+#[derive(Debug)]
+pub struct Order {
+    session: SessionId,
+    folder: String,
+    /// What stays in its place.
+    stays: Tombstone,
+}
+
+impl Order {
+    /// Of which session.
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+    /// Its folder below every volume's footage root.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+    /// What stays in its place.
+    pub fn stays(&self) -> &Tombstone {
+        &self.stays
+    }
+}
+
+impl Disposal {
+    /// Whether this person may decide on it: they lead the unit, and did not propose it.
+    pub fn may_decide(&self, who: &Person) -> Result<(), Refusal> {
+        if !who.may(Act::DecideDisposal) || !who.lists_unit(&self.unit) {
+            return Err(Refusal::NotYourRole);
+        }
+        if self.proposed.by == who.id { Err(Refusal::OwnDisposal) } else { Ok(()) }
+    }
+
+    /// Decided.
+    pub fn decide(&self, who: &Person, approved: bool, reason: Option<String>, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        self.may_decide(who)?;
+        if self.state != DisposalState::Proposed {
+            return Err(Refusal::DisposalState { state: self.state.as_str().into() });
+        }
+        if !approved && reason.is_none() {
+            return Err(Refusal::ReasonNeeded);
+        }
+        let state = if approved { DisposalState::Approved } else { DisposalState::Refused };
+        let decided = Some(Word { at: now, by: who.id.clone(), reason });
+        Ok(Self { state, decided, decided_name: Some(who.name.clone()), ..self.clone() })
+    }
+
+    /// The order for one session, as everything stands at this moment; or what keeps it. One that is going goes on.
+    pub fn order(&self, item: &Item, at: Standing<'_>) -> Result<Order, Vec<Obstacle>> {
+        let (session, folder) = (item.session.clone(), item.folder.clone());
+        let approved = self.decided.as_ref().filter(|_| self.state == DisposalState::Approved).map(|w| w.by.clone());
+        let (Some(approved_by), true) = (approved, at.session.id == item.session) else { return Err(vec![]) };
+        if let Some(Outcome::Going { stays, .. }) = &item.outcome {
+            return Ok(Order { session, folder, stays: (**stays).clone() });
+        }
+        let obstacles = obstacles(at);
+        let Some(seal) = at.session.seal.as_ref().filter(|_| obstacles.is_empty()) else { return Err(obstacles) };
+        let s = at.session;
+        let mut case_nos: Vec<String> = s.links.iter().filter_map(|l| l.facts.case_no.clone()).collect();
+        case_nos.dedup();
+        let stays = Tombstone {
+            format: TOMBSTONE_FORMAT.into(),
+            session: s.id.clone(),
+            room: s.room.clone(),
+            unit: s.unit.clone(),
+            kind: s.kind,
+            started_at: s.started_at,
+            ended_at: s.ended_at,
+            length_ms: s.length_ms.unwrap_or(0),
+            devices: s.devices.clone(),
+            case_nos,
+            seal_code: seal.code.clone(),
+            signer: seal.signer.clone(),
+            sealed_at: seal.at,
+            files: s.segments.iter().map(|f| DisposedFile { file: f.file.clone(), bytes: f.bytes, sha256: f.sha256.clone() }).collect(),
+            why: at.retention.why.iter().map(|w| Ended { reason: w.reason, until: w.until }).collect(),
+            disposal: self.id.clone(),
+            proposed_by: self.proposed.by.clone(),
+            approved_by,
+            disposed_at: at.now,
+        };
+        Ok(Order { session, folder, stays })
+    }
+
+    /// With what became of one of its sessions; executed once all are done with.
+    #[must_use]
+    pub fn with(&self, session: &SessionId, outcome: Outcome, now: DateTime<Utc>) -> Self {
+        let mut next = self.clone();
+        if let Some(item) = next.items.iter_mut().find(|i| i.session == *session) {
+            item.outcome = Some(outcome);
+        }
+        let done = |i: &Item| matches!(i.outcome, Some(Outcome::Kept { .. } | Outcome::Gone { .. }));
+        if next.state == DisposalState::Approved && next.items.iter().all(done) {
+            next.state = DisposalState::Executed;
+            next.executed_at = Some(now);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::hold::Ground;
+    use crate::model::people::Role;
+    use crate::model::retention::{RetentionClass, Why};
+    use crate::model::step::tests::started_with;
+    use chrono::TimeDelta;
+
+    fn person(id: &str, role: Role) -> Person {
+        Person { unit: Some(UnitId::new("land").unwrap()), ..Person::new(AccountId::new(id).unwrap(), id, id, &[role]) }
+    }
+
+    fn kept() -> Session {
+        let seal = Seal { code: "c".repeat(64), signer: "k".repeat(64), at: DateTime::UNIX_EPOCH };
+        Session { state: State::Kept, seal: Some(seal), ended_at: Some(DateTime::UNIX_EPOCH), ..started_with(SessionKind::Interview, Facts::default()) }
+    }
+
+    fn retention(until_day: Option<i64>) -> Retention {
+        let earliest = until_day.map(|d| DateTime::UNIX_EPOCH + TimeDelta::days(d));
+        let why = vec![Why { reason: Reason::Floor, about: None, until: earliest }];
+        Retention { class: RetentionClass::Routine, earliest, why }
+    }
+
+    fn proposed() -> Disposal {
+        let item = Item { session: kept().id, folder: "land/room-1/x".into(), retention: retention(Some(200)), outcome: None };
+        let proposed = Word { at: DateTime::UNIX_EPOCH, by: AccountId::new("li").unwrap(), reason: None };
+        Disposal {
+            id: DisposalId::new("d-1").unwrap(),
+            state: DisposalState::Proposed,
+            unit: UnitId::new("land").unwrap(),
+            items: vec![item],
+            reason: "无保存价值".into(),
+            proposed,
+            proposed_name: "李".into(),
+            decided: None,
+            decided_name: None,
+            executed_at: None,
+        }
+    }
+
+    fn hold() -> Hold {
+        Hold {
+            ground: Ground::Important,
+            about: "1".into(),
+            since: DateTime::UNIX_EPOCH,
+            proposed: None,
+            confirmed: None,
+            lift: None,
+            lifted: None,
+            pending: false,
+        }
+    }
+
+    #[test]
+    fn nothing_goes_that_is_held_undated_too_young_unreceived_or_judged_by_a_doubtful_clock() {
+        let (sound, mut doubtful) = (ClockTrust::default(), ClockTrust::default());
+        doubtful.doubts.push(crate::model::clock_trust::Doubt {
+            kind: crate::model::clock_trust::DoubtKind::SetForward,
+            from: DateTime::UNIX_EPOCH,
+            to: DateTime::UNIX_EPOCH,
+        });
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(201);
+        let all = |session: &Session, until: Option<i64>, holds: &[Hold], clock: &ClockTrust| {
+            obstacles(Standing { session, retention: &retention(until), holds, clock, now })
+        };
+        let in_state = |state| Session { state, ..kept() };
+        assert_eq!(all(&kept(), Some(200), &[], &sound), []);
+        assert_eq!(all(&kept(), Some(202), &[], &sound), [Obstacle::NotOver]);
+        assert_eq!(all(&kept(), None, &[], &sound), [Obstacle::NotOver]);
+        assert_eq!(all(&kept(), Some(200), &[hold()], &sound), [Obstacle::Held]);
+        assert_eq!(all(&kept(), Some(200), &[], &doubtful), [Obstacle::Clock]);
+        assert_eq!(all(&in_state(State::Sealed), Some(200), &[], &sound), [Obstacle::NotKept]);
+        assert_eq!(all(&Session { seal: None, ..in_state(State::Ended) }, Some(200), &[], &sound), [Obstacle::NotSealed]);
+        assert_eq!(all(&in_state(State::Disposed), Some(200), &[], &sound), [Obstacle::Gone]);
+    }
+
+    #[test]
+    fn a_disposal_takes_two_people_and_an_order_is_made_of_nothing_else() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(201);
+        let (session, retention, clock) = (kept(), retention(Some(200)), ClockTrust::default());
+        let at = Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now };
+        let d = proposed();
+        assert!(d.order(&d.items[0], at).is_err(), "only proposed");
+        assert_eq!(d.decide(&person("li", Role::LeaderInCharge), true, None, now), Err(Refusal::OwnDisposal));
+        for role in [Role::Custodian, Role::Officer, Role::Administrator, Role::Office, Role::Reviewer] {
+            assert_eq!(d.decide(&person("x", role), true, None, now), Err(Refusal::NotYourRole), "{role:?}");
+        }
+        assert_eq!(d.decide(&person("zhao", Role::LeaderInCharge), false, None, now), Err(Refusal::ReasonNeeded));
+        let refused = d.decide(&person("zhao", Role::LeaderInCharge), false, Some("再等一年".into()), now).unwrap();
+        assert!(refused.order(&refused.items[0], at).is_err());
+        let agreed = d.decide(&person("zhao", Role::LeaderInCharge), true, None, now).unwrap();
+        assert_eq!(agreed.order(&agreed.items[0], Standing { holds: &[hold()], ..at }).unwrap_err(), [Obstacle::Held], "held since then");
+        let order = agreed.order(&agreed.items[0], at).unwrap();
+        assert_eq!((order.stays().approved_by.as_str(), order.stays().proposed_by.as_str()), ("zhao", "li"));
+        let gone = Outcome::Gone { stays: Box::new(order.stays().clone()), gone_from: vec!["primary".into()], at: now };
+        assert_eq!(agreed.with(order.session(), gone, now).state, DisposalState::Executed);
+    }
+
+    #[test]
+    fn what_stays_names_nobody() {
+        use crate::model::facts::Officer;
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(201);
+        let mut session = kept();
+        session.links[0].facts = Facts {
+            case_no: Some("12号".into()),
+            party: Some("张三".into()),
+            officers: vec![Officer { name: "王建国".into(), ..Officer::default() }],
+            ..Facts::default()
+        };
+        let (retention, clock) = (retention(Some(200)), ClockTrust::default());
+        let agreed = proposed().decide(&person("zhao", Role::BureauHead), true, None, now).unwrap();
+        let order = agreed.order(&agreed.items[0], Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now }).unwrap();
+        let text = serde_json::to_string(order.stays()).unwrap() + &serde_json::to_string(&order.stays().session()).unwrap();
+        assert!(!text.contains("张三") && !text.contains("王建国"), "{text}");
+        assert!(text.contains("12号"));
+    }
+}
