@@ -156,7 +156,7 @@ async fn a_case_holds_its_sessions_and_its_papers_in_one_order_and_is_archived_o
     assert!(missing(&view(&officer, &other).await).contains(&"case-complainant"), "第四条: a named complainant is answered");
 
     // Closed, but not archived while something is unanswered.
-    changes(&officer, &id, json!({ "change": "close", "on": "2026-11-23", "period": "三十年" })).await;
+    changes(&officer, &id, json!({ "change": "close", "on": "2026-11-23", "period": "30年" })).await;
     assert_eq!(refused(&officer, &id, json!({ "change": "archive" })).await, (StatusCode::CONFLICT, "demands-open".into()));
     assert_eq!(refused(&officer, &id, json!({ "change": "answer", "demand": "case-service", "kind": "done" })).await.1, "datum-needed");
     for m in view(&officer, &id).await["missing"].as_array().unwrap() {

@@ -105,6 +105,8 @@ pub struct CaseView {
     pub timeline: Vec<(DateTime<Utc>, Happened)>,
     /// This person may write in it.
     pub may_keep: bool,
+    /// It is archived, and this person may still enter what comes after that (第十九条, 第二十条).
+    pub may_follow: bool,
     /// This person may decide on its form now.
     pub may_rule: bool,
 }
@@ -239,10 +241,12 @@ impl Desks {
         let mut timeline: Vec<_> = records.chain(recorded).collect();
         timeline.sort_by_key(|(at, _)| *at);
         let row = self.case_row(case, now);
+        let keeps = who.may(Act::KeepCases) && who.unit.as_ref() == Some(&row.case.unit);
         let own = row.case.forms.last().is_some_and(|f| f.by == who.id);
         Ok(CaseView {
             missing: case_missing::of(&row.case, &briefs, now),
-            may_keep: who.may(Act::KeepCases) && who.unit.as_ref() == Some(&row.case.unit) && row.case.state != CaseState::Archived,
+            may_keep: keeps && row.case.state != CaseState::Archived,
+            may_follow: keeps && row.case.state == CaseState::Archived,
             may_rule: who.may(Act::ApproveInitiation) && row.standing == Standing::Pending && !own,
             case: row.case,
             unit_name: row.unit_name,
@@ -322,7 +326,12 @@ impl Desks {
                 case_missing::may_answer(&demand, kind, reason.as_deref())?;
                 CaseChange::Answered { demand, kind, reason }
             }
-            CaseChange::Closed { on, period } => CaseChange::Closed { on, period: needed("period", &period)? },
+            CaseChange::Closed { on, period } => {
+                // 案卷保存期限: one of the table, or what belongs to the file would be kept without a date for ever (第十八条第三款).
+                let period = needed("period", &period)?;
+                let class = self.settings.retention.class(on, &period).map(|c| c.id.clone());
+                CaseChange::Closed { on, period: class.ok_or_else(|| Refusal::from(BadField::form("period", "is none of the table")))? }
+            }
             CaseChange::Archived => {
                 let numbers = numbers(case);
                 let linked = self.read(move |c: &Reading| cases::sessions(c, &numbers)).await?;

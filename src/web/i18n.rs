@@ -172,6 +172,13 @@ mod tests {
         asked.extend(readiness::WORDS.iter().flat_map(|w| [("ready", *w), ("cure", *w)]));
         asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
+        asked.extend(RetentionClass::ALL.iter().map(|w| ("class", w.as_str())));
+        asked.extend(Reason::ALL.iter().map(|w| ("why", w.as_str())));
+        asked.extend(Ground::ALL.iter().map(|w| ("ground", w.as_str())));
+        asked.extend(HoldState::ALL.iter().map(|w| ("hold-state", w.as_str())));
+        asked.extend(DisposalState::ALL.iter().map(|w| ("disposal-state", w.as_str())));
+        asked.extend(Obstacle::ALL.iter().map(|w| ("obstacle", w.as_str())));
+        asked.extend(DoubtKind::ALL.iter().map(|w| ("doubt", w.as_str())));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

@@ -179,6 +179,27 @@ pub fn all(web: Web) -> Router {
     r.add("/healthz", Who::Anyone, get(api::status::healthz));
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
 
+    // Keeping and giving up (第十八条, 第十九条).
+    let keeping = Who::May(Act::ReadRetention);
+    r.add("/retention", keeping, get(pages::retention::list));
+    r.add("/holds", keeping, get(pages::retention::holds));
+    r.add("/sessions/{id}/keeping", Who::May(Act::ProposeHold), post(pages::retention::say));
+    r.add("/disposals", keeping, get(pages::retention::disposals).post(pages::retention::propose));
+    r.add("/disposals/{id}", keeping, get(pages::retention::disposal).post(pages::retention::decide));
+    r.add("/clock", Who::May(Act::ConfirmClock), post(pages::retention::confirm_clock));
+    r.add("/api/v1/retention", keeping, get(api::retention::list));
+    r.add("/api/v1/sessions/{id}/retention", Who::SignedIn, get(api::retention::of_session));
+    r.add("/api/v1/sessions/{id}/routine", Who::May(Act::Appraise), post(api::retention::routine));
+    r.add("/api/v1/sessions/{id}/extend", Who::May(Act::Appraise), post(api::retention::extend));
+    r.add("/api/v1/sessions/{id}/holds", Who::May(Act::ProposeHold), post(api::retention::hold));
+    r.add("/api/v1/sessions/{id}/holds/say", Who::May(Act::ProposeHold), post(api::retention::say));
+    r.add("/api/v1/holds", keeping, get(api::retention::holds));
+    r.add("/api/v1/disposals", keeping, get(api::retention::disposals).post(api::retention::propose));
+    r.add("/api/v1/disposals/{id}", keeping, get(api::retention::disposal));
+    r.add("/api/v1/disposals/{id}/decide", Who::May(Act::DecideDisposal), post(api::retention::decide));
+    r.add("/api/v1/clock", Who::May(Act::SeeStatus), get(api::retention::clock));
+    r.add("/api/v1/clock/confirm", Who::May(Act::ConfirmClock), post(api::retention::confirm_clock));
+
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
     r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod live;
 pub mod people;
 pub mod provision;
+pub mod retention;
 pub mod room;
 pub mod sessions;
 pub mod status;
@@ -131,6 +132,19 @@ use utoipa::OpenApi;
         viewing::make_package,
         viewing::fetch_package,
         live::live,
+        retention::list,
+        retention::of_session,
+        retention::routine,
+        retention::extend,
+        retention::hold,
+        retention::say,
+        retention::holds,
+        retention::disposals,
+        retention::propose,
+        retention::disposal,
+        retention::decide,
+        retention::clock,
+        retention::confirm_clock,
     ),
     components(schemas(
         Problem,

@@ -3,10 +3,11 @@
 use crate::desks::cases::{CasePage, CaseRow, CaseSearch, CaseView, Happened};
 use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionRow;
-use crate::model::case::{CaseState, Origin};
+use crate::model::case::{CaseState, Closing, Origin};
 use crate::model::case_missing;
 use crate::model::initiation::Standing;
 use crate::model::missing::{Answer, AnswerKind, Missing};
+use crate::model::retention::Table;
 use crate::model::text_record::{Field, RecordKind, Takes, TextRecord};
 use crate::model::time;
 use crate::web::Web;
@@ -95,9 +96,25 @@ struct OneCase {
     add: Option<RecordKind>,
     corrects: Option<u32>,
     now: String,
+    table: Table,
 }
 
 impl OneCase {
+    /// What can be entered now: in an archived file, what comes after that.
+    fn addable(&self) -> impl Iterator<Item = RecordKind> {
+        RecordKind::ALL.iter().copied().filter(|k| self.view.may_keep || k.may_follow_archive())
+    }
+
+    /// Classes of the table in force, for the closing.
+    fn periods(&self) -> Vec<(String, String)> {
+        self.table.versions.last().map(|v| v.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect()).unwrap_or_default()
+    }
+
+    /// A period as people call it; what was entered before there was a table stands as it was entered.
+    fn period_name(&self, closing: &Closing) -> String {
+        self.table.class(closing.on, &closing.period).map_or_else(|| closing.period.clone(), |c| c.name.clone())
+    }
+
     fn standing(&self) -> (String, &'static str) {
         standing_text(&self.page, &self.view.standing, self.view.late)
     }
@@ -208,7 +225,7 @@ pub async fn show(
         Ok(view) => {
             let add = query.add.as_deref().and_then(RecordKind::from_word);
             let now = time::shanghai_field(web.desks.wall_clock());
-            html(&OneCase { page, view, add, corrects: query.corrects, now })
+            html(&OneCase { page, view, add, corrects: query.corrects, now, table: web.desks.retention_table().clone() })
         }
         Err(no) => no_page(page, &no),
     }

@@ -14,6 +14,7 @@ pub mod plans;
 pub mod provision;
 pub mod readiness;
 pub mod record;
+pub mod retention;
 pub mod rooms;
 pub mod running;
 pub mod screen;
@@ -49,6 +50,12 @@ pub struct Page {
     pub waiting: usize,
     /// Cases that wait for this person: forms to decide on, or urgent starts that are due.
     pub cases_waiting: usize,
+    /// Sessions whose period is over.
+    pub due: usize,
+    /// Holds that wait for this person's word.
+    pub holds_waiting: usize,
+    /// Disposals that wait for this person's decision.
+    pub disposals_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -61,6 +68,9 @@ impl Page {
         let waiting =
             if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
         let cases_waiting = web.desks.cases_waiting(&who.person).await;
+        let due = web.desks.retention_due(&who.person).await;
+        let (holds_waiting, disposals_waiting) =
+            (web.desks.holds_waiting(&who.person).await, web.desks.disposals_waiting(&who.person).await);
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -71,6 +81,9 @@ impl Page {
             path: path.into(),
             waiting,
             cases_waiting,
+            due,
+            holds_waiting,
+            disposals_waiting,
             done,
         }
     }
@@ -84,6 +97,9 @@ impl Page {
             path: "/".into(),
             waiting: 0,
             cases_waiting: 0,
+            due: 0,
+            holds_waiting: 0,
+            disposals_waiting: 0,
             done: None,
             is_proved: false,
         }
@@ -108,6 +124,10 @@ impl Page {
     /// A length.
     pub fn length(&self, ms: impl Borrow<u64>) -> String {
         time::length_text(*ms.borrow())
+    }
+    /// What waits for this person of keeping and giving up.
+    pub fn keeping_waiting(&self) -> usize {
+        self.due + self.holds_waiting + self.disposals_waiting
     }
     /// Bytes, as people read them.
     pub fn size(&self, bytes: impl Borrow<u64>) -> String {
@@ -201,6 +221,17 @@ const DONE: &[&str] = &[
     "provision-handed",
     "provision-verified",
     "provision-closed",
+    "routine",
+    "extended",
+    "held",
+    "hold-confirmed",
+    "hold-lift-asked",
+    "hold-kept",
+    "hold-lifted",
+    "disposal-proposed",
+    "disposal-approved",
+    "disposal-refused",
+    "clock-confirmed",
 ];
 
 /// The word of the form before, if there is one.

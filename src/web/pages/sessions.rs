@@ -2,15 +2,19 @@
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
+use crate::desks::retention::RetentionView;
 use crate::desks::sessions::{Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
 use crate::model::facts::Link;
 use crate::model::gap::Gap;
+use crate::model::hold::Ground;
 use crate::model::ids::{CameraId, SessionId};
 use crate::model::missing::{Answer, AnswerKind, Missing};
 use crate::model::people::Act;
+use crate::model::retention::Why;
 use crate::model::session::{Interruption, Segment};
 use crate::web::pages::form::{self, FactsForm, Form, one};
+use crate::web::pages::retention::why_text;
 use crate::web::pages::running::{self, RunningPage};
 use crate::web::pages::{Page, after, html, no_page, record};
 use crate::web::{Web, api};
@@ -91,6 +95,7 @@ struct SessionPageView {
     page: Page,
     view: SessionView,
     form: FactsForm,
+    keeping: RetentionView,
 }
 
 /// Steps of the time line's axis, ms.
@@ -167,6 +172,15 @@ impl SessionPageView {
         format!("{} {}", self.page.word("missing", what), self.about(about)).trim().to_owned()
     }
 
+    fn why(&self, why: &Why) -> String {
+        why_text(&self.page, why)
+    }
+
+    /// Grounds that people propose.
+    fn grounds(&self) -> impl Iterator<Item = Ground> {
+        Ground::ALL.iter().copied().filter(|g| !g.is_automatic())
+    }
+
     fn may_request(&self) -> bool {
         self.page.who.as_ref().is_some_and(|w| w.person.may(Act::RequestAccess)) && self.view.session.seal.is_some()
     }
@@ -219,7 +233,10 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
         Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view).await),
         Ok(view) => {
             let form = FactsForm::new(&web, &who, page.lang, view.session.facts().clone(), vec![]).await;
-            html(&SessionPageView { page, view, form })
+            match web.desks.retention(&who.person, &view.session.id).await {
+                Ok(keeping) => html(&SessionPageView { page, view, form, keeping }),
+                Err(no) => no_page(page, &no),
+            }
         }
         Err(no) => no_page(page, &no),
     }

@@ -1,0 +1,250 @@
+//! Keeping and giving up (第十八条, 第十九条): the lists, the register of holds, disposals and their certificates.
+
+use crate::desks::No;
+use crate::desks::disposal::DisposalView;
+use crate::desks::holds::HeldSession;
+use crate::desks::logins::SignedIn;
+use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
+use crate::model::disposal::{DisposalState, Item, Outcome};
+use crate::model::hold::{Ground, HoldState};
+use crate::model::ids::{DisposalId, SessionId};
+use crate::model::refusal::Refusal;
+use crate::model::retention::{Table, Version, Why};
+use crate::model::words::BadField;
+use crate::web::api::retention::said;
+use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::{Page, access, after, html, no_page};
+use crate::web::{Web, api};
+use askama::Template;
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+type Fields = Vec<(String, String)>;
+
+/// One reason in words, with what it is about, its date and its article.
+pub fn why_text(page: &Page, why: &Why) -> String {
+    let about = why.about.clone().unwrap_or_default();
+    let sentence = page.with(&format!("why-{}", why.reason.as_str().replace('_', "-")), "about", about);
+    match why.until {
+        Some(until) => format!("{sentence} · {}", page.with("kept-until", "at", page.at(until))),
+        None => format!("{sentence} · {}", page.t("kept-undated")),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "retention.html", config = "src/web/askama.toml")]
+struct ListPage {
+    page: Page,
+    found: RetentionPage,
+    table: Table,
+}
+
+impl ListPage {
+    fn lists(&self) -> [&'static str; 6] {
+        LISTS
+    }
+    fn address(&self, page: u32) -> String {
+        format!("/retention?list={}&page={page}", self.found.list)
+    }
+    fn is_due(&self) -> bool {
+        self.found.list == "due"
+    }
+    /// The count, which stops at ten thousand.
+    fn total(&self) -> String {
+        if self.found.total > 10_000 { "10000+".into() } else { self.found.total.to_string() }
+    }
+    fn version(&self) -> Option<&Version> {
+        self.table.versions.last()
+    }
+}
+
+/// What is due, unclassified, held, …
+pub async fn list(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    query: Result<Query<RetentionSearch>, QueryRejection>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/retention").await;
+    let search = query.map(|Query(s)| s).unwrap_or_default();
+    match web.desks.retention_list(&who.person, &search).await {
+        Ok(found) => html(&ListPage { page, found, table: web.desks.retention_table().clone() }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Says that the date is right.
+pub async fn confirm_clock(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let result: Result<(), No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        web.desks.confirm_clock(&who.person, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
+    }
+    .await;
+    after(&web, who, &headers, "/retention", "clock-confirmed", result).await
+}
+
+#[derive(Template)]
+#[template(path = "holds.html", config = "src/web/askama.toml")]
+struct HoldsPage {
+    page: Page,
+    rows: Vec<HeldSession>,
+}
+
+/// The register of holds.
+pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/holds").await;
+    match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
+        Ok(rows) => html(&HoldsPage { page, rows }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// What a session's page says of its keeping: `routine`, `extend`, `hold`, or a word to a hold.
+pub async fn say(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let text = |name: &str| one(&fields, name).unwrap_or_default();
+    let what = text("say");
+    let word = match what.as_str() {
+        "routine" => "routine",
+        "extend" => "extended",
+        "hold" => "held",
+        "confirm" => "hold-confirmed",
+        "ask" => "hold-lift-asked",
+        "refuse" => "hold-kept",
+        _ => "hold-lifted",
+    };
+    let result: Result<(), No> = async {
+        let id: SessionId = api::id("session", &id, SessionId::new)?;
+        let ground = || Ground::from_word(&text("ground")).ok_or_else(|| Refusal::from(BadField::form("ground", "is no ground")));
+        match what.as_str() {
+            "routine" => web.desks.declare_routine(&who.person, &id, &text("reason")).await.map(drop),
+            "extend" => {
+                let until = text("until").parse().map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
+                web.desks.extend_retention(&who.person, &id, until, &text("reason")).await.map(drop)
+            }
+            "hold" => web.desks.propose_hold(&who.person, &id, ground()?, &text("reason")).await.map(drop),
+            word => {
+                access::prove_by(&web, &mut who, &fields).await?;
+                web.desks.say_to_hold(&who.person, &id, ground()?, &text("about"), said(word, text("reason"))?).await.map(drop)
+            }
+        }
+    }
+    .await;
+    let back = if text("back") == "holds" { "/holds".to_owned() } else { format!("/sessions/{id}#keeping") };
+    after(&web, who, &headers, &back, word, result).await
+}
+
+#[derive(Template)]
+#[template(path = "disposals.html", config = "src/web/askama.toml")]
+struct DisposalsPage {
+    page: Page,
+    rows: Vec<DisposalView>,
+}
+
+/// All disposals.
+pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/disposals").await;
+    match web.desks.disposals(&who.person).await {
+        Ok(rows) => html(&DisposalsPage { page, rows }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Proposes to give up what was ticked.
+pub async fn propose(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
+    let proposed: Result<DisposalId, No> = async {
+        let sessions = all(&fields, "session").map(|s| api::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
+        Ok(web.desks.propose_disposal(&who.person, &sessions, &one(&fields, "reason").unwrap_or_default()).await?.id)
+    }
+    .await;
+    match proposed {
+        Ok(id) => after(&web, who, &headers, &format!("/disposals/{id}"), "disposal-proposed", Ok(())).await,
+        Err(no) => after(&web, who, &headers, "/retention", "", Err(no)).await,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "disposal.html", config = "src/web/askama.toml")]
+struct DisposalPage {
+    page: Page,
+    view: DisposalView,
+}
+
+impl DisposalPage {
+    fn is(&self, state: &str) -> bool {
+        self.view.disposal.state.as_str() == state
+    }
+    fn runs(&self) -> bool {
+        self.view.disposal.state == DisposalState::Approved
+    }
+    fn why(&self, item: &Item) -> Vec<String> {
+        item.retention.why.iter().map(|w| why_text(&self.page, w)).collect()
+    }
+    /// What became of a session: its badge's colour and its words.
+    fn outcome(&self, item: &Item) -> (&'static str, String) {
+        match &item.outcome {
+            None if self.runs() => ("warn", self.page.t("outcome-waits")),
+            None => ("", "—".into()),
+            Some(Outcome::Kept { obstacles, .. }) => {
+                let all: Vec<String> = obstacles.iter().map(|o| self.page.word("obstacle", o.as_str())).collect();
+                ("good", format!("{}：{}", self.page.t("outcome-kept"), all.join("、")))
+            }
+            Some(Outcome::Going { gone_from, .. }) => ("warn", self.page.with("outcome-going", "volumes", self.volumes(gone_from))),
+            Some(Outcome::Gone { gone_from, at, .. }) => {
+                ("", format!("{} · {}", self.page.with("outcome-gone", "volumes", self.volumes(gone_from)), self.page.at(at)))
+            }
+        }
+    }
+    fn volumes(&self, names: &[String]) -> String {
+        names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>().join("、")
+    }
+    /// Seal code and number of files, once it is known what stays.
+    fn stays(&self, item: &Item) -> Option<(String, usize)> {
+        match &item.outcome {
+            Some(Outcome::Going { stays, .. } | Outcome::Gone { stays, .. }) => Some((stays.seal_code.clone(), stays.files.len())),
+            _ => None,
+        }
+    }
+}
+
+/// One, and its certificate for paper.
+pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
+    let found = async { web.desks.disposal(&who.person, &api::id("disposal", &id, DisposalId::new)?).await }.await;
+    match found {
+        Ok(view) => html(&DisposalPage { page, view }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Decides on one.
+pub async fn decide(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let approved = one(&fields, "decision").as_deref() == Some("approve");
+    let result: Result<(), No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        let id = api::id("disposal", &id, DisposalId::new)?;
+        web.desks.decide_disposal(&who.person, &id, approved, one(&fields, "reason").as_deref()).await.map(drop)
+    }
+    .await;
+    let word = if approved { "disposal-approved" } else { "disposal-refused" };
+    after(&web, who, &headers, &format!("/disposals/{id}"), word, result).await
+}
