@@ -10,6 +10,7 @@ pub mod copies;
 pub mod deputations;
 pub mod documents;
 pub mod entries;
+pub mod imports;
 pub mod logins;
 pub mod pairs;
 pub mod passkeys;
@@ -36,6 +37,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0002-desk.sql")),
     M::up(include_str!("schema/0003-custody.sql")),
     M::up(include_str!("schema/0004-access.sql")),
+    M::up(include_str!("schema/0006-imports.sql")),
 ];
 
 /// Readers kept open when idle.

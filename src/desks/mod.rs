@@ -7,6 +7,7 @@
 pub mod access;
 pub mod accounts;
 pub mod alarms;
+pub mod arrivals;
 pub mod cases;
 pub mod copies;
 pub mod custody;
@@ -14,6 +15,9 @@ pub mod deputies;
 pub mod documents;
 pub mod factors;
 pub mod facts;
+pub mod folders;
+pub mod handover;
+pub mod imports;
 pub mod interviews;
 pub mod lamp;
 pub mod live;
@@ -111,6 +115,8 @@ pub struct Settings {
     pub sso: Option<sso::SsoSettings>,
     /// Notices by e-mail.
     pub mail: Option<mail::MailSettings>,
+    /// Portable devices and watched folders (第十四条).
+    pub imports: imports::ImportSettings,
 }
 
 /// All desks.
@@ -137,6 +143,8 @@ pub struct Desks {
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
+    arrivals: arrivals::Arrivals,
+    receiving: handover::Receiving,
 }
 
 impl Desks {
@@ -146,6 +154,10 @@ impl Desks {
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
         let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
         let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
+        let watched = &settings.imports;
+        let state = settings.data.join("imports/folders.json");
+        let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
+        let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
         Self {
             settings,
             recorder,
@@ -167,6 +179,8 @@ impl Desks {
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),
+            arrivals,
+            receiving: handover::Receiving::default(),
         }
     }
 

@@ -99,6 +99,14 @@ id!(
     /// A hand-over to a court or another body (第二十一条), e.g. `p-20261123-3f9a2c`.
     ProvisionId
 );
+id!(
+    /// Something on its way in, until it is a session, e.g. `i-20261123-3f9a2c`.
+    ImportId
+);
+id!(
+    /// A handover from an officer to a custodian (第十四条), e.g. `h-20261123-3f9a2c`.
+    HandoverId
+);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,9 @@ pub mod facts;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 pub mod gap;
+pub mod handover;
 pub mod ids;
+pub mod import;
 pub mod in_use;
 pub mod initiation;
 pub mod manifest;

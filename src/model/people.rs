@@ -93,6 +93,15 @@ words!(
         AppointDeputy = "appoint_deputy",
         /// Hand material to courts and other bodies (第二十一条).
         Provide = "provide",
+        // --- taking in and handing over (第十四条)
+        /// Take in recordings of portable devices, for one's own unit.
+        ImportRecording = "import_recording",
+        /// Hand over to the unit's custodian.
+        HandOver = "hand_over",
+        /// Give the custodian's receipt.
+        ReceiveHandover = "receive_handover",
+        /// See what has not come in or was not handed over by midnight.
+        SeeOverdue = "see_overdue",
     }
 );
 
@@ -119,6 +128,9 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::WatchLive => matches!(role, LiveViewer),
         Act::AppointDeputy => matches!(role, LeaderInCharge | BureauHead),
         Act::Provide => matches!(role, LegalUnit),
+        Act::ImportRecording | Act::HandOver => matches!(role, Officer | Custodian),
+        Act::ReceiveHandover => matches!(role, Custodian),
+        Act::SeeOverdue => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
     }
 }
 

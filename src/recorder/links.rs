@@ -43,7 +43,12 @@ pub fn answer(
     add(shared, folder, &Happening::Answered { demand, kind, reason, by: by.clone() }, entry)
 }
 
-fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
+/// Writes behind the journal what is already in the log: a correction, a handover, a receipt. Blocks on the disk.
+pub fn logged(shared: &Shared, folder: &Path, happening: &Happening) -> Result<Result<Session, Refusal>, Fault> {
+    add(shared, folder, happening, None)
+}
+
+fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: impl Into<Option<Draft>>) -> Result<Result<Session, Refusal>, Fault> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(session) = journal::session(folder)? else {
         return Err(Fault::of("write behind", folder.display().to_string(), "its journal has no first line"));
@@ -59,7 +64,7 @@ fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> R
         Ok((next, _)) => {
             Journal::open(folder)?.write(stamp, happening)?;
             // A crash here leaves the line without its entry and row: `rebuild` finds the line.
-            recovery::index(shared, &next, folder, Some(entry));
+            recovery::index(shared, &next, folder, entry.into());
             mirror::copy_papers(shared, folder);
             Ok(Ok(next))
         }

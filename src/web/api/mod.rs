@@ -3,6 +3,8 @@
 pub mod access;
 pub mod cases;
 pub mod desk;
+pub mod handover;
+pub mod imports;
 pub mod live;
 pub mod people;
 pub mod provision;
@@ -131,6 +133,19 @@ use utoipa::OpenApi;
         viewing::make_package,
         viewing::fetch_package,
         live::live,
+        imports::list,
+        imports::begin,
+        imports::show,
+        imports::piece,
+        imports::cancel,
+        imports::retry,
+        imports::correct,
+        handover::desk,
+        handover::hand_over,
+        handover::show,
+        handover::receive,
+        handover::check_out,
+        handover::nothing,
     ),
     components(schemas(
         Problem,

@@ -6,6 +6,8 @@ pub mod cases;
 mod csv;
 pub mod factors;
 pub mod form;
+pub mod handover;
+pub mod imports;
 pub mod initiation;
 pub mod log;
 pub mod oversight;
@@ -49,6 +51,8 @@ pub struct Page {
     pub waiting: usize,
     /// Cases that wait for this person: forms to decide on, or urgent starts that are due.
     pub cases_waiting: usize,
+    /// Sessions that wait for this custodian's receipt.
+    pub receipts_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -61,6 +65,7 @@ impl Page {
         let waiting =
             if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
         let cases_waiting = web.desks.cases_waiting(&who.person).await;
+        let receipts_waiting = web.desks.receipts_waiting(&who.person).await;
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -71,6 +76,7 @@ impl Page {
             path: path.into(),
             waiting,
             cases_waiting,
+            receipts_waiting,
             done,
         }
     }
@@ -84,6 +90,7 @@ impl Page {
             path: "/".into(),
             waiting: 0,
             cases_waiting: 0,
+            receipts_waiting: 0,
             done: None,
             is_proved: false,
         }
@@ -201,6 +208,11 @@ const DONE: &[&str] = &[
     "provision-handed",
     "provision-verified",
     "provision-closed",
+    "corrected",
+    "handed-over",
+    "receiving",
+    "checked-out",
+    "nothing-came",
 ];
 
 /// The word of the form before, if there is one.
