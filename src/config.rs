@@ -20,6 +20,7 @@ use url::Url;
 mod access;
 mod custody;
 mod retention;
+mod imports;
 
 use access::Console;
 use retention::MARGIN_DAYS_MIN;
@@ -49,6 +50,10 @@ pub struct Config {
     mail: Option<access::MailFile>,
     #[serde(default)]
     retention: Retention,
+    #[serde(default)]
+    imports: imports::ImportsFile,
+    #[serde(default)]
+    devices: Vec<imports::DeviceFile>,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -302,6 +307,7 @@ impl Config {
             });
         }
         let units = units(&mut c, self.units);
+        let imports = imports::check(&mut c, self.imports, self.devices, &units);
         let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
         let lamp = lamp(&mut c, self.lamp);
         let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
@@ -343,6 +349,7 @@ impl Config {
                 sso: access.sso,
                 mail: access.mail,
                 retention,
+                imports,
             },
             custody: self.custody,
             lamp,
@@ -515,6 +522,7 @@ mod tests {
         assert_eq!(config.console, Console::default());
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.imports, imports::ImportsFile::default());
         assert_eq!(config.lamp, LampFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);

@@ -15,6 +15,7 @@
 mod camera;
 mod codecs;
 pub mod copies;
+pub mod examine;
 mod feed;
 mod hub;
 mod frames;

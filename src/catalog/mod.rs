@@ -11,6 +11,7 @@ pub mod deputations;
 pub mod disposals;
 pub mod documents;
 pub mod entries;
+pub mod imports;
 pub mod logins;
 pub mod pairs;
 pub mod passkeys;
@@ -39,6 +40,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0003-custody.sql")),
     M::up(include_str!("schema/0004-access.sql")),
     M::up(include_str!("schema/0005-retention.sql")),
+    M::up(include_str!("schema/0006-imports.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -1,6 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{bad_doc, cases, pairs, retention, timestamps};
+use crate::catalog::{bad_doc, cases, imports, pairs, retention, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
@@ -51,7 +51,7 @@ pub fn officers_text(facts: &Facts) -> String {
 
 /// Device numbers as a list shows them.
 pub fn devices_text(session: &Session) -> String {
-    session.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>().join("、")
+    session.device_numbers().join("、")
 }
 
 /// Writes a session as it stands now. All link versions stay findable: a link that was changed to bury a case still finds it.
@@ -61,12 +61,12 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let number: i64 = c.query_row(
         "INSERT INTO sessions (id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc, restricted)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-         ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, state = excluded.state, length_ms = excluded.length_ms,
+         ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, state = excluded.state, started_at = excluded.started_at, length_ms = excluded.length_ms,
              case_no = excluded.case_no, party = excluded.party, cause = excluded.cause, officers = excluded.officers,
              devices = excluded.devices, gaps = excluded.gaps, missing = excluded.missing, doc = excluded.doc, restricted = excluded.restricted
          RETURNING number",
         params![
-            s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(), s.started_at.timestamp_millis(),
+            s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(), s.used_at().timestamp_millis(),
             s.length_ms.map(|ms| ms as i64), facts.case_no, facts.party, facts.cause, officers_text(facts), devices_text(s),
             s.gaps.len() as i64, missing::of(s).len() as i64, doc, facts.restricted,
         ],
@@ -75,6 +75,7 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let every = |of: &dyn Fn(&Facts) -> String| pairs::index(&s.links.iter().map(|l| of(&l.facts)).collect::<Vec<_>>().join(" / "));
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     cases::link(c, s)?;
+    imports::index(c, s)?;
     if let Some(seal) = &s.seal {
         timestamps::want(c, "footage", &format!("{folder}/{FILE}"), seal.at.timestamp_millis())?;
     }

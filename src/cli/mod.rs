@@ -3,6 +3,8 @@
 pub mod check;
 pub mod demo;
 pub mod drive;
+pub mod examine;
+pub mod import;
 pub mod key;
 pub mod log;
 pub mod make_copy;
@@ -46,6 +48,11 @@ enum Command {
     /// Makes a viewing copy; the recorder starts it.
     #[command(hide = true)]
     MakeCopy,
+    /// Takes in recordings of portable devices: exit 0 all taken in or known, 1 some not.
+    Import(import::Options),
+    /// Looks at a file that arrived; the recorder starts it.
+    #[command(hide = true)]
+    Examine,
     /// Two simulated rooms, recorder and console; run by deploy/demo.
     Demo(demo::Options),
 }
@@ -79,6 +86,8 @@ pub fn run() -> ExitCode {
         Command::Witness(o) => witness::run(o),
         Command::Rebuild(c) => rebuild::run(&c.config),
         Command::MakeCopy => make_copy::run(),
+        Command::Import(o) => import::run(&o),
+        Command::Examine => examine::run(),
         Command::Demo(o) => demo::run(o),
     };
     ended.unwrap_or_else(|why| {

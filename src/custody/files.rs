@@ -2,6 +2,7 @@
 
 use crate::machine::{durable, fault::Fault};
 use crate::model::digest::Running;
+use crate::model::import::is_footage;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -180,7 +181,7 @@ impl Tar {
             }
             let name = entry.path().map_err(fault)?.display().to_string();
             // Video is known by its beginning, all else is kept: a package holds some hundred papers.
-            let is_video = name.ends_with(".mp4");
+            let is_video = is_footage(&name) && !name.contains("/documents/");
             let keep = if is_video { HEAD_BYTES as u64 } else { PAPER_BYTES_MAX.min(KEPT_BYTES_MAX.saturating_sub(kept_bytes)) };
             let mut kept = Vec::new();
             let digested = digest(&mut entry, sm3, progress, |piece| {

@@ -10,6 +10,7 @@ use crate::footage::tree;
 use crate::machine::fault::Fault;
 use crate::model::digest;
 use crate::model::gap::GapCause;
+use crate::model::import::{Imported, is_footage};
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::minute_code;
 use crate::model::session::Segment;
@@ -86,7 +87,10 @@ pub fn verify(files: &Files, trust: &Trust, progress: &dyn Progress) -> Report {
     check_segments(files, &manifest, &digests, trust, progress, &mut report);
     check_sequence(&manifest, &mut report);
     check_dates(&manifest, &mut report);
-    check_continuity(files, &manifest, &mut report);
+    match &manifest.imported {
+        None => check_continuity(files, &manifest, &mut report),
+        Some(imported) => check_imported(&manifest, imported, &mut report),
+    }
     check_interim(files, &manifest, &mut report);
     check_log(trust, &mut report);
     report
@@ -234,7 +238,7 @@ fn check_unlisted(files: &Files, manifest: &Manifest, gone: &mut BTreeMap<&str, 
         Ok(names) => names,
         Err(fault) => return report.unknown.push(fault.to_string()),
     };
-    for name in names.iter().filter(|n| n.to_ascii_lowercase().ends_with(".mp4") && !listed.contains(n.as_str())) {
+    for name in names.iter().filter(|n| is_footage(n) && !listed.contains(n.as_str())) {
         let is = files.digest(name, false, progress).ok().and_then(|d| gone.remove(d.sha256.as_str()));
         report.wrong.push(match is {
             Some(was) => format!("{was}: renamed to {name}"),
@@ -286,6 +290,18 @@ fn check_log(trust: &Trust, report: &mut Report) {
     match sealed.get(code) {
         Some(index) => report.log_entry = Some(*index),
         None => report.wrong.push("session.json: its seal is not in the custody log".into()),
+    }
+}
+
+/// What was taken in is one file, whatever says what in it, and is what arrived.
+fn check_imported(manifest: &Manifest, imported: &Imported, report: &mut Report) {
+    match &manifest.segments[..] {
+        [one] if one.sha256 == imported.sha256 => {}
+        [one] => report.wrong.push(format!("session.json: {}: its SHA-256 is not that of what arrived", one.file)),
+        other => report.wrong.push(format!("session.json: says that a file was taken in, and lists {}", other.len())),
+    }
+    if imported.taken_in_at > manifest.sealed_at {
+        report.wrong.push("session.json: sealed before it was taken in".into());
     }
 }
 

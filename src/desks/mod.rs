@@ -7,6 +7,7 @@
 pub mod access;
 pub mod accounts;
 pub mod alarms;
+pub mod arrivals;
 pub mod cases;
 pub mod copies;
 pub mod custody;
@@ -16,6 +17,9 @@ pub mod documents;
 pub mod factors;
 pub mod facts;
 pub mod holds;
+pub mod folders;
+pub mod handover;
+pub mod imports;
 pub mod interviews;
 pub mod lamp;
 pub mod live;
@@ -117,6 +121,8 @@ pub struct Settings {
     pub mail: Option<mail::MailSettings>,
     /// The table of periods (第十八条).
     pub retention: Table,
+    /// Portable devices and watched folders (第十四条).
+    pub imports: imports::ImportSettings,
 }
 
 /// All desks.
@@ -146,6 +152,8 @@ pub struct Desks {
     clock_watch: retention::ClockWatch,
     /// One step of a disposal at a time.
     disposals_turn: tokio::sync::Mutex<()>,
+    arrivals: arrivals::Arrivals,
+    receiving: handover::Receiving,
 }
 
 impl Desks {
@@ -155,6 +163,10 @@ impl Desks {
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
         let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
         let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
+        let watched = &settings.imports;
+        let state = settings.data.join("imports/folders.json");
+        let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
+        let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
         Self {
             settings,
             recorder,
@@ -178,6 +190,8 @@ impl Desks {
             packages: packages::Packages::default(),
             clock_watch: retention::ClockWatch::default(),
             disposals_turn: tokio::sync::Mutex::default(),
+            arrivals,
+            receiving: handover::Receiving::default(),
         }
     }
 

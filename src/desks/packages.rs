@@ -16,6 +16,7 @@ use crate::machine::{durable, fault::Fault, openssl, randomness};
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, SessionId};
+use crate::model::import::is_footage;
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Segment, Session};
@@ -165,7 +166,7 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
         payload.push(Member::file(format!("{below}/{}", s.file), m.folder.join(&s.file), s.bytes, &s.sha256, s.sm3.as_deref()));
     }
     let listed = |name: &String| m.session.segments.iter().any(|s| s.file == *name);
-    for name in durable::names(&m.folder)?.into_iter().filter(|n| !listed(n) && !n.ends_with(".mp4") && !n.contains(".damaged-")) {
+    for name in durable::names(&m.folder)?.into_iter().filter(|n| !listed(n) && !is_footage(n) && !n.contains(".damaged-")) {
         let path = m.folder.join(&name);
         if path.is_dir() {
             for document in durable::names(&path)? {
@@ -177,7 +178,8 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
     }
     // One file to look at: the first camera's, which is the interviewee's. A camera that changed its picture format has none; its
     // segments play one by one.
-    if let Some(camera) = m.session.devices.first().map(|d| &d.camera) {
+    // What was taken in is one file already.
+    if let Some(camera) = m.session.devices.first().map(|d| &d.camera).filter(|_| m.session.imported.is_none()) {
         let mut of: Vec<_> = m.session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         of.sort_by_key(|s| s.sequence);
         if let Ok(plan) = copy::plan(&m.folder, &of)
@@ -231,6 +233,9 @@ fn paper(path: &Path, name: String) -> Result<Member, Fault> {
 
 /// Stretches that a letter names, beside the whole and rounded out to whole segments, a file a camera.
 fn clip_members(m: &Making, payload: &mut Vec<Member>) -> Result<(), Fault> {
+    if m.session.imported.is_some() {
+        return Ok(());
+    }
     for (number, (from, to)) in m.clips.iter().enumerate() {
         for device in &m.session.devices {
             let inside = |s: &&Segment| s.camera == device.camera && s.span_ms().0 < *to && *from < s.span_ms().1;

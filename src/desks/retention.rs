@@ -236,7 +236,7 @@ impl Desks {
         let shared = self.recorder.shared().clone();
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         // A crash here leaves an entry without its line: what it says has not happened, and can be said again.
-        Ok(blocking("writing a journal", move || links::say(&shared, &folder, &happening)).await???)
+        Ok(blocking("writing a journal", move || links::logged(&shared, &folder, &happening)).await???)
     }
 
     /// Says that a session without a known case is 日常执法: from then on it has a date.

@@ -178,7 +178,7 @@ impl Desks {
             length_ms: self.length_ms(&session).unwrap_or(0),
             missing: missing::of(&session),
             prompts: running_ms.map(|ms| prompts::of(&session, ms)).unwrap_or_default(),
-            coverage: session.seal.is_some().then(|| completeness::coverage(&session)),
+            coverage: (session.seal.is_some() && session.imported.is_none()).then(|| completeness::coverage(&session)),
             requests: own,
             grant_copy: grant.as_ref().is_some_and(|g| g.copy().is_ok()),
             grant_original: grant.as_ref().is_some_and(|g| g.original().is_ok()),
@@ -199,7 +199,7 @@ impl Desks {
             room_name: self.room_name(s),
             kind: s.kind,
             state: s.state,
-            started_at: s.started_at,
+            started_at: s.used_at(),
             length_ms: self.length_ms(s),
             case_no: facts.case_no.clone(),
             party: facts.party.clone(),
@@ -212,7 +212,9 @@ impl Desks {
     }
 
     fn room_name(&self, s: &Session) -> String {
-        self.recorder.room(&s.room).map_or_else(|| s.room.to_string(), |r| r.view().name.clone())
+        let room = self.recorder.room(&s.room).map(|r| r.view().name.clone());
+        let taken_in = || s.imported.as_ref().and(s.devices.first()).map(|d| d.name.clone());
+        room.or_else(taken_in).unwrap_or_else(|| s.room.to_string())
     }
 
     fn length_ms(&self, s: &Session) -> Option<u64> {

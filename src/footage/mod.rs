@@ -4,7 +4,7 @@
 //! footage/<unit>/<room>/<date>/<case or unlinked>/<session>/
 //!     journal.jsonl            what happened, a line each, durable before anyone is told
 //!     session.json             the manifest, signed: session.json.sig, signer.pem
-//!     <camera>-<utc>.mp4       segments, about a minute each
+//!     <camera>-<utc>.mp4       segments, about a minute each; of what was taken in, the file as it arrived, under its own ending
 //!     documents/<sha256>.<ext> scans and photographs
 //! ```
 //!
@@ -19,6 +19,8 @@ pub mod copy;
 pub mod disposal;
 #[cfg(feature = "recorder")]
 pub mod fragment;
+#[cfg(feature = "recorder")]
+pub mod import;
 #[cfg(feature = "recorder")]
 pub mod journal;
 #[cfg(feature = "recorder")]

@@ -47,6 +47,11 @@ pub fn segment_name(camera: &CameraId, sequence: u32, at: DateTime<Utc>) -> Stri
     format!("{camera}-{}-{sequence:04}.mp4", at.format("%Y%m%dT%H%M%S%3fZ"))
 }
 
+/// The name of a file that was taken in: the same, with the ending of what it is.
+pub fn imported_name(camera: &CameraId, ending: &str, at: DateTime<Utc>) -> String {
+    format!("{camera}-{}-0001.{ending}", at.format("%Y%m%dT%H%M%S%3fZ"))
+}
+
 /// Every session folder under a root, in the order of the tree. A folder without a journal is none.
 pub fn sessions(root: &Path) -> Result<Vec<(SessionId, PathBuf)>, Fault> {
     folders_with(root, JOURNAL)

@@ -220,6 +220,33 @@ pub fn exists(path: &Path) -> bool {
     path.exists()
 }
 
+/// Removes a folder that holds nothing any more.
+pub fn remove_empty_folder(path: &Path) -> Result<(), Fault> {
+    match fs::remove_dir(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fault::file("remove", path, e)),
+        _ => path.parent().map_or(Ok(()), sync_folder),
+    }
+}
+
+/// What lies under a name, links not followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain {
+    /// A folder.
+    pub is_folder: bool,
+    /// A plain file's length; none of anything else.
+    pub bytes: Option<u64>,
+    /// When it was last written.
+    pub changed_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Looks at a name without following it: for folders that others write to.
+pub fn plain(path: &Path) -> Result<Plain, Fault> {
+    let fault = |e| Fault::file("look at", path, e);
+    let found = fs::symlink_metadata(path).map_err(fault)?;
+    let changed_at = found.modified().map_err(fault)?.into();
+    Ok(Plain { is_folder: found.is_dir(), bytes: found.is_file().then(|| found.len()), changed_at })
+}
+
 /// When a file was last written.
 pub fn changed_at(path: &Path) -> Result<chrono::DateTime<chrono::Utc>, Fault> {
     fs::metadata(path).and_then(|m| m.modified()).map(Into::into).map_err(|e| Fault::file("look at", path, e))

@@ -107,7 +107,8 @@ impl Tally {
         self.unlinked_late += u64::from(is_unlinked_late(session, now));
         let linked = session.links.iter().find(|l| l.facts.case_no.is_some());
         self.linked_late += u64::from(linked.is_some_and(|l| l.at >= late));
-        if session.is_open() {
+        // Whether a file that was taken in shows the whole course, no machine can tell.
+        if session.is_open() || session.imported.is_some() {
             return;
         }
         match coverage(session) {

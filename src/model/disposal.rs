@@ -193,6 +193,10 @@ impl Tombstone {
             holds: vec![],
             declared_routine: None,
             extension: None,
+            imported: None,
+            corrections: vec![],
+            handover: None,
+            receipt: None,
         }
     }
 }

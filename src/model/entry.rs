@@ -196,6 +196,25 @@ words!(
         ClockDoubted = "clock_doubted",
         /// Somebody said that the date is right.
         ClockConfirmed = "clock_confirmed",
+        // --- taking in and handing over (第十四条)
+        /// A recording of a portable device was taken in.
+        RecordingTakenIn = "recording_taken_in",
+        /// A file was not taken in: it is no recording.
+        ImportRefused = "import_refused",
+        /// A file had been taken in before.
+        ImportKnown = "import_known",
+        /// An upload was given up.
+        ImportCancelled = "import_cancelled",
+        /// A device's number or a time of use was corrected.
+        SessionCorrected = "session_corrected",
+        /// A session was handed to a custodian.
+        SessionHandedOver = "session_handed_over",
+        /// The custodian gave the receipt.
+        SessionReceived = "session_received",
+        /// A portable device was checked out.
+        DeviceCheckedOut = "device_checked_out",
+        /// It was said to hold nothing, with a reason.
+        DeviceWithoutMaterial = "device_without_material",
     }
 );
 

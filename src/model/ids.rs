@@ -103,6 +103,14 @@ id!(
     /// A disposal (第十八条), e.g. `d-20261123-3f9a2c`.
     DisposalId
 );
+id!(
+    /// Something on its way in, until it is a session, e.g. `i-20261123-3f9a2c`.
+    ImportId
+);
+id!(
+    /// A handover from an officer to a custodian (第十四条), e.g. `h-20261123-3f9a2c`.
+    HandoverId
+);
 
 #[cfg(test)]
 mod tests {

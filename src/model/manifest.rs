@@ -2,6 +2,7 @@
 
 use crate::model::facts::Link;
 use crate::model::gap::Gap;
+use crate::model::import::Imported;
 use crate::model::ids::{AccountId, PlanId, RoomId, SessionId, UnitId};
 use crate::model::mark::Mark;
 use crate::model::missing::Answer;
@@ -85,6 +86,9 @@ pub struct Manifest {
     pub signer: String,
     /// When the manifest was made.
     pub sealed_at: DateTime<Utc>,
+    /// It was taken in, not recorded here: one segment, the file as it arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 /// The manifest of a session as it stands; of one that has not ended, the interim one.
@@ -120,5 +124,6 @@ pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
         rules: session.rules.clone(),
         signer: signer.into(),
         sealed_at: now,
+        imported: session.imported.clone(),
     }
 }

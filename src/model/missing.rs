@@ -72,7 +72,7 @@ pub struct Answer {
 /// What can only be given as a datum once it is said to be there: nothing is signed without a signer (第六条), and a number that
 /// exists can be typed.
 const NEEDS_DATUM: &[&str] =
-    &["signature", "case", "second-officer", "certificate-number", "party", "cause", "record-number", "interviewee", "gap"];
+    &["signature", "case", "second-officer", "certificate-number", "party", "cause", "record-number", "interviewee", "gap", "device-number", "use-time"];
 
 /// Whether a demand may be answered so.
 pub fn may_answer(demand: &str, kind: AnswerKind, reason: Option<&str>) -> Result<(), Refusal> {
@@ -112,6 +112,8 @@ pub const DEMANDS: &[(&str, &str)] = &[
     ("party", "第十七条"),
     ("cause", "第十七条"),
     ("guardian", "未成年人保护法"),
+    ("device-number", "第十七条"),
+    ("use-time", "第十七条"),
 ];
 
 /// Everything that is missing from a session and not answered, in the order of the articles.
@@ -185,6 +187,8 @@ fn lacks(session: &Session, what: &str) -> bool {
         "guardian" => {
             facts.present(&[AttendeeRole::MinorInterviewee]).next().is_some() && facts.present(&[AttendeeRole::Guardian]).next().is_none()
         }
+        "device-number" => session.device_numbers().is_empty() && session.imported.is_some(),
+        "use-time" => session.is_undated(),
         _ => false,
     }
 }

@@ -105,6 +105,15 @@ words!(
         DecideHold = "decide_hold",
         /// Say that the recorder's date is right after it was in doubt.
         ConfirmClock = "confirm_clock",
+        // --- taking in and handing over (第十四条)
+        /// Take in recordings of portable devices, for one's own unit.
+        ImportRecording = "import_recording",
+        /// Hand over to the unit's custodian.
+        HandOver = "hand_over",
+        /// Give the custodian's receipt.
+        ReceiveHandover = "receive_handover",
+        /// See what has not come in or was not handed over by midnight.
+        SeeOverdue = "see_overdue",
     }
 );
 
@@ -137,6 +146,9 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::ProposeHold => matches!(role, Officer | Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::DecideHold => matches!(role, LeaderInCharge | BureauHead | LegalUnit),
         Act::ConfirmClock => matches!(role, LegalUnit | BureauHead),
+        Act::ImportRecording | Act::HandOver => matches!(role, Officer | Custodian),
+        Act::ReceiveHandover => matches!(role, Custodian),
+        Act::SeeOverdue => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
     }
 }
 

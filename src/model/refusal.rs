@@ -161,6 +161,21 @@ pub enum Refusal {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// Who hands over does not give the receipt (第十四条).
+    #[error("the one who handed over cannot give the receipt: two people (第十四条)")]
+    SamePerson,
+    /// The six fields of 第十七条 are complete before the custodian's receipt.
+    #[error("before the receipt is given, these have to be complete (第十七条): {}", missing.join(", "))]
+    FieldsOpen {
+        /// Words of what is missing.
+        missing: Vec<String>,
+    },
+    /// A piece of an upload that does not follow what has arrived.
+    #[error("{received} bytes have arrived; go on from there")]
+    WrongOffset {
+        /// How many have arrived.
+        received: u64,
+    },
 }
 
 impl Refusal {
@@ -172,6 +187,8 @@ impl Refusal {
             Self::ProvisionOpen { .. } => Some("第二十一条"),
             Self::OwnHold | Self::HoldPending => Some("第十九条"),
             Self::OwnDisposal | Self::NotDisposable { .. } => Some("第十八条"),
+            Self::SamePerson => Some("第十四条"),
+            Self::FieldsOpen { .. } => Some("第十七条"),
             Self::NoGrant | Self::ViewOnly | Self::MaskedOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }

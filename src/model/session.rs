@@ -4,6 +4,8 @@
 use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
 use crate::model::hold::{Ground, Hold, HoldChange, Word};
+use crate::model::handover::{CustodianReceipt, Handover};
+use crate::model::import::{Imported, UseCorrection, UsedFrom};
 use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::missing::{Answer, AnswerKind};
@@ -292,9 +294,39 @@ pub struct Session {
     /// It is kept longer than the rules ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<Extension>,
+    /// It was not recorded here but taken in (第十四条): from where, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+    /// Corrections of the device's number and of the time of use, oldest first; what was sealed stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<UseCorrection>,
+    /// The newest handover to a custodian (第十四条).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<Handover>,
+    /// The custodian's receipt for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<CustodianReceipt>,
 }
 
 impl Session {
+    /// 使用时间: when it was recorded, as it was last corrected.
+    pub fn used_at(&self) -> DateTime<Utc> {
+        self.corrections.iter().rev().find_map(|c| c.used_at).unwrap_or(self.started_at)
+    }
+
+    /// 执法记录设备编号, as they were last corrected. What was taken in without one has none.
+    pub fn device_numbers(&self) -> Vec<&str> {
+        let corrected = self.corrections.iter().rev().find_map(|c| c.device_no.as_deref());
+        let sealed = || self.devices.iter().map(|d| d.device_no.as_str()).filter(|no| !no.is_empty()).collect();
+        corrected.map_or_else(sealed, |no| vec![no])
+    }
+
+    /// Whether nobody and nothing trustworthy says when something was recorded that was taken in.
+    pub fn is_undated(&self) -> bool {
+        let guessed = |i: &Imported| matches!(i.used_from, UsedFrom::File | UsedFrom::Arrival);
+        self.imported.as_ref().is_some_and(guessed) && self.corrections.iter().all(|c| c.used_at.is_none())
+    }
+
     /// The facts in force: those of the newest link.
     pub fn facts(&self) -> &Facts {
         static NONE: Facts = Facts::NONE;
@@ -446,6 +478,23 @@ pub enum Happening {
         /// Until when and why.
         extension: Extension,
     },
+    /// The device's number or the time of use of something that was taken in is another.
+    Corrected {
+        /// 执法记录设备编号.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device_no: Option<String>,
+        /// 使用时间.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used_at: Option<DateTime<Utc>>,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: AccountId,
+    },
+    /// Handed to a custodian (第十四条).
+    HandedOver(Handover),
+    /// The custodian read every file again, and gave the receipt.
+    Received(CustodianReceipt),
 }
 
 /// What was done about a file that was not the same on both volumes.
@@ -497,6 +546,9 @@ pub struct Start {
     pub screen_key: String,
     /// Version of the rules.
     pub rules: String,
+    /// It is taken in, not recorded here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 /// When a happening happened: wall clock, and milliseconds since the session's start on the monotonic clock.

@@ -5,6 +5,7 @@
 use crate::model::facts::Link;
 use crate::model::gap::{self, CauseFrom, GapCause};
 use crate::model::hold::{self, Word};
+use crate::model::import::UseCorrection;
 use crate::model::missing::{self, Answer};
 use crate::model::record::{self, InterviewRecord};
 use crate::model::refusal::Refusal;
@@ -69,7 +70,9 @@ pub fn next(state: State, trigger: Trigger) -> Result<State, Refusal> {
 
 /// A session from the first line of its journal.
 pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
-    let first = Link { version: 1, at: stamp.at, by: start.by.clone(), reason: None, facts: start.facts.clone() };
+    // What was taken in began when it was recorded; what is known of it was entered when it came.
+    let entered_at = start.imported.as_ref().map_or(stamp.at, |i| i.taken_in_at);
+    let first = Link { version: 1, at: entered_at, by: start.by.clone(), reason: None, facts: start.facts.clone() };
     let session = Session {
         id: start.id.clone(),
         room: start.room.clone(),
@@ -102,6 +105,10 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         holds: vec![],
         declared_routine: None,
         extension: None,
+        imported: start.imported.clone(),
+        corrections: vec![],
+        handover: None,
+        receipt: None,
     };
     (session, vec![Effect::OpenValves])
 }
@@ -194,6 +201,24 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             }
             s.extension = Some(extension.clone());
         }
+        Happening::Corrected { device_no, used_at, reason, by } => {
+            not_disposed(&s)?;
+            let (device_no, used_at, reason, by) = (device_no.clone(), *used_at, reason.clone(), by.clone());
+            s.corrections.push(UseCorrection { at: stamp.at, device_no, used_at, reason, by });
+        }
+        Happening::HandedOver(handover) => {
+            s.state = next(s.state, Trigger::HandOver)?;
+            s.handover = Some(handover.clone());
+        }
+        Happening::Received(receipt) => {
+            let state = next(s.state, Trigger::Keep)?;
+            // Two people (第十四条): nobody gives a receipt to themselves.
+            if s.handover.as_ref().is_none_or(|h| h.from == receipt.by || h.id != receipt.handover) {
+                return Err(Refusal::SamePerson);
+            }
+            s.state = state;
+            s.receipt = Some(receipt.clone());
+        }
     }
     Ok((s, effects))
 }
@@ -276,6 +301,7 @@ pub(crate) mod tests {
             readiness: None,
             screen_key: String::new(),
             rules: "1".into(),
+            imported: None,
         }))
     }
 

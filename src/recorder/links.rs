@@ -49,21 +49,17 @@ pub fn answer(
     add(shared, folder, &Happening::Answered { demand, kind, reason, by: by.clone() }, entry)
 }
 
-/// Writes what was said of a session that has ended, whose entry is durable already. Blocks on the disk.
-pub fn say(shared: &Shared, folder: &Path, happening: &Happening) -> Result<Result<Session, Refusal>, Fault> {
-    write(shared, folder, happening, None)
-}
-
 /// Writes what keeps a session: before its entry, which cannot hold it up (第十九条: a hold bites at once). Blocks on the disk.
 pub fn hold(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
     add(shared, folder, happening, entry)
 }
 
-fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: Draft) -> Result<Result<Session, Refusal>, Fault> {
-    write(shared, folder, happening, Some(entry))
+/// Writes behind the journal what is already in the log: a correction, a handover, a receipt. Blocks on the disk.
+pub fn logged(shared: &Shared, folder: &Path, happening: &Happening) -> Result<Result<Session, Refusal>, Fault> {
+    add(shared, folder, happening, None)
 }
 
-fn write(shared: &Shared, folder: &Path, happening: &Happening, entry: Option<Draft>) -> Result<Result<Session, Refusal>, Fault> {
+fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: impl Into<Option<Draft>>) -> Result<Result<Session, Refusal>, Fault> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(session) = journal::session(folder)? else {
         return Err(Fault::of("write behind", folder.display().to_string(), "its journal has no first line"));
@@ -79,7 +75,7 @@ fn write(shared: &Shared, folder: &Path, happening: &Happening, entry: Option<Dr
         Ok((next, _)) => {
             Journal::open(folder)?.write(stamp, happening)?;
             // A crash here leaves the line without its entry and row: `rebuild` finds the line.
-            recovery::index(shared, &next, folder, entry);
+            recovery::index(shared, &next, folder, entry.into());
             mirror::copy_papers(shared, folder);
             Ok(Ok(next))
         }

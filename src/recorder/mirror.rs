@@ -8,6 +8,7 @@ use crate::footage::tree;
 use crate::machine::durable::{self, Appending};
 use crate::machine::fault::Fault;
 use crate::model::entry::{Draft, EntryKind};
+use crate::model::import::is_footage;
 use crate::model::session::{Happening, Reconciled, Segment, Session};
 use crate::recorder::{Shared, recovery};
 use std::collections::BTreeSet;
@@ -137,8 +138,11 @@ pub fn copy_papers(shared: &Shared, folder: &Path) {
     let there = mirror.place().root().join(shared.below(folder));
     let copy = || -> Result<(), Fault> {
         mirror.place().check()?;
-        for (from, to) in [(folder.to_owned(), there.clone()), (folder.join(tree::DOCUMENTS), there.join(tree::DOCUMENTS))] {
-            for name in durable::names(&from)?.into_iter().filter(|n| !n.ends_with(".mp4") && *n != tree::DOCUMENTS) {
+        let documents = (folder.join(tree::DOCUMENTS), there.join(tree::DOCUMENTS));
+        for (from, to, is_paper) in [(folder.to_owned(), there.clone(), false), (documents.0, documents.1, true)] {
+            // A scan may be a picture; in the session's own folder a picture is footage that was taken in.
+            let wanted = |n: &String| (is_paper || !is_footage(n)) && *n != tree::DOCUMENTS && !n.ends_with(".part");
+            for name in durable::names(&from)?.into_iter().filter(wanted) {
                 let paper = durable::read_whole(&from.join(&name), PAPER_BYTES_MAX)?;
                 let same = durable::read_whole(&to.join(&name), PAPER_BYTES_MAX).is_ok_and(|there| there == paper);
                 if !same {

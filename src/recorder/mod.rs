@@ -16,6 +16,7 @@
 //! its own thread; what is recorded waits in memory, and goes to the mirror meanwhile.
 
 pub mod cutter;
+pub mod imports;
 mod lane;
 mod lines;
 pub mod links;

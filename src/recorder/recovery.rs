@@ -67,7 +67,8 @@ fn left_open(shared: &Shared, folder: &Path) -> Result<Option<Resumed>, Fault> {
     let Some(mut session) = journal::session(folder)? else {
         return Err(Fault::of("take up", folder.display().to_string(), "its journal has no first line"));
     };
-    if !session.is_open() {
+    // What is being taken in goes on where it broke off (`recorder::imports`); no room waits for it.
+    if !session.is_open() || session.imported.is_some() {
         return Ok(None);
     }
     let now = shared.clock.now();

@@ -120,6 +120,7 @@ impl Loop {
             // Without randomness the screen has no code; the session starts all the same.
             screen_key: randomness::hex::<16>().unwrap_or_default(),
             rules: self.shared.rules.clone(),
+            imported: None,
         };
         let stamp = Stamp { at: at.utc, at_ms: 0 };
         let folder = tree::session_folder(&self.shared.footage, &start, at.utc);

@@ -111,6 +111,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::HoldPending
         | Refusal::DisposalState { .. }
         | Refusal::NotDisposable { .. }
+        | Refusal::FieldsOpen { .. }
+        | Refusal::WrongOffset { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -126,6 +128,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OwnForm
         | Refusal::OwnHold
         | Refusal::OwnDisposal
+        | Refusal::SamePerson
         | Refusal::CrossSite => StatusCode::FORBIDDEN,
     }
 }
@@ -167,6 +170,9 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::DisposalState { .. } => "disposal-state",
         Refusal::OwnDisposal => "own-disposal",
         Refusal::NotDisposable { .. } => "not-disposable",
+        Refusal::SamePerson => "same-person",
+        Refusal::FieldsOpen { .. } => "fields-open",
+        Refusal::WrongOffset { .. } => "wrong-offset",
     }
 }
 
@@ -181,6 +187,11 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
             let all: Vec<String> = missing.iter().map(|m| lang.of_word("lacks", m)).collect();
             vec![("missing", all.join(if lang == Lang::Zh { "、" } else { ", " }))]
         }
+        Refusal::FieldsOpen { missing } => {
+            let all: Vec<String> = missing.iter().map(|m| lang.of_word("six", m)).collect();
+            vec![("missing", all.join(if lang == Lang::Zh { "、" } else { ", " }))]
+        }
+        Refusal::WrongOffset { received } => vec![("received", received.to_string())],
         Refusal::TooMany { running } => vec![("count", running.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
@@ -263,6 +274,18 @@ const FORMS: &[(&str, &str)] = &[
     ("it is empty", "upload-empty"),
     ("it is no PNG", "upload-type"),
     ("there is no field named file", "upload-none"),
+    // --- taking in and handing over
+    ("does not fit", "form-import-room"),
+    ("you belong to no unit", "form-import-unit"),
+    ("has no bytes", "form-import-empty"),
+    ("is not behind its arrival", "form-import-time"),
+    ("say why", "form-import-reason"),
+    ("say what is to be corrected", "form-correction"),
+    ("is no custodian", "form-custodian"),
+    ("choose at least a session", "form-handover-empty"),
+    ("is in no register", "form-device"),
+    ("is out already", "form-device-out"),
+    ("is no number that a device", "form-device-figure"),
 ];
 
 fn form_text(form: &str, lang: Lang) -> String {

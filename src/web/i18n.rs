@@ -83,6 +83,8 @@ mod tests {
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
+        handover::HandoverStanding,
+        import,
         mark::{Manner, MarkKind},
         missing::{self, AnswerKind},
         people::{Act, Role},
@@ -179,6 +181,13 @@ mod tests {
         asked.extend(DisposalState::ALL.iter().map(|w| ("disposal-state", w.as_str())));
         asked.extend(Obstacle::ALL.iter().map(|w| ("obstacle", w.as_str())));
         asked.extend(DoubtKind::ALL.iter().map(|w| ("doubt", w.as_str())));
+        asked.extend(import::ArrivalState::ALL.iter().map(|w| ("arrival", w.as_str())));
+        asked.extend(import::ImportWay::ALL.iter().map(|w| ("way", w.as_str())));
+        asked.extend(import::FootageKind::ALL.iter().map(|w| ("footage", w.as_str())));
+        asked.extend(import::UsedFrom::ALL.iter().map(|w| ("used-from", w.as_str())));
+        asked.extend(HandoverStanding::ALL.iter().map(|w| ("standing", w.as_str())));
+        asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
+        asked.extend(["out", "overdue", "came", "came_late", "nothing"].map(|w| ("device-out", w)));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

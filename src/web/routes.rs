@@ -199,6 +199,31 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/disposals/{id}/decide", Who::May(Act::DecideDisposal), post(api::retention::decide));
     r.add("/api/v1/clock", Who::May(Act::SeeStatus), get(api::retention::clock));
     r.add("/api/v1/clock/confirm", Who::May(Act::ConfirmClock), post(api::retention::confirm_clock));
+    // Taking in and handing over (第十四条).
+    let import = Who::May(Act::ImportRecording);
+    r.add("/imports", import, get(pages::imports::show));
+    r.add("/sessions/{id}/correction", Who::May(Act::LinkSession), post(pages::imports::correct));
+    r.add("/handover", Who::SignedIn, get(pages::handover::show).post(pages::handover::hand_over));
+    r.add("/handover/{id}", Who::SignedIn, get(pages::handover::show_one));
+    r.add("/handover/{id}/receive", Who::May(Act::ReceiveHandover), post(pages::handover::receive));
+    r.add("/handover/{id}/receipt", Who::SignedIn, get(pages::handover::print));
+    r.add("/check-outs", import, post(pages::handover::check_out));
+    r.add("/check-outs/{id}/nothing", import, post(pages::handover::nothing));
+    r.add("/api/v1/imports", import, get(api::imports::list).post(api::imports::begin));
+    r.add(
+        "/api/v1/imports/{id}",
+        import,
+        get(api::imports::show).patch(api::imports::piece).layer(DefaultBodyLimit::max(crate::desks::imports::PIECE_BYTES_MAX)),
+    );
+    r.add("/api/v1/imports/{id}/cancel", import, post(api::imports::cancel));
+    r.add("/api/v1/imports/{id}/retry", import, post(api::imports::retry));
+    r.add("/api/v1/sessions/{id}/correction", Who::May(Act::LinkSession), post(api::imports::correct));
+    r.add("/api/v1/handover", Who::SignedIn, get(api::handover::desk));
+    r.add("/api/v1/handovers", Who::May(Act::HandOver), post(api::handover::hand_over));
+    r.add("/api/v1/handovers/{id}", Who::SignedIn, get(api::handover::show));
+    r.add("/api/v1/handovers/{id}/receive", Who::May(Act::ReceiveHandover), post(api::handover::receive));
+    r.add("/api/v1/check-outs", import, post(api::handover::check_out));
+    r.add("/api/v1/check-outs/{id}/nothing", import, post(api::handover::nothing));
 
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));

@@ -3,6 +3,8 @@
 pub mod access;
 pub mod cases;
 pub mod desk;
+pub mod handover;
+pub mod imports;
 pub mod live;
 pub mod people;
 pub mod provision;
@@ -145,6 +147,19 @@ use utoipa::OpenApi;
         retention::decide,
         retention::clock,
         retention::confirm_clock,
+        imports::list,
+        imports::begin,
+        imports::show,
+        imports::piece,
+        imports::cancel,
+        imports::retry,
+        imports::correct,
+        handover::desk,
+        handover::hand_over,
+        handover::show,
+        handover::receive,
+        handover::check_out,
+        handover::nothing,
     ),
     components(schemas(
         Problem,

@@ -6,6 +6,8 @@ pub mod cases;
 mod csv;
 pub mod factors;
 pub mod form;
+pub mod handover;
+pub mod imports;
 pub mod initiation;
 pub mod log;
 pub mod oversight;
@@ -56,6 +58,8 @@ pub struct Page {
     pub holds_waiting: usize,
     /// Disposals that wait for this person's decision.
     pub disposals_waiting: usize,
+    /// Sessions that wait for this custodian's receipt.
+    pub receipts_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -71,6 +75,7 @@ impl Page {
         let due = web.desks.retention_due(&who.person).await;
         let (holds_waiting, disposals_waiting) =
             (web.desks.holds_waiting(&who.person).await, web.desks.disposals_waiting(&who.person).await);
+        let receipts_waiting = web.desks.receipts_waiting(&who.person).await;
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -84,6 +89,7 @@ impl Page {
             due,
             holds_waiting,
             disposals_waiting,
+            receipts_waiting,
             done,
         }
     }
@@ -100,6 +106,7 @@ impl Page {
             due: 0,
             holds_waiting: 0,
             disposals_waiting: 0,
+            receipts_waiting: 0,
             done: None,
             is_proved: false,
         }
@@ -232,6 +239,11 @@ const DONE: &[&str] = &[
     "disposal-approved",
     "disposal-refused",
     "clock-confirmed",
+    "corrected",
+    "handed-over",
+    "receiving",
+    "checked-out",
+    "nothing-came",
 ];
 
 /// The word of the form before, if there is one.

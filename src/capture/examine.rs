@@ -1,0 +1,99 @@
+//! What a file that was taken in holds, as GStreamer's discoverer tells it. Every byte of it is untrusted: this runs in a process of its
+//! own (`shilu examine`), with limits on time and memory.
+
+use crate::capture::frames::failed;
+use crate::capture::CaptureError;
+use crate::model::import::{Examined, FootageKind, ending};
+use crate::model::time;
+use chrono::{DateTime, TimeZone, Utc};
+use gst::prelude::*;
+use gst_pbutils::prelude::*;
+use gstreamer as gst;
+use gstreamer_pbutils as gst_pbutils;
+use std::path::Path;
+
+/// How long it may look.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(40);
+const NAME: &str = "examine";
+
+/// Looks at it. An error says that it is no recording that anything here can read.
+pub fn examine(path: &Path) -> Result<Examined, CaptureError> {
+    let uri = gst::glib::filename_to_uri(path, None).map_err(|e| failed(NAME, &e))?;
+    let discoverer = gst_pbutils::Discoverer::new(PATIENCE).map_err(|e| failed(NAME, &e))?;
+    let info = discoverer.discover_uri(&uri).map_err(|e| failed(NAME, &e))?;
+    // A decoder that is not installed does not make a recording less of one.
+    if !matches!(info.result(), gst_pbutils::DiscovererResult::Ok | gst_pbutils::DiscovererResult::MissingPlugins) {
+        return Err(failed(NAME, &format!("{:?}", info.result())));
+    }
+    let (pictures, sounds) = (info.video_streams(), info.audio_streams());
+    let footage = match (pictures.iter().any(|v| !v.is_image()), !pictures.is_empty(), !sounds.is_empty()) {
+        (true, ..) => FootageKind::Video,
+        (_, _, true) => FootageKind::Audio,
+        (_, true, false) => FootageKind::Picture,
+        _ => return Err(failed(NAME, &"it holds neither pictures nor sound")),
+    };
+    let duration_ms = info.duration().map_or(0, gst::ClockTime::mseconds);
+    if footage != FootageKind::Picture && duration_ms == 0 {
+        return Err(failed(NAME, &"nothing of it can be played"));
+    }
+    let media_type = media_type(&info, footage);
+    let resolution = pictures.first().map_or_else(String::new, |v| format!("{}x{}", v.width(), v.height()));
+    let codecs: Vec<String> = info.stream_list().iter().filter_map(codec).collect();
+    Ok(Examined {
+        ending: ending(&media_type).into(),
+        media_type,
+        footage,
+        duration_ms: if footage == FootageKind::Picture { 0 } else { duration_ms },
+        codecs: codecs.join(","),
+        resolution,
+        device_time: device_time(&info, footage),
+    })
+}
+
+/// Of the container, or of the stream that stands alone.
+fn media_type(info: &gst_pbutils::DiscovererInfo, footage: FootageKind) -> String {
+    let caps = info.stream_info().and_then(|s| s.caps());
+    let Some(caps) = caps else { return "application/octet-stream".into() };
+    let Some(structure) = caps.structure(0) else { return "application/octet-stream".into() };
+    let apple = structure.get::<&str>("variant").is_ok_and(|v| v == "apple");
+    match (structure.name().as_str(), footage) {
+        ("video/quicktime" | "audio/x-m4a", FootageKind::Audio) => "audio/mp4".into(),
+        ("video/quicktime", _) if !apple => "video/mp4".into(),
+        ("application/ogg", _) => "audio/ogg".into(),
+        ("audio/x-raw", _) => "audio/x-wav".into(),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// RFC 6381 where it is known, else the media type. Names of codecs are short, whatever a file says.
+fn codec(stream: &gst_pbutils::DiscovererStreamInfo) -> Option<String> {
+    if stream.is::<gst_pbutils::DiscovererContainerInfo>() {
+        return None;
+    }
+    let caps = stream.caps()?;
+    let known = gst_pbutils::functions::codec_utils_caps_get_mime_codec(&caps).ok().map(|c| c.to_string());
+    let named = || caps.structure(0).map(|s| s.name().trim_start_matches("video/").trim_start_matches("audio/").to_owned());
+    known.or_else(named).map(|c| c.chars().filter(char::is_ascii_graphic).take(40).collect())
+}
+
+/// When the device says that it was recorded. A photograph (EXIF) says what a clock on the wall showed; a recording says UTC.
+fn device_time(info: &gst_pbutils::DiscovererInfo, footage: FootageKind) -> Option<DateTime<Utc>> {
+    let streams = info.stream_list();
+    let whole = info.stream_info();
+    let all = whole.iter().chain(&streams).filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags);
+    all.filter_map(|tags| {
+        let at = tags.get::<gst::tags::DateTime>()?.get();
+        if !at.has_day() || !at.has_time() {
+            return None;
+        }
+        let second = if at.has_second() { at.second().unwrap_or(0) as u32 } else { 0 };
+        let day = chrono::NaiveDate::from_ymd_opt(at.year(), at.month()? as u32, at.day()? as u32)?;
+        let shown = day.and_hms_opt(at.hour()? as u32, at.minute()? as u32, second)?;
+        if footage == FootageKind::Picture {
+            return time::shanghai().from_local_datetime(&shown).single().map(|t| t.to_utc());
+        }
+        let zone_s = (f64::from(at.time_zone_offset().unwrap_or(0.0)) * 3600.0) as i64;
+        Some(shown.and_utc() - chrono::TimeDelta::try_seconds(zone_s)?)
+    })
+    .min()
+}

@@ -1,0 +1,187 @@
+//! What was taken in, what was handed over, and portable devices that are out (第十四条). The first two are an index of the sessions.
+
+use crate::catalog::bad_doc;
+use crate::machine::fault::Fault;
+use crate::model::ids::{HandoverId, SessionId};
+use crate::model::session::{Session, State};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
+
+/// Indexes a session as it stands now.
+pub fn index(c: &Connection, s: &Session) -> Result<(), Fault> {
+    if let Some(i) = &s.imported {
+        c.prepare_cached(
+            "INSERT INTO imported (session, sha256, unit, account, device_no, taken_in_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (session) DO UPDATE SET device_no = excluded.device_no",
+        )?
+        .execute(params![
+            s.id.as_str(),
+            i.sha256,
+            s.unit.as_str(),
+            i.handed_in_by.as_str(),
+            s.device_numbers().join(","),
+            i.taken_in_at.timestamp_millis()
+        ])?;
+    }
+    if let Some(h) = &s.handover {
+        c.prepare_cached(
+            "INSERT INTO handed_over (session, handover, unit, at, received) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (session) DO UPDATE SET handover = excluded.handover, at = excluded.at, received = excluded.received",
+        )?
+        .execute(params![s.id.as_str(), h.id.as_str(), s.unit.as_str(), h.at.timestamp_millis(), s.receipt.is_some()])?;
+    }
+    Ok(())
+}
+
+/// The session that a file with this SHA-256 became.
+pub fn by_digest(c: &Connection, sha256: &str) -> Result<Option<SessionId>, Fault> {
+    let mut statement = c.prepare_cached("SELECT session FROM imported WHERE sha256 = ?1 LIMIT 1")?;
+    let found: Option<String> = statement.query_row([sha256], |r| r.get(0)).optional()?;
+    Ok(found.and_then(|id| SessionId::new(&id).ok()))
+}
+
+fn sessions(c: &Connection, text: &str, values: impl Params) -> Result<Vec<Session>, Fault> {
+    let mut statement = c.prepare_cached(text)?;
+    let docs = statement.query_map(values, |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect()
+}
+
+/// What a unit took in since a moment, newest first.
+pub fn since(c: &Connection, unit: &str, since_ms: i64, rows_max: u32) -> Result<Vec<Session>, Fault> {
+    let text = "SELECT doc FROM imported JOIN sessions ON sessions.id = imported.session
+        WHERE imported.unit = ?1 AND taken_in_at >= ?2 ORDER BY taken_in_at DESC LIMIT ?3";
+    sessions(c, text, params![unit, since_ms, rows_max])
+}
+
+/// Sessions of these units that are sealed or wait for a receipt, oldest first.
+pub fn not_received(c: &Connection, units: &[String], state: State, rows_max: u32) -> Result<Vec<Session>, Fault> {
+    let marks = vec!["?"; units.len()].join(", ");
+    let text = format!(
+        "SELECT doc FROM sessions WHERE state IN ('sealed', 'handed_over') AND state = ? AND unit IN ({marks}) ORDER BY started_at LIMIT ?"
+    );
+    let mut values = vec![Value::from(state.as_str().to_owned())];
+    values.extend(units.iter().cloned().map(Value::from));
+    values.push(Value::from(i64::from(rows_max)));
+    sessions(c, &text, params_from_iter(values))
+}
+
+/// How many of a unit's sessions wait for a receipt.
+pub fn count_waiting(c: &Connection, unit: &str) -> Result<usize, Fault> {
+    let text = "SELECT count(*) FROM sessions WHERE state IN ('sealed', 'handed_over') AND state = 'handed_over' AND unit = ?1";
+    Ok(c.prepare_cached(text)?.query_row([unit], |r| r.get::<_, i64>(0))? as usize)
+}
+
+/// The sessions of a handover.
+pub fn of_handover(c: &Connection, id: &HandoverId) -> Result<Vec<Session>, Fault> {
+    let text = "SELECT doc FROM handed_over JOIN sessions ON sessions.id = handed_over.session WHERE handover = ?1 ORDER BY started_at";
+    sessions(c, text, [id.as_str()])
+}
+
+/// A unit's newest handovers: number, when, how many sessions, how many of them with a receipt.
+pub fn handovers(c: &Connection, units: &[String], rows_max: u32) -> Result<Vec<(HandoverId, i64, u64, u64)>, Fault> {
+    let marks = vec!["?"; units.len()].join(", ");
+    let text = format!(
+        "SELECT handover, max(at), count(*), sum(received) FROM handed_over WHERE unit IN ({marks}) GROUP BY handover
+         ORDER BY max(at) DESC LIMIT ?"
+    );
+    let mut values: Vec<Value> = units.iter().cloned().map(Value::from).collect();
+    values.push(Value::from(i64::from(rows_max)));
+    let mut statement = c.prepare_cached(&text)?;
+    let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get::<_, i64>(2)? as u64, r.get::<_, i64>(3)? as u64));
+    let rows = statement.query_map(params_from_iter(values), row)?.collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().filter_map(|(id, at, all, done)| Some((HandoverId::new(&id).ok()?, at, all, done))).collect())
+}
+
+/// A portable device that was taken along.
+#[derive(Debug, Clone)]
+pub struct CheckOutRow {
+    /// Its number.
+    pub id: String,
+    /// 执法记录设备编号.
+    pub device_no: String,
+    /// Whose it is.
+    pub unit: String,
+    /// Who took it.
+    pub account: String,
+    /// Their name.
+    pub name: String,
+    /// Ms since 1970.
+    pub at_ms: i64,
+    /// Percent.
+    pub battery: Option<i64>,
+    /// GB.
+    pub free_gb: Option<i64>,
+    /// Said to hold nothing, ms since 1970.
+    pub ended_ms: Option<i64>,
+    /// With what reason.
+    pub reason: Option<String>,
+    /// When something of it came in after that, ms since 1970.
+    pub came_ms: Option<i64>,
+}
+
+/// Adds one.
+pub fn check_out(c: &Connection, r: &CheckOutRow) -> Result<(), Fault> {
+    c.execute(
+        "INSERT INTO check_outs (id, device_no, unit, account, at, battery, free_gb) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![r.id, r.device_no, r.unit, r.account, r.at_ms, r.battery, r.free_gb],
+    )?;
+    Ok(())
+}
+
+/// Says that it holds nothing.
+pub fn end_check_out(c: &Connection, id: &str, at_ms: i64, reason: &str) -> Result<bool, Fault> {
+    let changed = c.execute("UPDATE check_outs SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL", params![id, at_ms, reason])?;
+    Ok(changed > 0)
+}
+
+/// Check-outs of these units since a moment, newest first; each with what came in of the device after it.
+pub fn check_outs(c: &Connection, units: &[String], since_ms: i64, rows_max: u32) -> Result<Vec<CheckOutRow>, Fault> {
+    let marks = vec!["?"; units.len()].join(", ");
+    let text = format!(
+        "SELECT o.id, o.device_no, o.unit, o.account, coalesce(accounts.name, o.account), o.at, battery, free_gb, ended_at, reason,
+             (SELECT min(taken_in_at) FROM imported WHERE imported.device_no = o.device_no AND taken_in_at >= o.at)
+         FROM check_outs o LEFT JOIN accounts ON accounts.id = o.account WHERE o.unit IN ({marks}) AND o.at >= ? ORDER BY o.at DESC LIMIT ?"
+    );
+    let mut values: Vec<Value> = units.iter().cloned().map(Value::from).collect();
+    values.extend([Value::from(since_ms), Value::from(i64::from(rows_max))]);
+    let mut statement = c.prepare_cached(&text)?;
+    let rows = statement.query_map(params_from_iter(values), |r| {
+        Ok(CheckOutRow {
+            id: r.get(0)?,
+            device_no: r.get(1)?,
+            unit: r.get(2)?,
+            account: r.get(3)?,
+            name: r.get(4)?,
+            at_ms: r.get(5)?,
+            battery: r.get(6)?,
+            free_gb: r.get(7)?,
+            ended_ms: r.get(8)?,
+            reason: r.get(9)?,
+            came_ms: r.get(10)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::sessions as put;
+    use crate::model::facts::Facts;
+    use crate::model::session::SessionKind;
+    use crate::model::step;
+
+    #[test]
+    fn every_statement_is_right_and_a_search_of_no_unit_finds_nothing() {
+        let c = crate::catalog::tests::connection();
+        put::put(&c, &step::tests::started_with(SessionKind::Handling, Facts::default()), "x").unwrap();
+        assert!(by_digest(&c, "00").unwrap().is_none());
+        for units in [vec![], vec!["land".to_owned()]] {
+            assert!(not_received(&c, &units, State::Sealed, 5).unwrap().is_empty(), "it still runs");
+            assert!(handovers(&c, &units, 5).unwrap().is_empty() && check_outs(&c, &units, 0, 5).unwrap().is_empty());
+        }
+        assert!(since(&c, "land", 0, 5).unwrap().is_empty() && of_handover(&c, &HandoverId::new("h-1").unwrap()).unwrap().is_empty());
+        assert_eq!(count_waiting(&c, "land").unwrap(), 0);
+        assert!(!end_check_out(&c, "o-1", 0, "x").unwrap());
+    }
+}

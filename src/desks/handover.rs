@@ -1,0 +1,509 @@
+//! The handover at the end of the day (第十四条): the officer hands over, the custodian reads every file again and gives the receipt. What
+//! was not handed over by midnight, and portable devices whose material has not come in, are told to who supervises.
+
+use crate::catalog::imports::{self as index, CheckOutRow};
+use crate::catalog::{accounts, sessions};
+use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::tree;
+use crate::machine::{durable, randomness, volume};
+use crate::model::digest;
+use crate::model::entry::{Draft, EntryKind};
+use crate::model::handover::{self as rule, CustodianReceipt, Handover, HandoverStanding};
+use crate::model::ids::{AccountId, HandoverId, SessionId, UnitId};
+use crate::model::people::{Act, Person, Role};
+use crate::model::refusal::Refusal;
+use crate::model::session::{Happening, Session, State};
+use crate::model::time;
+use crate::model::words::{self, BadField};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows of each list.
+const ROWS_MAX: u32 = 500;
+/// The largest manifest that is read again.
+const PAPER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Days for which check-outs are shown.
+const SHOWN_DAYS: i64 = 31;
+
+/// A session on its way to the custodian.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct HandoverRow {
+    /// Which.
+    pub session: SessionId,
+    /// 股室名称.
+    pub unit_name: String,
+    /// 执法记录设备编号.
+    pub devices: String,
+    /// 执法人员信息.
+    pub officers: String,
+    /// 使用时间.
+    pub used_at: DateTime<Utc>,
+    /// 案件当事人.
+    pub party: Option<String>,
+    /// 案由名称.
+    pub cause: Option<String>,
+    /// 案号.
+    pub case_no: Option<String>,
+    /// It was taken in, not recorded here.
+    pub imported: bool,
+    /// Files.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// 封存码.
+    pub seal_code: String,
+    /// Until when it is to be handed over.
+    pub due: DateTime<Utc>,
+    /// Where it stands.
+    pub standing: HandoverStanding,
+    /// Which of the six fields of 第十七条 are open.
+    pub lacks: Vec<&'static str>,
+    /// What was wrong when it was read again.
+    pub problem: Option<String>,
+}
+
+/// A handover.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct HandoverView {
+    /// Its number.
+    pub id: HandoverId,
+    /// The officer's name.
+    pub from_name: String,
+    /// For whom it is meant.
+    pub to_name: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its sessions.
+    pub sessions: Vec<HandoverRow>,
+    /// How much is read again, thousandths, while it runs.
+    pub working: Option<u32>,
+    /// Who gave the receipt, and when; once all have one.
+    pub received_by: Option<String>,
+    /// When the last one was given.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Bytes that were read again.
+    pub received_bytes: u64,
+    /// This person may give the receipt.
+    pub may_receive: bool,
+}
+
+/// A handover in a list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct HandoverLine {
+    /// Its number.
+    pub id: HandoverId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many with a receipt.
+    pub received: u64,
+}
+
+/// A portable device that was taken along.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct CheckOut {
+    /// Its number.
+    pub id: String,
+    /// 执法记录设备编号.
+    pub device_no: String,
+    /// What people call it.
+    pub device_name: String,
+    /// Whose it is.
+    pub unit_name: String,
+    /// Who took it.
+    pub name: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Percent.
+    pub battery: Option<i64>,
+    /// GB.
+    pub free_gb: Option<i64>,
+    /// `out`, `overdue` (nothing had come in by midnight), `came`, `came_late`, or `nothing` (said to hold nothing).
+    pub state: &'static str,
+    /// Why nothing comes.
+    pub reason: Option<String>,
+}
+
+/// A custodian to whom one can hand over.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct CustodianChoice {
+    /// The account.
+    pub id: AccountId,
+    /// Their name.
+    pub name: String,
+}
+
+/// The desk for handing over.
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
+pub struct HandoverDesk {
+    /// What this person has to hand over.
+    pub mine: Vec<HandoverRow>,
+    /// To whom they can.
+    pub custodians: Vec<CustodianChoice>,
+    /// Handovers of their units, newest first.
+    pub handovers: Vec<HandoverLine>,
+    /// Not handed over by midnight; for who supervises.
+    pub overdue: Vec<HandoverRow>,
+    /// Handed over, and without a receipt.
+    pub waiting: Vec<HandoverRow>,
+    /// Portable devices that are or were out.
+    pub check_outs: Vec<CheckOut>,
+    /// Portable devices that can be taken along.
+    pub devices: Vec<crate::desks::imports::DevicePlace>,
+}
+
+/// Reading again that runs now, and what it found wrong.
+#[derive(Default)]
+pub(crate) struct Receiving {
+    working: Mutex<BTreeMap<HandoverId, u32>>,
+    problems: Mutex<BTreeMap<SessionId, String>>,
+}
+
+impl Receiving {
+    fn working<T>(&self, work: impl FnOnce(&mut BTreeMap<HandoverId, u32>) -> T) -> T {
+        work(&mut self.working.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+    fn problem(&self, session: &SessionId) -> Option<String> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).get(session).cloned()
+    }
+    fn set_problem(&self, session: &SessionId, problem: Option<String>) {
+        let mut all = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => drop(all.insert(session.clone(), problem)),
+            None => drop(all.remove(session)),
+        }
+    }
+}
+
+impl Desks {
+    fn handover_units(&self, who: &Person) -> Vec<String> {
+        self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect()
+    }
+
+    fn handover_row(&self, s: &Session) -> Option<HandoverRow> {
+        let facts = s.facts();
+        Some(HandoverRow {
+            session: s.id.clone(),
+            unit_name: self.unit_name(&s.unit),
+            devices: sessions::devices_text(s),
+            officers: sessions::officers_text(facts),
+            used_at: s.used_at(),
+            party: facts.party.clone(),
+            cause: facts.cause.clone(),
+            case_no: facts.case_no.clone(),
+            imported: s.imported.is_some(),
+            files: s.segments.len(),
+            bytes: s.segments.iter().map(|f| f.bytes).sum(),
+            seal_code: s.seal.as_ref().map(|seal| seal.code.clone()).unwrap_or_default(),
+            due: rule::due(s),
+            standing: rule::standing(s, self.now().utc)?,
+            lacks: rule::lacks(s),
+            problem: self.receiving.problem(&s.id),
+        })
+    }
+
+    /// What is to be handed over, received, and overdue, as far as this person may know.
+    pub async fn handover_desk(&self, who: &Person) -> Answer<HandoverDesk> {
+        if !who.may(Act::HandOver) && !who.may(Act::SeeOverdue) {
+            return Err(self.refused(who, Refusal::NotYourRole, "handover"));
+        }
+        let (units, now) = (self.handover_units(who), self.now().utc);
+        let since = (now - TimeDelta::days(SHOWN_DAYS)).timestamp_millis();
+        let (sealed, waiting, lines, outs) = self
+            .read(move |c| {
+                let sealed = index::not_received(c, &units, State::Sealed, ROWS_MAX)?;
+                let waiting = index::not_received(c, &units, State::HandedOver, ROWS_MAX)?;
+                Ok((sealed, waiting, index::handovers(c, &units, 50)?, index::check_outs(c, &units, since, ROWS_MAX)?))
+            })
+            .await?;
+        let rows = |all: &[Session], keep: &dyn Fn(&Session) -> bool| -> Vec<HandoverRow> {
+            all.iter().filter(|s| who.lists(s) && keep(s)).filter_map(|s| self.handover_row(s)).collect()
+        };
+        let supervises = who.may(Act::SeeOverdue);
+        let is_overdue = |s: &Session| supervises && rule::standing(s, now) == Some(HandoverStanding::Overdue);
+        let own = |id: &str| id == who.id.as_str();
+        let check_outs = outs.into_iter().filter(|o| supervises || own(&o.account)).map(|o| self.check_out_of(o)).collect();
+        let mine = |s: &Session| rule::hands_over(who, s);
+        Ok(HandoverDesk {
+            mine: rows(&sealed, &mine),
+            custodians: self.custodians_for(who).await?,
+            handovers: lines.into_iter().filter_map(line).collect(),
+            overdue: rows(&sealed, &is_overdue),
+            waiting: rows(&waiting, &|_| true),
+            check_outs,
+            devices: self.settings.imports.devices.iter().filter(|d| who.unit.as_ref() == Some(&d.unit)).cloned().collect(),
+        })
+    }
+
+    async fn custodians_for(&self, who: &Person) -> Answer<Vec<CustodianChoice>> {
+        if !who.may(Act::HandOver) {
+            return Ok(vec![]);
+        }
+        let today = time::shanghai_day(self.now().utc);
+        let all = self.read(accounts::all).await?;
+        let fits = |p: &Person| p.is(Role::Custodian) && p.unit == who.unit && p.id != who.id;
+        let fitting = all.into_iter().filter(|a| a.is_open(today) && fits(&a.person)).map(|a| a.person);
+        Ok(fitting.map(|p| CustodianChoice { id: p.id, name: p.name }).collect())
+    }
+
+    /// Hands sessions to a custodian.
+    pub async fn hand_to_custodian(&self, who: &Person, chosen: &[SessionId], to: &AccountId) -> Answer<HandoverId> {
+        self.need(who, Act::HandOver)?;
+        if chosen.is_empty() || chosen.len() > ROWS_MAX as usize {
+            return Err(Refusal::from(BadField::form("sessions", "choose at least a session")).into());
+        }
+        if *to == who.id {
+            return Err(self.refused(who, Refusal::SamePerson, "hand_over"));
+        }
+        if !self.custodians_for(who).await?.iter().any(|c| c.id == *to) {
+            return Err(Refusal::from(BadField::form("to", "is no custodian of your unit")).into());
+        }
+        let mut all = Vec::new();
+        for id in chosen {
+            let session = self.known(who, id).await?.session;
+            if !rule::hands_over(who, &session) {
+                return Err(self.refused(who, Refusal::no_such("session", id.as_str()), "hand_over"));
+            }
+            if session.state != State::Sealed {
+                return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
+            }
+            all.push(session);
+        }
+        let now = self.now().utc;
+        let id = format!("h-{}-{}", &time::shanghai_stamp(now)[..8], randomness::hex::<3>()?);
+        let id = HandoverId::new(&id).map_err(|e| No::Fault(e.to_string()))?;
+        for session in all {
+            let digests = rule::digests(&session);
+            let listed = serde_json::to_string(&digests).map_err(|e| No::Fault(e.to_string()))?;
+            let draft = Draft::new(EntryKind::SessionHandedOver)
+                .by(&who.id)
+                .in_session(&session.id)
+                .about("handover", &id)
+                .about("to", to)
+                .about("files", digests.len())
+                .about("digests_sha256", digest::sha256(listed.as_bytes()));
+            let handover = Handover { id: id.clone(), from: who.id.clone(), to: to.clone(), digests, at: now };
+            self.log_then_write(&session.id, Happening::HandedOver(handover), draft).await?;
+        }
+        Ok(id)
+    }
+
+    async fn of_handover(&self, who: &Person, id: &HandoverId) -> Answer<Vec<Session>> {
+        let wanted = id.clone();
+        let all = self.read(move |c| index::of_handover(c, &wanted)).await?;
+        let may = who.may(Act::HandOver) || who.may(Act::SeeOverdue);
+        let seen: Vec<Session> = all.into_iter().filter(|s| may && who.lists(s)).collect();
+        if seen.is_empty() { Err(Refusal::no_such("handover", id.as_str()).into()) } else { Ok(seen) }
+    }
+
+    async fn name_of(&self, id: &AccountId) -> String {
+        let wanted = id.clone();
+        let found = self.read(move |c| accounts::by_id(c, &wanted)).await.ok().flatten();
+        found.map_or_else(|| id.to_string(), |a| a.person.name)
+    }
+
+    /// One handover.
+    pub async fn handover(&self, who: &Person, id: &HandoverId) -> Answer<HandoverView> {
+        let sessions = self.of_handover(who, id).await?;
+        let first = sessions.iter().find_map(|s| s.handover.clone()).ok_or_else(|| Refusal::no_such("handover", id.as_str()))?;
+        let receipts: Vec<&CustodianReceipt> = sessions.iter().filter_map(|s| s.receipt.as_ref()).collect();
+        let all = receipts.len() == sessions.len();
+        let received_by = match receipts.last() {
+            Some(receipt) if all => Some(self.name_of(&receipt.by).await),
+            _ => None,
+        };
+        let of_unit = sessions.iter().all(|s| who.unit.as_ref() == Some(&s.unit));
+        Ok(HandoverView {
+            id: id.clone(),
+            from_name: self.name_of(&first.from).await,
+            to_name: self.name_of(&first.to).await,
+            at: first.at,
+            working: self.receiving.working(|all| all.get(id).copied()),
+            received_at: receipts.iter().map(|r| r.at).max().filter(|_| all),
+            received_bytes: receipts.iter().map(|r| r.bytes).sum(),
+            received_by,
+            may_receive: !all && of_unit && who.may(Act::ReceiveHandover) && first.from != who.id,
+            sessions: sessions.iter().filter_map(|s| self.handover_row(s)).collect(),
+        })
+    }
+
+    /// Reads every file of these sessions again (all of the handover, if none are named) and gives the receipt for those that are
+    /// what was sealed. Runs behind; its progress is in the view.
+    pub async fn receive_handover(self: &Arc<Self>, who: &Person, id: &HandoverId, chosen: &[SessionId]) -> Answer<()> {
+        self.need(who, Act::ReceiveHandover)?;
+        let of = self.of_handover(who, id).await?;
+        let wanted: Vec<Session> = of.into_iter().filter(|s| s.receipt.is_none() && (chosen.is_empty() || chosen.contains(&s.id))).collect();
+        if wanted.is_empty() {
+            return Err(Refusal::from(BadField::form("sessions", "choose at least a session")).into());
+        }
+        if wanted.iter().any(|s| s.handover.as_ref().is_none_or(|h| h.from == who.id)) {
+            return Err(self.refused(who, Refusal::SamePerson, "receive"));
+        }
+        if wanted.iter().any(|s| who.unit.as_ref() != Some(&s.unit)) {
+            return Err(self.refused(who, Refusal::NotYourRole, "receive"));
+        }
+        let open: Vec<String> = wanted.iter().flat_map(rule::lacks).map(Into::into).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        if !open.is_empty() {
+            return Err(Refusal::FieldsOpen { missing: open }.into());
+        }
+        let begun = self.receiving.working(|all| {
+            let free = !all.contains_key(id);
+            if free {
+                all.insert(id.clone(), 0);
+            }
+            free
+        });
+        if !begun {
+            return Err(Refusal::TooMany { running: 1 }.into());
+        }
+        let (desks, who, id) = (self.clone(), who.clone(), id.clone());
+        tokio::spawn(async move {
+            let whole: u64 = wanted.iter().flat_map(|s| &s.segments).map(|f| f.bytes).sum();
+            let mut before = 0;
+            for session in &wanted {
+                let read = desks.read_session_again(&id, session, before, whole).await;
+                before += session.segments.iter().map(|f| f.bytes).sum::<u64>();
+                if let Err(no) = desks.give_receipt(&who, &id, session, read).await {
+                    tracing::error!(session = %session.id, "no receipt was given: {no}");
+                    desks.receiving.set_problem(&session.id, Some("machine".into()));
+                }
+            }
+            desks.receiving.working(|all| all.remove(&id));
+        });
+        Ok(())
+    }
+
+    /// How many bytes of a session were read and are what was sealed; else which file is not.
+    async fn read_session_again(&self, id: &HandoverId, session: &Session, before: u64, whole: u64) -> Answer<Result<u64, String>> {
+        let (doc, folder) = self.session_doc(&session.id).await?;
+        let seal = doc.seal.as_ref().map(|s| s.code.clone()).unwrap_or_default();
+        let path: PathBuf = folder.join(tree::MANIFEST);
+        let sealed = blocking("reading a manifest", move || durable::read_whole(&path, PAPER_BYTES_MAX)).await?;
+        if !sealed.is_ok_and(|data| digest::sha256(&data) == seal) {
+            return Ok(Err(tree::MANIFEST.into()));
+        }
+        let mut bytes = 0;
+        for segment in &doc.segments {
+            let (path, wanted) = (folder.join(&segment.file), segment.sha256.clone());
+            let found = blocking("reading a file again", move || volume::digest(&path)).await?;
+            match found {
+                Ok((read, sha256)) if sha256 == wanted => bytes += read,
+                _ => return Ok(Err(segment.file.clone())),
+            }
+            let share = (before + bytes).saturating_mul(1000).checked_div(whole).unwrap_or(1000);
+            self.receiving.working(|all| all.insert(id.clone(), share as u32));
+        }
+        Ok(Ok(bytes))
+    }
+
+    async fn give_receipt(&self, who: &Person, id: &HandoverId, session: &Session, read: Answer<Result<u64, String>>) -> Answer<()> {
+        let bytes = match read? {
+            Ok(bytes) => bytes,
+            Err(file) => {
+                let draft = Draft::new(EntryKind::DamageFound).in_session(&session.id).about("file", &file).about("handover", id);
+                self.acts.do_and_log(draft, |_| Ok(()));
+                self.receiving.set_problem(&session.id, Some(file));
+                return Ok(());
+            }
+        };
+        self.receiving.set_problem(&session.id, None);
+        let draft = Draft::new(EntryKind::SessionReceived)
+            .by(&who.id)
+            .in_session(&session.id)
+            .about("handover", id)
+            .about("files", session.segments.len())
+            .about("bytes", bytes);
+        let receipt = CustodianReceipt { handover: id.clone(), by: who.id.clone(), at: self.now().utc, bytes };
+        self.log_then_write(&session.id, Happening::Received(receipt), draft).await.map(drop)
+    }
+
+    fn check_out_of(&self, row: CheckOutRow) -> CheckOut {
+        let at = Utc.timestamp_millis_opt(row.at_ms).single().unwrap_or_default();
+        let midnight = rule::midnight_after(at).timestamp_millis();
+        let state = match (row.came_ms, row.ended_ms) {
+            (Some(came), _) if came >= midnight => "came_late",
+            (Some(_), _) => "came",
+            (None, Some(_)) => "nothing",
+            (None, None) if self.now_ms() >= midnight => "overdue",
+            (None, None) => "out",
+        };
+        let name = self.settings.imports.devices.iter().find(|d| d.number == row.device_no).map_or("", |d| &d.name);
+        CheckOut {
+            id: row.id,
+            device_name: name.into(),
+            device_no: row.device_no,
+            unit_name: UnitId::new(&row.unit).map_or(row.unit, |u| self.unit_name(&u)),
+            name: row.name,
+            at,
+            battery: row.battery,
+            free_gb: row.free_gb,
+            state,
+            reason: row.reason,
+        }
+    }
+
+    /// Takes a portable device along (第十五条: battery and memory as they were read).
+    pub async fn check_out(&self, who: &Person, device_no: &str, battery: Option<i64>, free_gb: Option<i64>) -> Answer<CheckOut> {
+        self.need(who, Act::ImportRecording)?;
+        let device = self.settings.imports.devices.iter().find(|d| d.number == device_no && who.unit.as_ref() == Some(&d.unit)).cloned();
+        let device = device.ok_or_else(|| Refusal::from(BadField::form("device_no", "is in no register of your unit")))?;
+        if battery.is_some_and(|b| !(0..=100).contains(&b)) || free_gb.is_some_and(|g| !(0..=100_000).contains(&g)) {
+            return Err(Refusal::from(BadField::form("battery", "is no number that a device shows")).into());
+        }
+        let units = vec![device.unit.to_string()];
+        let since = (self.now().utc - TimeDelta::days(SHOWN_DAYS)).timestamp_millis();
+        let out = self.read(move |c| index::check_outs(c, &units, since, ROWS_MAX)).await?;
+        let is_out = |o: &&CheckOutRow| o.device_no == device.number && o.came_ms.is_none() && o.ended_ms.is_none();
+        if out.iter().find(is_out).is_some() {
+            return Err(Refusal::from(BadField::form("device_no", "is out already; take in what it holds first")).into());
+        }
+        let row = CheckOutRow {
+            id: format!("o-{}", randomness::hex::<6>()?),
+            device_no: device.number.clone(),
+            unit: device.unit.to_string(),
+            account: who.id.to_string(),
+            name: who.name.clone(),
+            at_ms: self.now_ms(),
+            battery,
+            free_gb,
+            ended_ms: None,
+            reason: None,
+            came_ms: None,
+        };
+        let draft = Draft::new(EntryKind::DeviceCheckedOut).by(&who.id).about("device_no", &row.device_no).about("unit", &row.unit);
+        let kept = row.clone();
+        self.acts.log_then_do(draft, move |t| index::check_out(t, &kept)).await?;
+        Ok(self.check_out_of(row))
+    }
+
+    /// Says why a device that was out brings nothing.
+    pub async fn nothing_came(&self, who: &Person, id: &str, reason: &str) -> Answer<()> {
+        self.need(who, Act::ImportRecording)?;
+        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
+        let (units, wanted) = (self.handover_units(who), id.to_owned());
+        let found = self.read(move |c| Ok(index::check_outs(c, &units, 0, 100_000)?.into_iter().find(|o| o.id == wanted))).await?;
+        let may = |o: &CheckOutRow| o.account == who.id.as_str() || who.may(Act::ReceiveHandover);
+        let row = found.filter(may).ok_or_else(|| Refusal::no_such("check-out", id))?;
+        let draft = Draft::new(EntryKind::DeviceWithoutMaterial)
+            .by(&who.id)
+            .about("device_no", &row.device_no)
+            .text("reason", Some(&reason));
+        let (id, at) = (row.id.clone(), self.now_ms());
+        let changed = self.acts.log_then_do(draft, move |t| index::end_check_out(t, &id, at, &reason)).await?;
+        if changed { Ok(()) } else { Err(Refusal::no_such("check-out", &row.id).into()) }
+    }
+
+    /// How many sessions wait for this person's receipt.
+    pub async fn receipts_waiting(&self, who: &Person) -> usize {
+        let Some(unit) = who.unit.clone().filter(|_| who.may(Act::ReceiveHandover)) else { return 0 };
+        self.read(move |c| index::count_waiting(c, unit.as_str())).await.unwrap_or(0)
+    }
+}
+
+fn line((id, at_ms, sessions, received): (HandoverId, i64, u64, u64)) -> Option<HandoverLine> {
+    Some(HandoverLine { id, at: Utc.timestamp_millis_opt(at_ms).single()?, sessions, received })
+}

@@ -1,0 +1,233 @@
+//! The handover at the end of the day (第十四条): the officer hands over what was recorded and taken in, the custodian reads every file
+//! again and gives the receipt. Two people, always.
+
+use crate::model::facts::Facts;
+use crate::model::ids::{AccountId, HandoverId};
+use crate::model::missing;
+use crate::model::people::{Act, Person, words};
+use crate::model::session::{Session, State};
+use crate::model::time;
+use chrono::{DateTime, Days, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A file as it is handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct FileDigest {
+    /// Its name in the session's folder.
+    pub file: String,
+    /// Its SHA-256 as it was sealed.
+    pub sha256: String,
+}
+
+/// A handover (移交).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Handover {
+    /// Its number; several sessions may be handed over together.
+    pub id: HandoverId,
+    /// The officer.
+    pub from: AccountId,
+    /// The custodian for whom it is meant.
+    pub to: AccountId,
+    /// What is handed over.
+    pub digests: Vec<FileDigest>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The custodian's receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct CustodianReceipt {
+    /// For which handover.
+    pub handover: HandoverId,
+    /// The custodian who gave it.
+    pub by: AccountId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Bytes that were read again.
+    pub bytes: u64,
+}
+
+words!(
+    /// Where a session stands on its way to the custodian.
+    HandoverStanding {
+        /// To be handed over today.
+        Due = "due",
+        /// Not handed over by 24:00 of its day.
+        Overdue = "overdue",
+        /// Handed over; the receipt is to be given.
+        Waiting = "waiting",
+        /// The receipt was given.
+        Received = "received",
+    }
+);
+
+/// The digests of all that a session holds.
+pub fn digests(session: &Session) -> Vec<FileDigest> {
+    session.segments.iter().map(|s| FileDigest { file: s.file.clone(), sha256: s.sha256.clone() }).collect()
+}
+
+/// Until when a session is to be handed over: 24:00 Shanghai of the day on which it ended, or came in.
+pub fn due(session: &Session) -> DateTime<Utc> {
+    let came = session.imported.as_ref().map(|i| i.taken_in_at);
+    midnight_after(came.or(session.ended_at).unwrap_or(session.started_at))
+}
+
+/// 24:00 Shanghai of the day that it is then.
+pub fn midnight_after(at: DateTime<Utc>) -> DateTime<Utc> {
+    let day = time::shanghai_day(at);
+    time::shanghai_midnight(day.checked_add_days(Days::new(1)).unwrap_or(day))
+}
+
+/// Where it stands; none while it is open, or once it was given up.
+pub fn standing(session: &Session, now: DateTime<Utc>) -> Option<HandoverStanding> {
+    match session.state {
+        State::Sealed if now >= due(session) => Some(HandoverStanding::Overdue),
+        State::Sealed => Some(HandoverStanding::Due),
+        State::HandedOver => Some(HandoverStanding::Waiting),
+        State::Kept => Some(HandoverStanding::Received),
+        _ => None,
+    }
+}
+
+/// Which of the six fields of 第十七条 are not complete: words of the console (`six-…`). The unit always is. One that does not exist
+/// (there is no party at a patrol) is complete once its demand is answered with why; a mistaken start has none.
+pub fn lacks(session: &Session) -> Vec<&'static str> {
+    if session.mistake.is_some() {
+        return vec![];
+    }
+    let facts: &Facts = session.facts();
+    let answered = |demand| missing::answer(session, demand).is_some();
+    let named = || !facts.officers.is_empty() && facts.officers.iter().all(|o| o.certificate_no.is_some());
+    let checks = [
+        ("device", !session.device_numbers().is_empty() || answered("device-number")),
+        ("officers", named()),
+        ("time", !session.is_undated() || answered("use-time")),
+        ("party", facts.party.is_some() || answered("party")),
+        ("cause", facts.cause.is_some() || answered("cause")),
+    ];
+    checks.into_iter().filter(|(_, there)| !there).map(|(word, _)| word).collect()
+}
+
+/// Whether a session is this person's to hand over: they recorded it, took it in or are named on it; what a watched folder took in is
+/// anybody's of the unit.
+pub fn hands_over(who: &Person, session: &Session) -> bool {
+    let named = |no: &String| session.facts().officers.iter().any(|o| o.certificate_no.as_ref() == Some(no));
+    let of_unit = who.unit.as_ref() == Some(&session.unit);
+    let nobodys = || session.imported.as_ref().is_some_and(|i| i.way == crate::model::import::ImportWay::Folder);
+    let theirs = session.started_by == who.id || who.certificate_no.as_ref().is_some_and(named) || (of_unit && nobodys());
+    who.may(Act::HandOver) && theirs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::facts::Officer;
+    use crate::model::ids::UnitId;
+    use crate::model::missing::{Answer, AnswerKind};
+    use crate::model::people::Role;
+    use crate::model::refusal::Refusal;
+    use crate::model::session::{Happening, Seal, SessionKind};
+    use crate::model::step;
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    fn account(name: &str) -> AccountId {
+        AccountId::new(name).unwrap()
+    }
+
+    fn sealed(facts: Facts) -> Session {
+        let s = step::tests::started_with(SessionKind::Handling, facts);
+        let s = step::step(&s, &Happening::Ended { by: None, mistake: None }, step::tests::at(60_000)).unwrap().0;
+        let seal = Seal { code: String::new(), signer: String::new(), at: s.started_at };
+        step::step(&s, &Happening::Sealed(seal), step::tests::at(60_000)).unwrap().0
+    }
+
+    fn handed(id: &str) -> Happening {
+        let (id, from, to) = (HandoverId::new(id).unwrap(), account("wang"), account("zhao"));
+        Happening::HandedOver(Handover { id, from, to, digests: vec![], at: DateTime::UNIX_EPOCH })
+    }
+
+    fn receipt(id: &str, by: &str) -> Happening {
+        Happening::Received(CustodianReceipt { handover: HandoverId::new(id).unwrap(), by: account(by), at: DateTime::UNIX_EPOCH, bytes: 0 })
+    }
+
+    #[test]
+    fn a_session_goes_from_officer_to_custodian_and_never_through_one_person() {
+        let s = sealed(Facts::default());
+        let go = |s: &Session, h: &Happening| step::step(s, h, step::tests::at(70_000)).map(|(s, _)| s);
+        assert!(go(&s, &receipt("h-1", "zhao")).is_err(), "nothing was handed over");
+        let s = go(&s, &handed("h-1")).unwrap();
+        assert!(go(&s, &handed("h-2")).is_err(), "once");
+        assert_eq!(go(&s, &receipt("h-1", "wang")).unwrap_err(), Refusal::SamePerson);
+        assert!(go(&s, &receipt("h-2", "zhao")).is_err(), "another handover's");
+        let s = go(&s, &receipt("h-1", "zhao")).unwrap();
+        assert_eq!((s.state, s.receipt.unwrap().by), (State::Kept, account("zhao")));
+    }
+
+    #[test]
+    fn what_ended_at_noon_is_due_at_midnight_in_shanghai_and_overdue_from_then_on() {
+        let mut s = sealed(Facts::default());
+        s.ended_at = Some("2026-11-25T04:00:00Z".parse().unwrap());
+        let midnight: DateTime<Utc> = "2026-11-25T16:00:00Z".parse().unwrap();
+        assert_eq!(due(&s), midnight);
+        assert_eq!(standing(&s, midnight - TimeDelta::milliseconds(1)), Some(HandoverStanding::Due));
+        assert_eq!(standing(&s, midnight), Some(HandoverStanding::Overdue));
+        s.state = State::HandedOver;
+        assert_eq!(standing(&s, midnight), Some(HandoverStanding::Waiting));
+        // At 00:30 in Shanghai it is the next day already, whatever London's calendar says.
+        s.ended_at = Some("2026-11-25T16:30:00Z".parse().unwrap());
+        assert_eq!(due(&s), "2026-11-26T16:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    }
+
+    #[test]
+    fn the_six_fields_are_there_or_there_is_a_word_why_not() {
+        let officer = Officer { name: "王某".into(), certificate_no: Some("冀E-1".into()), ..Officer::default() };
+        let mut s = sealed(Facts::default());
+        assert_eq!(lacks(&s), ["officers", "party", "cause"]);
+        s.links[0].facts = Facts { officers: vec![officer], cause: Some("巡查".into()), ..Facts::default() };
+        assert_eq!(lacks(&s), ["party"]);
+        s.answers.push(Answer {
+            demand: "party".into(),
+            kind: AnswerKind::NotApplicable,
+            reason: None,
+            by: account("wang"),
+            at: s.started_at,
+        });
+        assert!(lacks(&s).is_empty());
+        let mut mistaken = sealed(Facts::default());
+        mistaken.mistake = Some("误按".into());
+        assert!(lacks(&mistaken).is_empty());
+    }
+
+    #[test]
+    fn an_officer_hands_over_what_is_theirs() {
+        let land = UnitId::new("land").unwrap();
+        let person = |id: &str, no: &str, role| Person {
+            unit: Some(land.clone()),
+            certificate_no: Some(no.into()),
+            ..Person::new(account(id), id, id, &[role])
+        };
+        let named = Officer { name: "李某".into(), certificate_no: Some("冀E-2".into()), ..Officer::default() };
+        let s = sealed(Facts { officers: vec![named], ..Facts::default() });
+        for (id, no, role, may) in [
+            ("wang", "冀E-1", Role::Officer, true),
+            ("li", "冀E-2", Role::Officer, true),
+            ("sun", "冀E-3", Role::Officer, false),
+            ("wang", "冀E-1", Role::LegalUnit, false),
+        ] {
+            assert_eq!(hands_over(&person(id, no, role), &s), may, "{id} {role:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_days_material_is_due_within_the_day_and_never_at_once(s in 0_i64..4_000_000_000) {
+            let at = DateTime::from_timestamp(s, 0).unwrap();
+            let left = midnight_after(at) - at;
+            prop_assert!(left > TimeDelta::zero() && left <= TimeDelta::hours(24));
+        }
+    }
+}

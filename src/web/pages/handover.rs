@@ -1,0 +1,188 @@
+//! The handover: the officer's list, the custodian's inbox with the receipt, what is overdue, and portable devices that are out.
+
+use crate::desks::No;
+use crate::desks::handover::{HandoverDesk, HandoverRow, HandoverView};
+use crate::desks::logins::SignedIn;
+use crate::model::digest;
+use crate::model::ids::{AccountId, HandoverId, SessionId};
+use crate::model::refusal::Refusal;
+use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::{Web, api};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+type Fields = Vec<(String, String)>;
+
+fn lacks(page: &Page, row: &HandoverRow) -> String {
+    row.lacks.iter().map(|l| page.word("six", l)).collect::<Vec<_>>().join("、")
+}
+
+fn text(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_else(|| "—".into())
+}
+
+#[derive(Template)]
+#[template(path = "handover.html", config = "src/web/askama.toml")]
+struct DeskPage {
+    page: Page,
+    desk: HandoverDesk,
+}
+
+impl DeskPage {
+    fn lacks(&self, row: &HandoverRow) -> String {
+        lacks(&self.page, row)
+    }
+    fn text(&self, value: &Option<String>) -> String {
+        text(value.as_ref())
+    }
+    fn out_class(&self, state: &&str) -> &'static str {
+        match *state {
+            "overdue" => " bad",
+            "came" => " good",
+            "out" => "",
+            _ => " warn",
+        }
+    }
+}
+
+/// The lists.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/handover").await;
+    match web.desks.handover_desk(&who.person).await {
+        Ok(desk) => html(&DeskPage { page, desk }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+fn sessions(fields: &Fields) -> Result<Vec<SessionId>, Refusal> {
+    all(fields, "session").map(|s| api::id("session", s, SessionId::new)).collect()
+}
+
+/// Hands over what was ticked.
+pub async fn hand_over(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let handed: Result<HandoverId, No> = async {
+        let to = api::id("account", &one(&fields, "to").unwrap_or_default(), AccountId::new)?;
+        web.desks.hand_to_custodian(&who.person, &sessions(&fields)?, &to).await
+    }
+    .await;
+    match handed {
+        Ok(id) => done(&format!("/handover/{id}"), "handed-over"),
+        Err(no) => no_page(Page::of(&web, &headers, who, "/handover").await, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "handover_one.html", config = "src/web/askama.toml")]
+struct OnePage {
+    page: Page,
+    view: HandoverView,
+}
+
+impl OnePage {
+    fn lacks(&self, row: &HandoverRow) -> String {
+        lacks(&self.page, row)
+    }
+    fn text(&self, value: &Option<String>) -> String {
+        text(value.as_ref())
+    }
+    fn percent(&self, thousandths: &u32) -> u32 {
+        thousandths / 10
+    }
+    fn is_complete(&self) -> bool {
+        self.view.sessions.iter().all(|s| s.lacks.is_empty())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "handover_print.html", config = "src/web/askama.toml")]
+struct PrintPage {
+    page: Page,
+    view: HandoverView,
+}
+
+impl PrintPage {
+    fn text(&self, value: &Option<String>) -> String {
+        text(value.as_ref())
+    }
+    fn short(&self, code: &str) -> String {
+        digest::short(code)
+    }
+    fn bytes(&self) -> u64 {
+        self.view.sessions.iter().map(|s| s.bytes).sum()
+    }
+    fn files(&self) -> usize {
+        self.view.sessions.iter().map(|s| s.files).sum()
+    }
+}
+
+async fn of(web: &Web, who: &SignedIn, id: &str) -> Result<HandoverView, No> {
+    web.desks.handover(&who.person, &api::id("handover", id, HandoverId::new)?).await
+}
+
+/// One handover.
+pub async fn show_one(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/handover/{id}")).await;
+    match of(&web, &who, &id).await {
+        Ok(view) => html(&OnePage { page, view }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Its receipt, for paper.
+pub async fn print(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/handover/{id}")).await;
+    match of(&web, &who, &id).await {
+        Ok(view) => html(&PrintPage { page, view }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// The custodian's receipt for what was ticked.
+pub async fn receive(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let received: Result<(), No> = async {
+        let handover = api::id("handover", &id, HandoverId::new)?;
+        web.desks.receive_handover(&who.person, &handover, &sessions(&fields)?).await
+    }
+    .await;
+    after(&web, who, &headers, &format!("/handover/{id}"), "receiving", received).await
+}
+
+/// Takes a device along.
+pub async fn check_out(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let figure = |name: &str| one(&fields, name).and_then(|t| t.parse().ok());
+    let device = one(&fields, "device_no").unwrap_or_default();
+    let out = web.desks.check_out(&who.person, &device, figure("battery"), figure("free_gb")).await.map(drop);
+    after(&web, who, &headers, "/handover", "checked-out", out).await
+}
+
+/// Says why a device brings nothing.
+pub async fn nothing(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let said = web.desks.nothing_came(&who.person, &id, &one(&fields, "reason").unwrap_or_default()).await;
+    after(&web, who, &headers, "/handover", "nothing-came", said).await
+}
