@@ -80,6 +80,7 @@ struct Kept {
     routine: bool,
     /// Hold by people: proposed, asked to be lifted, lifted.
     hold: Option<&'static str>,
+    ground: Ground,
     litigation_lifted: bool,
     until: Option<NaiveDate>,
     gone: bool,
@@ -213,7 +214,7 @@ impl Site {
         assert_eq!(session.state, State::Kept);
         self.index(session, folder.strip_prefix(&footage).unwrap());
         let ended = shanghai(now.utc + TimeDelta::seconds(1));
-        self.sessions.push(Kept { id, ended, case_no, routine: false, hold: None, litigation_lifted: false, until: None, gone: false });
+        self.sessions.push(Kept { id, ended, case_no, routine: false, hold: None, ground: Ground::Objection, litigation_lifted: false, until: None, gone: false });
     }
 
     fn index(&self, session: Session, folder: &Path) {
@@ -309,10 +310,11 @@ impl Site {
     async fn say_of_a_hold(&mut self, at: usize, officer: &Person, leader: &Person, legal: &Person) {
         let id = self.sessions[at].id.clone();
         let desks = self.desks.clone();
-        let say = async |who: &Person, change| desks.say_to_hold(who, &id, Ground::Objection, "1", change).await;
+        let ground = self.sessions[at].ground;
+        let say = async |who: &Person, change| desks.say_to_hold(who, &id, ground, "1", change).await;
         match self.sessions[at].hold {
             None => {
-                desks.propose_hold(officer, &id, Ground::Objection, "当事人有异议").await.unwrap();
+                desks.propose_hold(officer, &id, ground, "当事人有异议").await.unwrap();
                 self.sessions[at].hold = Some("proposed");
             }
             Some("proposed") => {
@@ -364,7 +366,7 @@ impl Site {
         if let Some(late) = &late {
             self.desks.propose_hold(&self.person("wang", Role::Officer), late, Ground::Important, "领导交办").await.unwrap();
             let held = self.sessions.iter_mut().find(|s| s.id == *late).unwrap();
-            held.hold = Some("proposed");
+            (held.hold, held.ground) = (Some("proposed"), Ground::Important);
         }
         assert!(self.desks.decide_disposal(&self.person("li", Role::LeaderInCharge), &proposed.id, true, None).await.is_err());
         self.desks.decide_disposal(&leader, &proposed.id, true, None).await.unwrap();

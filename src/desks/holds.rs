@@ -62,23 +62,25 @@ impl Desks {
         let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
         let change = HoldChange::Proposed { ground, reason };
         hold::may(who, &doc.session, None, &change).map_err(|refusal| self.refused(who, refusal, "propose_hold"))?;
-        let number = doc.session.holds.iter().filter(|h| h.ground == ground).count() + 1;
+        let (session, _) = self.stands(&doc.folder, &doc.session).await?;
+        let number = session.holds.iter().filter(|h| h.ground == ground).count() + 1;
         let folder = self.footage().join(&doc.folder);
         let draft = entry(EntryKind::Held, who, id, ground, &number.to_string(), &change);
         let happening = Happening::Hold { ground, about: number.to_string(), change, by: who.id.clone() };
         let shared = self.recorder.shared().clone();
-        Ok(blocking("writing a journal", move || links::hold(&shared, &folder, &happening, draft)).await???)
+        let held = blocking("writing a journal", move || links::hold(&shared, &folder, &happening, draft)).await???;
+        self.indexed().await;
+        Ok(held)
     }
 
     /// Says something else to a hold.
     pub async fn say_to_hold(&self, who: &Person, id: &SessionId, ground: Ground, about: &str, change: HoldChange) -> Answer<Session> {
         let doc = self.known(who, id).await?;
-        let seen = doc.session.clone();
-        let around = self.read(move |c| index::around(c, &seen)).await?;
-        let holds = around.holds(&doc.session);
+        let (session, around) = self.stands(&doc.folder, &doc.session).await?;
+        let holds = around.holds(&session);
         let held = holds.iter().find(|h| h.ground == ground && h.about == about);
         let held = held.ok_or_else(|| Refusal::no_such("hold", about))?;
-        hold::may(who, &doc.session, Some(held), &change).map_err(|refusal| self.refused(who, refusal, "say_to_hold"))?;
+        hold::may(who, &session, Some(held), &change).map_err(|refusal| self.refused(who, refusal, "say_to_hold"))?;
         let change = match change {
             HoldChange::LiftProposed { reason } => {
                 HoldChange::LiftProposed { reason: words::needed_text("reason", &reason).map_err(Refusal::from)? }
@@ -90,7 +92,7 @@ impl Desks {
         };
         // Refused before it is logged where its order is wrong.
         let word = hold::Word { at: self.now().utc, by: who.id.clone(), reason: None };
-        hold::after(&doc.session.holds, (ground, about), &change, word)?;
+        hold::after(&session.holds, (ground, about), &change, word)?;
         let kind = match &change {
             HoldChange::Proposed { .. } => return Err(Refusal::HoldState { state: held.state().as_str().into() }.into()),
             HoldChange::Confirmed => EntryKind::HoldConfirmed,

@@ -236,7 +236,9 @@ impl Desks {
         let shared = self.recorder.shared().clone();
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         // A crash here leaves an entry without its line: what it says has not happened, and can be said again.
-        Ok(blocking("writing a journal", move || links::logged(&shared, &folder, &happening)).await???)
+        let said = blocking("writing a journal", move || links::logged(&shared, &folder, &happening)).await???;
+        self.indexed().await;
+        Ok(said)
     }
 
     /// Says that a session without a known case is 日常执法: from then on it has a date.
@@ -290,7 +292,7 @@ impl Desks {
         let next = known.after(before, now);
         if let Some(doubt) = next.doubts.get(known.doubts.len()) {
             tracing::error!(kind = doubt.kind.as_str(), from = %doubt.from, to = %doubt.to, "the clock is in doubt: nothing is given up");
-            let draft = Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("from", doubt.from).about("to", doubt.to);
+            let draft = Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("was", doubt.from).about("shown", doubt.to);
             self.acts.do_and_log(draft, |_| Ok(()));
         }
         self.keep_clock(Some(now), next).await

@@ -32,6 +32,8 @@ pub struct Bureau {
     port: u16,
     /// The authority whose certificates this machine trusts; else Debian's.
     pub trusts: Option<PathBuf>,
+    /// By how much the recorder's wall clock is off, as `faketime` writes it (`+240d`).
+    pub moved: Option<&'static str>,
 }
 
 impl Bureau {
@@ -83,7 +85,7 @@ impl Bureau {
             addresses[1],
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
-        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port, trusts: None }
+        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port, trusts: None, moved: None }
     }
 
     /// The good cameras.
@@ -113,6 +115,10 @@ impl Bureau {
         let mut command = Command::new(SHILU);
         command.args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
         command.envs(self.trusts.as_ref().map(|ca| ("SSL_CERT_FILE", ca)));
+        if let Some(moved) = self.moved {
+            let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
+            command.envs([("LD_PRELOAD", library.as_str()), ("FAKETIME", moved), ("DONT_FAKE_MONOTONIC", "1")]);
+        }
         self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(30);
         while reqwest::get(format!("{}/healthz", self.url)).await.is_err() {
