@@ -124,6 +124,7 @@ fn look_after(desks: &Arc<Desks>) {
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
+            desks.end_loudness().await;
         }
     });
 }

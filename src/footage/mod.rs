@@ -16,6 +16,8 @@ pub mod continuity;
 #[cfg(feature = "recorder")]
 pub mod copy;
 #[cfg(feature = "recorder")]
+pub mod entrance;
+#[cfg(feature = "recorder")]
 pub mod fragment;
 #[cfg(feature = "recorder")]
 pub mod journal;
