@@ -261,6 +261,25 @@ pub fn extent(data: &[u8]) -> Extent {
     extent
 }
 
+/// A header without the times at which it was written: two runs of a muxer on the same format differ in nothing else.
+pub fn timeless(header: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut plain = header.to_vec();
+    let moov = boxes(header, 0..header.len())?.into_iter().find(|b| &b.kind == b"moov").ok_or(Malformed::Lacking("moov"))?;
+    let mut stamped = inside(header, &moov, b"mvhd")?;
+    for trak in inside(header, &moov, b"trak")? {
+        stamped.push(first(header, &trak, b"tkhd", "tkhd")?);
+        let mdia = first(header, &trak, b"mdia", "mdia")?;
+        stamped.push(first(header, &mdia, b"mdhd", "mdhd")?);
+    }
+    for of in stamped {
+        // Creation and modification, behind version and flags; version 1 has 64-bit times.
+        let from = of.content.start + 4;
+        let length = if header.get(of.content.start) == Some(&1) { 16 } else { 8 };
+        plain.get_mut(from..(from + length).min(of.end)).ok_or(Malformed::Lacking("times"))?.fill(0);
+    }
+    Ok(plain)
+}
+
 /// The track of pictures in a header, if there is one.
 pub fn video(header: &[u8]) -> Result<Option<Track>, Malformed> {
     let moov = boxes(header, 0..header.len())?.into_iter().find(|b| &b.kind == b"moov").ok_or(Malformed::Lacking("moov"))?;

@@ -159,6 +159,8 @@ export class Screen {
         this.came();
       }
       this.loaded.set(segment.sequence, into);
+      // Behind the last picture the browser would wait for more, and show nothing. It goes on by itself when more is put in.
+      if (this.end(segment) >= this.last() && this.media.readyState === 'open') this.media.endOfStream();
     } catch (no) {
       // Half a fragment lies in the browser's parser: it begins anew.
       if (this.media.readyState === 'open') this.buffer.abort();
@@ -195,7 +197,8 @@ export class Screen {
     if (!this.slide.hidden) this.explain(head, gap);
     const off = head - this.video.currentTime;
     const paused = !playing || !shown;
-    if (shown && !this.video.seeking && (this.pending || Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > 0.03))) {
+    const astray = Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > 0.03);
+    if (shown && (this.pending || (astray && !this.video.seeking))) {
       this.video.currentTime = head;
       this.pending = false;
     }
