@@ -305,9 +305,11 @@ impl Desks {
         all.into_iter().find(|c| c.id == *id).ok_or_else(|| Refusal::no_such("copy", id.as_str()).into())
     }
 
-    /// One of one's own.
+    /// One of one's own, as long as the approval lives; the list tells of it after that.
     pub async fn copy(&self, who: &Person, id: &CopyId) -> Answer<Copy> {
-        self.own_copy(who, id).await
+        let copy = self.own_copy(who, id).await?;
+        self.granted(who, &copy.session, "copy").await?;
+        Ok(copy)
     }
 
     /// Stops one; what is made of it stays.

@@ -9,6 +9,7 @@ assert.equal(await page.evaluate(() => MediaSource.isTypeSupported('video/mp4; c
 await page.click('#open-viewing');
 const face = page.locator('.screen').first();
 await page.waitForFunction(() => /浏览器不能播放这种编码：.*h(vc|ev)1/.test(document.querySelector('.screen .slide:not([hidden])')?.textContent));
+assert.match(await face.locator('.slide').textContent(), /可以制作 H\.264 查看用副本/);
 // The other camera plays all the same.
 await page.waitForFunction(() => document.querySelectorAll('.screen video')[1].currentTime > 0.3);
 await shot(page, 'h265-1-said');

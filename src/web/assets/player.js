@@ -19,7 +19,7 @@ class Player {
     Object.assign(this, JSON.parse(root.dataset.known));
     // Pre-roll and the first picture's lead-in lie before the session's zero.
     this.shift = Math.max(0, ...viewing.cameras.flatMap((c) => c.segments.map((s) => -s.offset_ms / 1000)));
-    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived, derived_label: root.dataset.derivedLabel, no_room: root.dataset.noRoom, not_made: root.dataset.notMade };
+    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived, derived_label: root.dataset.derivedLabel, offer: root.dataset.offer, no_room: root.dataset.noRoom, not_made: root.dataset.notMade };
     this.screens = viewing.cameras.map((c) => new Screen(viewing, c, this.shift, texts));
     $('screens').replaceChildren(...this.screens.map((s) => s.figure));
     Object.assign(this, { head: this.shift, playing: false, rate: 1, last: performance.now(), seen: 0, over: false });

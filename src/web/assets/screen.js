@@ -49,6 +49,7 @@ export class Screen {
 
   /** The browser cannot show the original: a derived copy is made on demand, and shown in its place, labelled. */
   offer() {
+    this.offered = true;
     const button = Object.assign(make('button', ''), { type: 'button', textContent: this.texts.derive });
     button.addEventListener('click', async () => {
       button.disabled = true;
@@ -211,7 +212,7 @@ export class Screen {
 
   explain(head, gap) {
     const zero = head - this.shift;
-    const lines = this.failed ? [this.texts.failed, this.failed, ''] : [this.texts.gap, gap ? gap.cause : '', ''];
+    const lines = this.failed ? [this.texts.failed, this.failed, this.offered ? this.texts.offer : ''] : [this.texts.gap, gap ? gap.cause : '', ''];
     const next = this.nextAfter(head);
     if (!this.failed && Number.isFinite(next)) lines[2] = `${this.texts.left} ${clock((next - head) * 1000)}`;
     if (!this.failed && zero < 0) lines[0] = this.texts.before;

@@ -1346,3 +1346,4 @@ board-at = Picture:
 mute = Mute
 mute-add = Add a mute
 mute-hint = Times are h:mm:ss; they can be taken from the player's position.
+derive-offer = An H.264 viewing copy can be made and is then played here; the original stays as it is.
