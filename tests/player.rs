@@ -33,7 +33,8 @@ async fn recorded_with_a_gap(face: &str, overview: &str) -> (Bureau, String, [Ca
     let addresses = [face.address("face"), other.address("overview")];
     let bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &addresses).await;
     let (officer, id) = bureau.records(200_000).await;
-    let bytes = async |camera: usize| officer.get("/api/v1/status").await.1["rooms"][0]["cameras"][camera]["durable_bytes"].as_u64().unwrap();
+    let bytes =
+        async |camera: usize| officer.get("/api/v1/status").await.1["rooms"][0]["cameras"][camera]["durable_bytes"].as_u64().unwrap();
     other.kill();
     let so_far = bytes(0).await;
     officer.waits("a gap", |room| room["cameras"][0]["durable_bytes"].as_u64().unwrap() > so_far + 300_000).await;
@@ -137,7 +138,8 @@ async fn a_seek_into_a_file_gets_what_it_needs_and_not_the_whole() {
     assert!(moof <= header && whole.ends_with(&part[moof..]));
     let path = bureau.dir.path().join("part.mp4");
     std::fs::write(&path, &part).unwrap();
-    let probe = ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", "-read_intervals", "%+#1"];
+    let probe =
+        ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", "-read_intervals", "%+#1"];
     let said = Command::new("ffprobe").args(probe).arg(&path).output().unwrap();
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let (at, flags) = said.trim().split_once(',').unwrap_or_else(|| panic!("{said}"));

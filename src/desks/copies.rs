@@ -282,7 +282,10 @@ impl Desks {
         let folder = self.copy_folder(id);
         let removed = blocking("removing what was begun of a copy", move || {
             let names = durable::names(&folder)?;
-            names.iter().filter(|n| !n.starts_with("part-") || n.ends_with(".aside")).try_for_each(|n| durable::remove_derived(&folder.join(n)))
+            names
+                .iter()
+                .filter(|n| !n.starts_with("part-") || n.ends_with(".aside"))
+                .try_for_each(|n| durable::remove_derived(&folder.join(n)))
         });
         if let Err(no) = removed.await.and_then(|r| r.map_err(No::from)) {
             tracing::error!(copy = %id, "what was begun of it stays: {no}");

@@ -81,8 +81,7 @@ impl Desks {
             self.measuring.with(|all| all.remove(&to));
             return Ok(Measured::Ready(line));
         }
-        let work =
-            Work::Loudness { track: track(&session, &folder, camera), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
+        let work = Work::Loudness { track: track(&session, &folder, camera), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
         let live = self.streams.under(&grant, &self.clock);
         let desks = self.clone();
         tokio::spawn(async move {
@@ -143,7 +142,9 @@ impl Desks {
             let path = folder.join(name);
             if matches!(live, Ok(false)) {
                 self.measuring.with(|all| all.remove(&path));
-                if let Err(fault) = blocking("removing levels", move || durable::remove_derived(&path)).await.and_then(|r| r.map_err(No::from)) {
+                if let Err(fault) =
+                    blocking("removing levels", move || durable::remove_derived(&path)).await.and_then(|r| r.map_err(No::from))
+                {
                     tracing::error!("levels stay: {fault}");
                 }
             }

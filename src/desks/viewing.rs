@@ -163,14 +163,7 @@ impl Desks {
     }
 
     /// One file of an open viewing, or what of it is needed to show a moment, ms from its beginning, and what comes after.
-    pub async fn view_segment(
-        &self,
-        who: &Person,
-        viewing: &ViewingId,
-        camera: &CameraId,
-        sequence: u32,
-        from_ms: u64,
-    ) -> Answer<Footage> {
+    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32, from_ms: u64) -> Answer<Footage> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         let grant = self.grant(who, &open.session, "viewing").await?;
@@ -328,7 +321,7 @@ pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'stat
 
 /// A part of a file, in pieces.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
-    send_stretches(path, vec![from..to], name, live)
+    send_stretches(path, std::iter::once(from..to).collect(), name, live)
 }
 
 /// Stretches of a file, one after the other, in pieces.
