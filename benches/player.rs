@@ -63,6 +63,7 @@ async fn main() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/figures.mjs");
     let said = Command::new("node").arg(script).arg(&json).output().unwrap();
     let text = String::from_utf8_lossy(&said.stdout);
+    eprint!("{}", String::from_utf8_lossy(&said.stderr));
     let figures: Value = serde_json::from_str(text.trim()).unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&said.stderr)));
     println!("{:44} {:>7} {:>7} {:>7} {:>7}", "ms", "p50", "p95", "max", "asked");
     for row in figures.as_array().unwrap() {

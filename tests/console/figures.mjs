@@ -33,7 +33,7 @@ row('first picture of both cameras after opening', 500, opened);
 // Moments in which both have a picture, near and far, forward and back.
 const sought = await page.evaluate(async (count) => {
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-  const took = [];
+  const [took, missed] = [[], []];
   const length = player.viewing.length_ms;
   const covered = (ms) => player.screens.every((s) => s.at(ms / 1000 + player.shift));
   player.toggle(false);
@@ -44,11 +44,15 @@ const sought = await page.evaluate(async (count) => {
     const from = performance.now();
     player.seek(ms);
     const there = (s) => new Promise((done) => { const next = () => s.video.requestVideoFrameCallback((now, m) => (Math.abs(m.mediaTime - player.head) < 0.1 ? done(now) : next())); next(); });
-    took.push(Math.max(...await Promise.all(player.screens.map(there))) - from);
+    // What does not come at all is told as what it is: very late.
+    const late = wait(5000).then(() => [from + 5000]);
+    took.push(Math.max(...await Promise.race([Promise.all(player.screens.map(there)), late])) - from);
+    if (took.at(-1) >= 5000) missed.push({ ms, screens: player.screens.map((s) => ({ has: s.has(player.head), fetched: [...s.loaded], seeking: s.video.seeking, ready: s.video.readyState, at: s.video.currentTime, head: player.head })) });
   }
-  return took;
+  return { took, missed };
 }, times);
-row('seek, until both show that moment', 250, sought);
+row('seek, until both show that moment', 250, sought.took);
+if (sought.missed.length) console.error(JSON.stringify(sought.missed));
 
 for (const rate of [1, 4]) {
   const apart = await page.evaluate(async ([rate, play]) => {
