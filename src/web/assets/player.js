@@ -168,7 +168,9 @@ class Player {
     this.last = now;
     const waiting = this.screens.some((s) => s.waits(this.head));
     if (this.playing && !waiting) {
-      this.head += passed * this.rate;
+      // A camera that cannot keep up holds the clock back, and with it the others: they stay in step.
+      const behind = Math.max(...this.screens.map((s) => s.behind(this.head)));
+      this.head += passed * this.rate * (behind > 0.06 ? 0.5 : 1);
       if (this.position >= this.viewing.length_ms) { this.head = this.viewing.length_ms / 1000 + this.shift; this.toggle(false); }
     }
     const pictures = this.follow(false);

@@ -116,6 +116,9 @@ export class Screen {
     return late && performance.now() - this.lateSince < STUCK;
   }
 
+  /** How far a running picture lies behind the clock, seconds. */
+  behind(head) { return this.derived || this.video.paused || this.video.seeking || !this.has(head) ? 0 : Math.max(0, head - this.video.currentTime); }
+
   settled() { return new Promise((done) => (this.buffer.updating ? this.buffer.addEventListener('updateend', done, { once: true }) : done())); }
 
   /** Fetches the next file that is needed around a moment; forgets what lies far off. */
@@ -204,7 +207,9 @@ export class Screen {
       this.pending = false;
     }
     // A picture that runs a little early or late is pulled back softly.
-    const pull = Math.abs(off) > 0.02 && !paused ? Math.max(-0.2, Math.min(0.2, off * 2)) : 0;
+    // What is heard is pulled less than what is only seen.
+    const most = this.video.muted ? 0.5 : 0.2;
+    const pull = Math.abs(off) > 0.02 && !paused ? Math.max(-most, Math.min(most, off * 4)) : 0;
     if (Math.abs(this.video.playbackRate - rate * (1 + pull)) > 0.01 * rate) this.video.playbackRate = rate * (1 + pull);
     if (paused !== this.video.paused) { if (paused) this.video.pause(); else this.video.play().catch(() => {}); }
     return shown;
