@@ -43,7 +43,8 @@ const sought = await page.evaluate(async (count) => {
     await wait(500);
     const from = performance.now();
     player.seek(ms);
-    const there = (s) => new Promise((done) => { const next = () => s.video.requestVideoFrameCallback((now, m) => (Math.abs(m.mediaTime - player.head) < 0.1 ? done(now) : next())); next(); });
+    // The browser has found the picture, and has painted since.
+    const there = async (s) => { do await new Promise(requestAnimationFrame); while (s.video.seeking || s.video.readyState < 2 || Math.abs(s.video.currentTime - player.head) > 0.03); return new Promise(requestAnimationFrame); };
     // What does not come at all is told as what it is: very late.
     const late = wait(5000).then(() => [from + 5000]);
     took.push(Math.max(...await Promise.race([Promise.all(player.screens.map(there)), late])) - from);
