@@ -167,10 +167,12 @@ class Player {
     const passed = Math.min(1, (now - this.last) / 1000);
     this.last = now;
     const waiting = this.screens.some((s) => s.waits(this.head));
-    if (this.playing && !waiting) {
-      // A camera that cannot keep up holds the clock back, and with it the others: they stay in step.
-      const behind = Math.max(...this.screens.map((s) => s.behind(this.head)));
-      this.head += passed * this.rate * (behind > 0.06 ? 0.5 : 1);
+    // A camera that cannot keep up holds the clock, and with it the others, for a while: they stay in step.
+    const slow = this.playing && this.screens.some((s) => s.behind(this.head) > 0.06 * this.rate);
+    if (slow) this.slowSince ||= now; else this.slowSince = 0;
+    this.hold = waiting || (slow && now - this.slowSince < 1500);
+    if (this.playing && !this.hold) {
+      this.head += passed * this.rate;
       if (this.position >= this.viewing.length_ms) { this.head = this.viewing.length_ms / 1000 + this.shift; this.toggle(false); }
     }
     const pictures = this.follow(false);
@@ -184,7 +186,7 @@ class Player {
     let pictures = 0;
     for (const s of this.screens) {
       const gap = this.gaps.find((g) => g.camera === s.camera.camera && g.from - 600 <= at && at < g.to + 600);
-      if (s.show(this.head, { playing: this.playing, rate: this.rate, exactly, gap })) pictures += 1;
+      if (s.show(this.head, { playing: this.playing, hold: this.hold, rate: this.rate, exactly, gap })) pictures += 1;
     }
     $('skip').hidden = pictures > 0 || !this.screens.some((s) => Number.isFinite(s.nextAfter(this.head))) || this.screens.some((s) => s.waits(this.head));
     $('position').textContent = `${at < 0 ? '−' : ''}${clock(Math.abs(at))} / ${clock(this.viewing.length_ms)}`;

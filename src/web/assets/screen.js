@@ -192,7 +192,7 @@ export class Screen {
   }
 
   /** Shows the picture of a moment, or says why there is none. True if a picture is shown. */
-  show(head, { playing, rate, exactly, gap }) {
+  show(head, { playing, hold, rate, exactly, gap }) {
     // A derived copy begins at the session's zero, and is one file.
     if (this.derived) head -= this.shift;
     const shown = this.derived ? this.video.readyState >= 1 && head >= 0 : this.has(head);
@@ -200,8 +200,10 @@ export class Screen {
     this.slide.hidden = !this.failed && (shown || this.covers(head));
     if (!this.slide.hidden) this.explain(head, gap);
     const off = head - this.video.currentTime;
-    const paused = !playing || !shown;
-    const astray = Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > 0.03);
+    // While one is waited for the others stand, where they are.
+    const stands = hold && off < 0.02;
+    const paused = !playing || !shown || stands;
+    const astray = Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > (playing && stands ? 0.2 : 0.03));
     if (shown && (this.pending || (astray && !this.video.seeking))) {
       this.video.currentTime = head;
       this.pending = false;
