@@ -39,8 +39,9 @@
 //! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
 //! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable
 //! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives (`desks::streams`).
-//! Copies and stills with the viewer's name in them are made by `capture::copies` in a process of its own (`machine::worker`), so that
-//! nothing of it can slow or end a recording. `desks::provision` hands material to courts; `desks::oversight` shows who looked.
+//! Copies and stills with the viewer's name in them are made by `capture::copies` in a process of its own (`machine::worker`), and so is
+//! loudness measured (`desks::loudness`), so that nothing of it can slow or end a recording. A seek gets a file from its last key picture
+//! on (`footage::entrance`). `desks::provision` hands material to courts; `desks::oversight` shows who looked.
 //!
 //! **A typed answer to the signed page.** `web::pages::record` → `desks::records` checks what was typed → the room's loop takes it as a
 //! happening like any other ([`model::record::InterviewRecord::after`]), so the line is in the journal before it is on the screen

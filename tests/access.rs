@@ -23,6 +23,8 @@ fn doors(of: &Opened) -> Vec<(Method, String)> {
     let get = [
         format!("/api/v1/viewings/{viewing}/face/1"),
         format!("/api/v1/viewings/{viewing}/face/still?at_ms=1000"),
+        format!("/api/v1/viewings/{viewing}/face/1?from_ms=500"),
+        format!("/api/v1/viewings/{viewing}/face/loudness"),
         format!("/api/v1/sessions/{session}/copy/face/1"),
         format!("/api/v1/sessions/{session}/copy/face/joined"),
         format!("/api/v1/sessions/{session}/copy/papers/session.json"),

@@ -145,3 +145,50 @@ async fn nothing_is_written_to_a_mount_point_without_its_volume() {
     assert!(!worked && words.contains("no volume is mounted there"), "{words}");
     assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "the mount point stays empty");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_on_a_volume_that_becomes_full_ends_in_a_clear_word_and_takes_nothing_from_a_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = BadVolume::mount(dir.path().join("disk")) else { return };
+    let bureau = Bureau::open_in(dir, Some(&disk.at.join("data")), "", "").await;
+    let (officer, first) = bureau.records(100_000).await;
+    officer.ends(&first).await;
+    bureau.grows_to(&first, 130_000);
+    let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
+    reviewer.gets_grant(&leader, &first, "copy").await;
+    let running = officer.starts().await;
+    officer.records(50_000).await;
+    // Less is left than the gigabyte that the configuration keeps for recordings.
+    disk.has_free(Some(900_000_000));
+    let order = serde_json::json!({ "layout": "single", "cameras": ["face"], "sound": "face" });
+    let copy = reviewer.does(&format!("/api/v1/sessions/{first}/copies"), order).await["id"].as_str().unwrap().to_owned();
+    let becomes = async |state: &str| {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        loop {
+            let (_, now) = reviewer.get(&format!("/api/v1/copies/{copy}")).await;
+            if now["state"] == state {
+                return now;
+            }
+            assert!(Instant::now() < deadline, "{now}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    assert_eq!(becomes("failed").await["problem"], "no_room");
+    // With room again it goes on; the room goes while it is made, and it ends and leaves nothing that was only begun.
+    disk.has_free(None);
+    reviewer.does(&format!("/api/v1/copies/{copy}/resume"), Value::Null).await;
+    becomes("running").await;
+    disk.has_free(Some(900_000_000));
+    let ended = becomes("failed").await;
+    assert_eq!(ended["problem"], "no_room", "{ended}");
+    let left = std::fs::read_dir(bureau.data().join("copies").join(&copy)).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    assert!(left.iter().all(|name| name.to_string_lossy().ends_with(".mp4") && name != "copy.mp4"), "{left:?}");
+    disk.has_free(None);
+    reviewer.does(&format!("/api/v1/copies/{copy}/resume"), Value::Null).await;
+    assert!(becomes("ready").await["sha256"].is_string());
+    officer.waits("a lamp that says so", |room| room["lamp"] == "recording").await;
+    let sealed = officer.ends(&running).await;
+    assert!(gaps(&sealed).is_empty(), "{sealed:#}");
+    let (code, words) = verify(&bureau.folder(&running));
+    assert_eq!(code, 0, "{words}");
+}

@@ -2,7 +2,7 @@
 //! in. Runs in a process of its own (`shilu make-copy`), a minute of the session at a time; a minute that is made stays.
 
 use crate::capture::frames::{Pictures, RATE, Running, Size, failed, sound};
-use crate::capture::{CaptureError, pipelines};
+use crate::capture::{CaptureError, loudness, pipelines};
 use crate::footage::copy;
 use crate::machine::durable::{self, Appending};
 use crate::model::copy::{COPY_FILE, COPY_FPS, Layout, Mask, Order, PART_MS, Track, Work};
@@ -25,6 +25,7 @@ const COVER: u8 = 0x10;
 /// Does the work; `told` hears thousandths, and says whether to go on.
 pub fn make(work: &Work, told: &dyn Fn(u32) -> bool) -> Result<(), CaptureError> {
     match work {
+        Work::Loudness { track, length_ms, to } => loudness::measure(track, *length_ms, to, told),
         Work::Still { track, at_ms, words, label, to } => still(track, *at_ms, words, label, to),
         Work::Copy { tracks, order, length_ms, started_at, words, label, folder } => {
             let job = Job { tracks, order, length_ms: *length_ms, started_at: *started_at, words, label, folder };

@@ -20,6 +20,7 @@ mod feed;
 mod hub;
 mod frames;
 pub mod look;
+mod loudness;
 mod mux;
 mod order;
 mod pipelines;

@@ -1,14 +1,16 @@
-//! `shilu make-copy`: makes a viewing copy or a still, in a process of its own. The recorder starts it; its work comes on standard
+//! `shilu make-copy`: makes a viewing copy or a still, or measures loudness, in a process of its own. The recorder starts it; its work comes on standard
 //! input as JSON, and it says on standard output how far it is.
 
 use crate::capture::{self, copies};
 use crate::cli::Ended;
+use crate::machine::worker;
 use crate::model::copy::Work;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
 /// Does it.
 pub fn run() -> Ended {
+    worker::end_with_parent().map_err(|e| e.to_string())?;
     let mut data = Vec::new();
     std::io::stdin().lock().read_to_end(&mut data).map_err(|e| e.to_string())?;
     let work: Work = serde_json::from_slice(&data).map_err(|e| e.to_string())?;

@@ -143,6 +143,7 @@ fn look_after(desks: &Arc<Desks>) {
                     tracing::error!("{what} is not looked after: {no}");
                 }
             }
+            desks.end_loudness().await;
         }
     });
 }

@@ -7,7 +7,7 @@ use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::worker::{Stop, Worker};
 use crate::machine::{durable, fault::Fault, randomness, volume};
 use crate::model::access::Grant;
-use crate::model::copy::{COPY_FILE, Copy, CopyState, Layout, Order, Piece, Track, Work};
+use crate::model::copy::{COPY_FILE, Copy, CopyState, Layout, NO_ROOM, NOT_MADE, Order, Piece, Track, Work};
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
@@ -39,11 +39,25 @@ struct Now {
     done: u32,
     stop: Option<Stop>,
     cancelled: bool,
+    no_room: bool,
 }
 
 impl Copies {
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<CopyId, Now>) -> T) -> T {
         work(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is left on the volume is for recordings: the maker ends, and the copy says why.
+    fn no_room(&self, id: &CopyId) {
+        let stop = self.with(|all| {
+            all.get_mut(id).and_then(|now| {
+                now.no_room = true;
+                now.stop.clone()
+            })
+        });
+        if let Some(stop) = stop {
+            stop.now();
+        }
     }
 
     fn cancel(&self, id: &CopyId) {
@@ -177,11 +191,20 @@ impl Desks {
                         desks.copies.cancel(&copy.id);
                         return;
                     }
+                    let asked = desks.clone();
+                    if let Ok(true) = blocking("looking at the volume", move || asked.is_short()).await {
+                        desks.copies.no_room(&copy.id);
+                        return;
+                    }
                 }
             }
         };
         let watching = tokio::spawn(grant_over);
         let made = blocking("a copy", move || {
+            if desks.is_short() {
+                desks.copies.no_room(&id);
+                return Err(Fault::of("make", "a copy", "the volume has only room for recordings"));
+            }
             durable::make_folder(&made_in)?;
             let data = serde_json::to_vec(&work).map_err(|e| Fault::of("encode", "a copy's work", e))?;
             let mut worker = Worker::start(MAKER, &data)?;
@@ -189,7 +212,7 @@ impl Desks {
             let go_on = desks.copies.with(|all| {
                 all.get_mut(&id).is_some_and(|now| {
                     now.stop = Some(stop.clone());
-                    !now.cancelled
+                    !now.cancelled && !now.no_room
                 })
             });
             if !go_on {
@@ -203,7 +226,13 @@ impl Desks {
                             now.done = share;
                         }
                     }),
-                    Some(("failed", why)) => problem = Some(why.to_owned()),
+                    Some(("failed", why)) => {
+                        // As GStreamer and the system say it.
+                        if why.contains("o space left") {
+                            desks.copies.no_room(&id);
+                        }
+                        problem = Some(why.to_owned());
+                    }
                     _ => {}
                 }
             }
@@ -226,19 +255,41 @@ impl Desks {
                 // A copy whose digest is not in the log is not given out.
                 match self.acts.log_then_do(draft, move |t| copies::put(t, &row)).await {
                     Ok(()) => return,
-                    Err(fault) => Copy { state: CopyState::Failed, problem: Some(fault.to_string()), ..copy },
+                    Err(fault) => {
+                        tracing::error!(copy = %copy.id, "is not in the log: {fault}");
+                        Copy { state: CopyState::Failed, problem: Some(NOT_MADE.into()), ..copy }
+                    }
                 }
             }
             Err(no) => {
                 tracing::error!(copy = %copy.id, "could not be made: {no}");
-                Copy {
-                    state: CopyState::Failed,
-                    problem: Some("it could not be made; take the original files, or order it again".into()),
-                    ..copy
-                }
+                self.drop_unfinished(&copy.id).await;
+                let no_room = self.copies.with(|all| all.get(&copy.id).is_some_and(|now| now.no_room));
+                let problem = if no_room { NO_ROOM } else { NOT_MADE };
+                Copy { state: CopyState::Failed, problem: Some(problem.into()), ..copy }
             }
         };
         self.acts.index_only(move |t| copies::put(t, &kept));
+    }
+
+    /// Whether the volume has no more room than recordings may need.
+    fn is_short(&self) -> bool {
+        volume::room(&self.settings.data).is_ok_and(|room| room.free < self.settings.reserve_bytes)
+    }
+
+    /// Minutes that are made stay, so that it can go on; what was only begun takes room for nothing.
+    async fn drop_unfinished(&self, id: &CopyId) {
+        let folder = self.copy_folder(id);
+        let removed = blocking("removing what was begun of a copy", move || {
+            let names = durable::names(&folder)?;
+            names
+                .iter()
+                .filter(|n| !n.starts_with("part-") || n.ends_with(".aside"))
+                .try_for_each(|n| durable::remove_derived(&folder.join(n)))
+        });
+        if let Err(no) = removed.await.and_then(|r| r.map_err(No::from)) {
+            tracing::error!(copy = %id, "what was begun of it stays: {no}");
+        }
     }
 
     /// One's own copies, newest first, with how far each is now.
@@ -257,9 +308,11 @@ impl Desks {
         all.into_iter().find(|c| c.id == *id).ok_or_else(|| Refusal::no_such("copy", id.as_str()).into())
     }
 
-    /// One of one's own.
+    /// One of one's own, as long as the approval lives; the list tells of it after that.
     pub async fn copy(&self, who: &Person, id: &CopyId) -> Answer<Copy> {
-        self.own_copy(who, id).await
+        let copy = self.own_copy(who, id).await?;
+        self.granted(who, &copy.session, "copy").await?;
+        Ok(copy)
     }
 
     /// Stops one; what is made of it stays.

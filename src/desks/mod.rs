@@ -24,6 +24,7 @@ pub mod interviews;
 pub mod lamp;
 pub mod live;
 pub mod logins;
+pub mod loudness;
 pub mod mail;
 pub mod passwords;
 pub mod outside;
@@ -137,6 +138,7 @@ pub struct Desks {
     challenges: factors::Challenges,
     sso: sso::Sso,
     copies: copies::Copies,
+    measuring: loudness::Measuring,
     setup: setup::Setup,
     provisions: Arc<provision::Work>,
     /// One decision on a request at a time.
@@ -178,6 +180,7 @@ impl Desks {
             challenges: factors::Challenges::default(),
             sso: sso::Sso::default(),
             copies: copies::Copies::default(),
+            measuring: loudness::Measuring::default(),
             setup: setup::Setup::default(),
             provisions: Arc::default(),
             requests_turn: tokio::sync::Mutex::default(),

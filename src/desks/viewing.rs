@@ -3,7 +3,7 @@
 use crate::catalog::{requests, viewings};
 use crate::desks::streams::Live;
 use crate::desks::{Answer, Desks, No};
-use crate::footage::{copy, tree};
+use crate::footage::{copy, entrance, tree};
 use crate::machine::{durable, randomness};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::entry::{Draft, EntryKind};
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,13 +165,21 @@ impl Desks {
         Ok(open)
     }
 
-    /// One file of an open viewing.
-    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
+    /// One file of an open viewing, or what of it is needed to show a moment, ms from its beginning, and what comes after.
+    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32, from_ms: u64) -> Answer<Footage> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        send_file(open.folder.join(&segment.file), &segment, self.streams.under(&grant, &self.clock))
+        let (path, live) = (open.folder.join(&segment.file), self.streams.under(&grant, &self.clock));
+        if from_ms == 0 {
+            return send_file(path, &segment, live);
+        }
+        let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
+        match crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await?? {
+            Some(at) => send_stretches(&path, vec![0..at.header, at.at..whole], segment.file, live),
+            None => send_file(path, &segment, live),
+        }
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -315,21 +324,29 @@ pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'stat
 
 /// A part of a file, in pieces.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
+    send_stretches(path, std::iter::once(from..to).collect(), name, live)
+}
+
+/// Stretches of a file, one after the other, in pieces.
+fn send_stretches(path: &Path, stretches: Vec<Range<u64>>, name: String, live: Live) -> Answer<Footage> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = durable::open(path)?;
-    file.seek(SeekFrom::Start(from)).map_err(|e| No::Fault(format!("{}: {e}", path.display())))?;
     let (tx, pieces) = mpsc::channel(2);
-    let (mut left, under) = (to - from, live.clone());
+    let (bytes, under) = (stretches.iter().map(|s| s.end - s.start).sum(), live.clone());
     tokio::task::spawn_blocking(move || {
-        while left > 0 {
-            let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
-            let read = if under.is() { file.read_exact(&mut piece) } else { Err(std::io::Error::other("the approval has ended")) };
-            let failed = read.is_err();
-            left -= piece.len() as u64;
-            if tx.blocking_send(read.map(|()| Bytes::from(piece))).is_err() || failed {
-                return;
+        for Range { start, end } in stretches {
+            let (mut left, mut sought) = (end - start, file.seek(SeekFrom::Start(start)).map(drop));
+            while left > 0 {
+                let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
+                let read = if under.is() { Ok(()) } else { Err(std::io::Error::other("the approval has ended")) };
+                let read = read.and(std::mem::replace(&mut sought, Ok(()))).and_then(|()| file.read_exact(&mut piece));
+                let failed = read.is_err();
+                left -= piece.len() as u64;
+                if tx.blocking_send(read.map(|()| Bytes::from(piece))).is_err() || failed {
+                    return;
+                }
             }
         }
     });
-    Ok(Footage { bytes: to - from, sha256: None, name, pieces, live })
+    Ok(Footage { bytes, sha256: None, name, pieces, live })
 }

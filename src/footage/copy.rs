@@ -22,10 +22,10 @@ pub struct Plan {
     parts: Vec<Part>,
 }
 
-/// Plans the copy of segments in their order. Segments whose header differs from the first's (the camera changed resolution)
+/// Plans the copy of segments in their order. Segments whose format differs from the first's (the camera changed resolution)
 /// cannot stand in one file and are a fault: the originals are to be taken.
 pub fn plan(folder: &Path, segments: &[Segment]) -> Result<Plan, Fault> {
-    let mut header = Bytes::new();
+    let (mut header, mut format) = (Bytes::new(), Vec::new());
     let mut parts = Vec::new();
     let start_ms = segments.first().map_or(0, |s| s.offset_ms);
     for segment in segments {
@@ -35,9 +35,11 @@ pub fn plan(folder: &Path, segments: &[Segment]) -> Result<Plan, Fault> {
         if extent.fragments.is_empty() {
             continue;
         }
+        let plain = fragment::timeless(&data[..extent.header]).map_err(|e| Fault::of("join", segment.file.clone(), e))?;
         if header.is_empty() {
             header = Bytes::copy_from_slice(&data[..extent.header]);
-        } else if header[..] != data[..extent.header] {
+            format = plain;
+        } else if format != plain {
             return Err(Fault::of("join", segment.file.clone(), "the camera changed its picture format; take the original files"));
         }
         let shift_ns = (segment.offset_ms - start_ms) * 1_000_000;

@@ -261,6 +261,71 @@ pub fn extent(data: &[u8]) -> Extent {
     extent
 }
 
+/// A header without the times at which it was written: two runs of a muxer on the same format differ in nothing else.
+pub fn timeless(header: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut plain = header.to_vec();
+    let moov = boxes(header, 0..header.len())?.into_iter().find(|b| &b.kind == b"moov").ok_or(Malformed::Lacking("moov"))?;
+    let mut stamped = inside(header, &moov, b"mvhd")?;
+    for trak in inside(header, &moov, b"trak")? {
+        stamped.push(first(header, &trak, b"tkhd", "tkhd")?);
+        let mdia = first(header, &trak, b"mdia", "mdia")?;
+        stamped.push(first(header, &mdia, b"mdhd", "mdhd")?);
+    }
+    for of in stamped {
+        // Creation and modification, behind version and flags; version 1 has 64-bit times.
+        let from = of.content.start + 4;
+        let length = if header.get(of.content.start) == Some(&1) { 16 } else { 8 };
+        plain.get_mut(from..(from + length).min(of.end)).ok_or(Malformed::Lacking("times"))?.fill(0);
+    }
+    Ok(plain)
+}
+
+/// The track of pictures in a header, if there is one.
+pub fn video(header: &[u8]) -> Result<Option<Track>, Malformed> {
+    let moov = boxes(header, 0..header.len())?.into_iter().find(|b| &b.kind == b"moov").ok_or(Malformed::Lacking("moov"))?;
+    for (trak, track) in inside(header, &moov, b"trak")?.iter().zip(tracks(header)?) {
+        let mdia = first(header, trak, b"mdia", "mdia")?;
+        let hdlr = first(header, &mdia, b"hdlr", "hdlr")?.content;
+        if header.get(hdlr.start + 8..hdlr.start + 12) == Some(b"vide") {
+            return Ok(Some(track));
+        }
+    }
+    Ok(None)
+}
+
+/// Where a player can enter: the decode time, ns, of the first picture of a `moof`, if that picture needs none before it (8.8.3.1).
+pub fn entrance_ns(moof: &[u8], video: Track) -> Result<Option<u64>, Malformed> {
+    for whole in boxes(moof, 0..moof.len())?.iter().filter(|b| &b.kind == b"moof") {
+        for traf in inside(moof, whole, b"traf")? {
+            let tfhd = first(moof, &traf, b"tfhd", "tfhd")?.content;
+            if u32_at(moof, tfhd.start + 4) != Some(video.id) {
+                continue;
+            }
+            let trun = first(moof, &traf, b"trun", "trun")?.content;
+            let flags = first_flags(moof, &tfhd, &trun).ok_or(Malformed::Lacking("sample flags"))?;
+            let at = decode_times(&moof[..whole.end])?.into_iter().find(|t| t.track == video.id).map(|t| t.value);
+            let ns = at.map(|at| (u128::from(at) * 1_000_000_000 / u128::from(video.timescale)) as u64);
+            return Ok(ns.filter(|_| flags & 0x1_0000 == 0));
+        }
+    }
+    Ok(None)
+}
+
+/// The flags of a run's first sample: its own, the run's for its first, or the track's for all.
+fn first_flags(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Option<u32> {
+    let (head, flags) = (u32_at(data, tfhd.start)?, u32_at(data, trun.start)?);
+    let first = trun.start + 8 + usize::from(flags & 1 != 0) * 4;
+    if flags & 4 != 0 {
+        return u32_at(data, first);
+    }
+    if flags & 0x400 != 0 {
+        return u32_at(data, first + 4 * (flags >> 8 & 3).count_ones() as usize);
+    }
+    // `base_data_offset` has eight bytes; description, duration and size have four each.
+    let before = usize::from(head & 1 != 0) * 8 + [2, 8, 16].iter().filter(|bit| head & **bit != 0).count() * 4;
+    if head & 0x20 != 0 { u32_at(data, tfhd.start + 8 + before) } else { Some(0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,8 @@ pub mod copy;
 #[cfg(feature = "recorder")]
 pub mod disposal;
 #[cfg(feature = "recorder")]
+pub mod entrance;
+#[cfg(feature = "recorder")]
 pub mod fragment;
 #[cfg(feature = "recorder")]
 pub mod import;

@@ -147,7 +147,7 @@ pub struct Copy {
     pub bytes: Option<u64>,
     /// Its SHA-256, when ready; the log has it too.
     pub sha256: Option<String>,
-    /// Why it failed.
+    /// Why it failed, in a word: [`NO_ROOM`] or [`NOT_MADE`].
     pub problem: Option<String>,
     /// When it was ordered.
     pub ordered_at: DateTime<Utc>,
@@ -224,6 +224,54 @@ pub enum Work {
         /// Where it goes.
         to: PathBuf,
     },
+    /// How loud a camera's sound is, over the whole session.
+    Loudness {
+        /// The camera.
+        track: Track,
+        /// Length of the session, ms.
+        length_ms: u64,
+        /// Where it goes, as JSON.
+        to: PathBuf,
+    },
+}
+
+/// Why a copy could not be made: the volume has no more room than recordings may need.
+pub const NO_ROOM: &str = "no_room";
+/// Why a copy could not be made: what makes it failed; the log of the machine says on what.
+pub const NOT_MADE: &str = "not_made";
+
+/// The quietest level that is told apart from silence, dB below the loudest that can be recorded.
+pub const QUIETEST_DB: f64 = 60.0;
+/// Most levels of a time line: as many as the widest screen has columns.
+const LEVELS_MAX: u64 = 4_000;
+/// The shortest stretch that a level stands for, ms.
+const STEP_MS_MIN: u64 = 200;
+
+/// How loud a camera's sound is, stretch by stretch: of a recording, so it is looked at like one (第二十二条).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Loudness {
+    /// How long a stretch is, ms.
+    pub step_ms: u64,
+    /// The loudest moment of each stretch from the session's zero, percent: 0 is silence (60 dB below full scale or less), 100 is
+    /// full scale. Nothing where no sound was recorded.
+    pub levels: Vec<Option<u8>>,
+}
+
+impl Loudness {
+    /// Of a session so long, of which nothing is known yet.
+    pub fn unknown(length_ms: u64) -> Self {
+        let step_ms = length_ms.div_ceil(LEVELS_MAX).next_multiple_of(STEP_MS_MIN).max(STEP_MS_MIN);
+        Self { step_ms, levels: vec![None; length_ms.div_ceil(step_ms) as usize] }
+    }
+
+    /// Takes up a moment of sound: where it lies, ms, and how loud it is, dB below full scale (negative).
+    pub fn hear(&mut self, at_ms: u64, dbfs: f64) {
+        let percent = ((dbfs + QUIETEST_DB) / QUIETEST_DB * 100.0).round().clamp(0.0, 100.0) as u8;
+        if let Some(level) = self.levels.get_mut((at_ms / self.step_ms) as usize) {
+            *level = Some(level.map_or(percent, |l| l.max(percent)));
+        }
+    }
 }
 
 /// The name of a copy's file in its folder.
@@ -250,6 +298,18 @@ mod tests {
         assert!(order().check(&cameras(), false).is_ok());
         assert!(order().check(&cameras(), true).is_err());
         assert!(Order { masks: vec![mask()], ..order() }.check(&cameras(), true).is_ok());
+    }
+
+    #[test]
+    fn a_time_line_of_any_length_has_a_few_thousand_levels_and_keeps_the_loudest() {
+        for (length_ms, step_ms) in [(0, 200), (1, 200), (60_000, 200), (800_000, 200), (800_001, 400), (28_800_000, 7_200)] {
+            let line = Loudness::unknown(length_ms);
+            assert_eq!(line.step_ms, step_ms, "{length_ms}");
+            assert!(line.levels.len() <= 4_000 && line.levels.len() as u64 * step_ms >= length_ms);
+        }
+        let mut line = Loudness::unknown(1_000);
+        [(0, -60.0), (100, -30.0), (199, -45.0), (400, -90.0), (600, 3.0), (5_000, 0.0)].into_iter().for_each(|(at, db)| line.hear(at, db));
+        assert_eq!(line.levels, [Some(50), None, Some(0), Some(100), None]);
     }
 
     #[test]

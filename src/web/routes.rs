@@ -157,6 +157,7 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/copies/{id}/resume", Who::SignedIn, post(api::viewing::resume_copy));
     r.add("/api/v1/viewings/{id}/{camera}/still", Who::SignedIn, get(api::viewing::still));
     r.add("/api/v1/viewings/{id}/{camera}/derive", Who::SignedIn, post(api::viewing::derive));
+    r.add("/api/v1/viewings/{id}/{camera}/loudness", Who::SignedIn, get(api::viewing::loudness));
     let provide = Who::May(Act::Provide);
     r.add("/api/v1/provisions", Who::SignedIn, get(api::provision::list).post(api::provision::open));
     r.add("/api/v1/provisions/{id}", Who::SignedIn, get(api::provision::show));

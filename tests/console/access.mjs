@@ -61,7 +61,8 @@ assert.match((await download).suggestedFilename(), /\.jpg$/);
 
 // A copy with a mask, made while one waits.
 await reviewer.click('#copy-order summary');
-await reviewer.fill('[name=masks]', '0 50 50 50 0:00:00 1:00:00');
+await reviewer.click('#mask-add');
+for (const [side, percent] of [['Left', 0], ['Top', 50], ['Width', 50], ['Height', 50]]) await reviewer.locator('#mask-list input[type=number]').nth(['Left', 'Top', 'Width', 'Height'].indexOf(side)).fill(String(percent));
 await reviewer.click('#copy-now');
 await reviewer.waitForSelector('.copy-list li progress');
 await reviewer.waitForSelector('.copy-list li[data-state=ready]');

@@ -162,6 +162,14 @@ impl Bureau {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
+    /// A session becomes so long, as far as copies of it are concerned: no test can wait for one. What was not recorded is a slate.
+    pub fn grows_to(&self, session: &str, length_ms: i64) {
+        let catalog = rusqlite::Connection::open(self.data().join("catalog.db")).unwrap();
+        catalog.busy_timeout(Duration::from_secs(10)).unwrap();
+        let longer = "UPDATE sessions SET doc = json_set(doc, '$.length_ms', ?2) WHERE id = ?1";
+        assert_eq!(catalog.execute(longer, rusqlite::params![session, length_ms]).unwrap(), 1);
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();

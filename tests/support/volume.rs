@@ -27,6 +27,7 @@ struct State {
     next: u64,
     fails: bool,
     hangs_until: Option<Instant>,
+    free: Option<u64>,
 }
 
 impl State {
@@ -230,8 +231,8 @@ impl Filesystem for Memory {
         reply.ok();
     }
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        or_error!(reply, self.state(false).map(drop));
-        reply.statfs(1 << 24, 1 << 23, 1 << 23, 1 << 20, 1 << 20, 4096, 255, 4096);
+        let free = or_error!(reply, self.state(false)).free.map_or(1 << 23, |bytes| bytes / 4096);
+        reply.statfs(1 << 24, free, free, 1 << 20, 1 << 20, 4096, 255, 4096);
     }
 }
 
@@ -259,6 +260,11 @@ impl BadVolume {
     /// Every change fails, or not.
     pub fn fails(&self, fails: bool) {
         self.state.lock().unwrap().fails = fails;
+    }
+
+    /// It says that so much is free, and no more.
+    pub fn has_free(&self, bytes: Option<u64>) {
+        self.state.lock().unwrap().free = bytes;
     }
 
     /// Nothing is answered for so long.

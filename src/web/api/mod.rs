@@ -122,6 +122,7 @@ use utoipa::OpenApi;
         viewing::close,
         viewing::still,
         viewing::derive,
+        viewing::loudness,
         viewing::order,
         viewing::copies,
         viewing::copy,

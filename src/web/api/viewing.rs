@@ -1,17 +1,20 @@
 //! Looking at footage, and taking copies: under a live grant alone (第二十二条).
 
 use crate::desks::logins::SignedIn;
+use crate::desks::loudness::Measured;
 use crate::desks::packages::PackageMade;
 use crate::desks::viewing::{Footage, Viewing};
+use crate::desks::{Answer, No};
 use crate::model::copy::{Copy as CopyOf, Order};
 use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
+use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
 use crate::web::{Web, api};
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 
@@ -26,16 +29,25 @@ pub async fn open(
     Ok((StatusCode::CREATED, Json(viewing)))
 }
 
+/// From where on.
+#[derive(Deserialize, utoipa::IntoParams)]
+pub struct Entry {
+    /// The moment that has to be shown, ms from the file's beginning; then it begins at the last key picture before it.
+    #[serde(default)]
+    from_ms: u64,
+}
+
 /// One file of an open viewing.
-#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path), Entry), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
 pub async fn segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     path: Result<Path<(String, String, u32)>, PathRejection>,
+    entry: Result<Query<Entry>, QueryRejection>,
 ) -> ApiResult<Response> {
-    let Path((id, camera, sequence)) = path?;
+    let (Path((id, camera, sequence)), Query(Entry { from_ms })) = (path?, entry?);
     let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
-    Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
+    Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence, from_ms).await?, "video/mp4", None))
 }
 
 /// Seconds.
@@ -64,38 +76,51 @@ pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A person who followed a link and has to show again that it is them is led to where that is done, and from there back to the
+/// session's page; a program is told in its own words.
+fn or_prove(headers: &HeaderMap, session: &SessionId, asked: Answer<Footage>, tell: impl Fn(Footage) -> Response) -> ApiResult<Response> {
+    let follows = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    match asked {
+        Err(No::Refusal(Refusal::ProveAgain)) if follows => Ok(Redirect::to(&format!("/prove?back=/sessions/{session}")).into_response()),
+        other => Ok(tell(other?)),
+    }
+}
+
 /// A copy of one original file; its SHA-256 stands in `X-Sha256`.
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 303, description = "a browser has to prove again"), (status = 403, body = Problem)))]
 pub async fn copy_segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
     path: Result<Path<(String, String, u32)>, PathRejection>,
 ) -> ApiResult<Response> {
     let Path((id, camera, sequence)) = path?;
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
-    Ok(stream(web.desks.copy_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
+    or_prove(&headers, &id, web.desks.copy_segment(&who.person, &id, &camera, sequence).await, |f| stream(f, "video/mp4", None))
 }
 
 /// A camera's whole session as one file: a derived viewing copy.
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/joined", params(("id" = String, Path), ("camera" = String, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/{camera}/joined", params(("id" = String, Path), ("camera" = String, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 303, description = "a browser has to prove again"), (status = 403, body = Problem)))]
 pub async fn copy_joined(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
     Path((id, camera)): Path<(String, String)>,
 ) -> ApiResult<Response> {
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
-    Ok(stream(web.desks.copy_joined(&who.person, &id, &camera).await?, "video/mp4", Some("viewing copy")))
+    or_prove(&headers, &id, web.desks.copy_joined(&who.person, &id, &camera).await, |f| stream(f, "video/mp4", Some("viewing copy")))
 }
 
 /// The manifest, its signature, the signer's key or the journal.
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/papers/{name}", params(("id" = String, Path), ("name" = String, Path)), responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/copy/papers/{name}", params(("id" = String, Path), ("name" = String, Path)), responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 303, description = "a browser has to prove again"), (status = 403, body = Problem)))]
 pub async fn copy_paper(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
     Path((id, name)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let footage = web.desks.copy_paper(&who.person, &api::id("session", &id, SessionId::new)?, &name).await?;
-    Ok(stream(footage, "application/octet-stream", None))
+    let id = api::id("session", &id, SessionId::new)?;
+    or_prove(&headers, &id, web.desks.copy_paper(&who.person, &id, &name).await, |f| stream(f, "application/octet-stream", None))
 }
 
 /// Makes a session's package for hand-over ready; it is fetched from `/api/v1/packages/{id}`.
@@ -161,6 +186,17 @@ pub async fn still(
     let (data, name) = web.desks.still(&who.person, &id, &camera, moment?.0.at_ms).await?;
     let head = [(header::CONTENT_TYPE, "image/jpeg".to_owned()), (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))];
     Ok((head, data).into_response())
+}
+
+/// How loud a camera's sound is over the session; asked for again while it is being measured.
+#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/loudness", params(("id" = String, Path), ("camera" = String, Path)), responses((status = 200, body = Measured), (status = 403, body = Problem)))]
+pub async fn loudness(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path((id, camera)): Path<(String, String)>,
+) -> ApiResult<Json<Measured>> {
+    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    Ok(Json(web.desks.loudness(&who.person, &id, &camera).await?))
 }
 
 /// Orders a copy that this browser can show, where it cannot show the original.

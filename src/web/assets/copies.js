@@ -1,36 +1,22 @@
 // Ordering viewing copies, and how far each is. A copy is made behind, a minute of the session at a time.
-import { clock, post, problem } from '/assets/console.js';
+import { post, problem } from '/assets/console.js';
+import { Masks, Mutes } from '/assets/masks.js';
 import { proving } from '/assets/prove.js';
 
 const box = document.getElementById('copy-order');
-const told = box?.querySelector('.problem');
+const told = box?.querySelector('#copy-problem');
 const words = box ? JSON.parse(box.dataset.words) : {};
 const list = box?.querySelector('.copy-list');
 
-/** `0:01:30` as milliseconds. */
-function moment(text) {
-  const parts = text.split(':').map(Number);
-  if (!parts.length || parts.some((p) => !Number.isInteger(p) || p < 0)) throw new Error(`${words['copy-bad-line']} ${text}`);
-  return parts.reduce((sum, p) => sum * 60 + p, 0) * 1000;
-}
-
-function rows(name, columns) {
-  const lines = box.querySelector(`[name=${name}]`).value.split('\n').map((l) => l.trim()).filter(Boolean);
-  return lines.map((line) => {
-    const cells = line.split(/\s+/);
-    if (cells.length !== columns) throw new Error(`${words['copy-bad-line']} ${line}`);
-    return cells;
-  });
-}
+const masks = box && new Masks(box, words);
+const mutes = box && new Mutes(box, words);
 
 function order() {
   const layout = box.querySelector('[name=layout]').value;
   const main = box.querySelector('[name=camera]');
   const others = [...main.options].map((o) => o.value).filter((v) => v !== main.value);
   const cameras = layout === 'single' ? [main.value] : [main.value, others[0]].filter(Boolean);
-  const masks = rows('masks', 6).map(([x, y, width, height, from, to]) => ({ camera: main.value, x: Number(x), y: Number(y), width: Number(width), height: Number(height), from_ms: moment(from), to_ms: moment(to) }));
-  const mutes = rows('mutes', 2).map(([from, to]) => ({ from_ms: moment(from), to_ms: moment(to) }));
-  return { layout, cameras, sound: box.querySelector('[name=sound]').value || null, masks, mutes };
+  return { layout, cameras, sound: box.querySelector('[name=sound]').value || null, masks: masks.order(), mutes: mutes.order() };
 }
 
 function button(text, act) {
@@ -42,7 +28,8 @@ function button(text, act) {
 function line(copy) {
   const item = document.createElement('li');
   item.dataset.state = copy.state;
-  item.append(`${clock(0) && copy.id} · ${words[copy.state]} `);
+  item.append(`${copy.id} · ${words[copy.state]} `);
+  if (copy.state === 'failed') item.append(Object.assign(document.createElement('span'), { className: 'problem', textContent: words[copy.problem === 'no_room' ? 'copy-problem-no-room' : 'copy-problem-not-made'] }));
   if (copy.state === 'running' || copy.state === 'waiting') {
     item.append(Object.assign(document.createElement('progress'), { max: 1000, value: copy.done }), ` ${Math.floor(copy.done / 10)} % `, button(words['copy-cancel'], () => post(`/api/v1/copies/${copy.id}/cancel`)));
   }
@@ -68,5 +55,6 @@ if (box) {
     say('');
     try { const wanted = order(); await proving(() => post(box.dataset.to, wanted)); await show(); } catch (no) { say(no.message); }
   });
+  box.querySelector('[name=camera]').addEventListener('change', (e) => { box.querySelector('[name=mask_camera]').value = e.target.value; });
   box.addEventListener('toggle', () => { if (box.open) show(); });
 }

@@ -1,6 +1,7 @@
 // All cameras of a session in step. One clock of our own leads and pictures follow it; where there is none, a slide says why for
 // as long as it lasts. Every few seconds the recorder is asked whether the approval still lives, and told what was really shown.
 import { clock, post, shanghai } from '/assets/console.js';
+import { draw, heard, levels } from '/assets/loudness.js';
 import { proving } from '/assets/prove.js';
 import { Screen } from '/assets/screen.js';
 
@@ -9,13 +10,16 @@ const $ = (id) => document.getElementById(id);
 const root = $('player');
 const line = $('timeline');
 
+/** The player that is open now, for what takes its picture and its moment from it. */
+export const shown = { player: null };
+
 class Player {
   constructor(viewing) {
     this.viewing = viewing;
     Object.assign(this, JSON.parse(root.dataset.known));
     // Pre-roll and the first picture's lead-in lie before the session's zero.
     this.shift = Math.max(0, ...viewing.cameras.flatMap((c) => c.segments.map((s) => -s.offset_ms / 1000)));
-    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived };
+    const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived, derived_label: root.dataset.derivedLabel, offer: root.dataset.offer, no_room: root.dataset.noRoom, not_made: root.dataset.notMade };
     this.screens = viewing.cameras.map((c) => new Screen(viewing, c, this.shift, texts));
     $('screens').replaceChildren(...this.screens.map((s) => s.figure));
     Object.assign(this, { head: this.shift, playing: false, rate: 1, last: performance.now(), seen: 0, over: false });
@@ -23,7 +27,48 @@ class Player {
     this.follow(true);
     this.drift();
     this.timers = [setInterval(() => this.tick(), 100), setInterval(() => this.tell(), TELL), setInterval(() => this.drift(), 1000)];
+    this.screens.forEach((s) => { s.came = () => { if (!this.over) this.follow(false); }; });
     addEventListener('pagehide', () => this.close());
+    shown.player = this;
+    this.loudness();
+  }
+
+  /** Sound as a line in each camera's track, and in words below; one camera after the other. */
+  async loudness() {
+    const words = $('loudness-words');
+    const told = new Map();
+    const say = (camera, text) => { told.set(camera, text); words.hidden = false; words.textContent = `${words.dataset.title} ${[...told.values()].join(words.dataset.comma)}`; };
+    for (const { camera, name } of this.viewing.cameras) {
+      const canvas = line.querySelector(`canvas[data-camera="${camera}"]`);
+      try {
+        const got = await levels(this.viewing.id, camera, (done) => say(camera, `${name} ${words.dataset.measuring} ${Math.floor(done / 10)} %`), () => this.over);
+        if (!got) { say(camera, `${name} ${words.dataset.failed}`); continue; }
+        const length = heard(got);
+        say(camera, length === null ? `${name} ${words.dataset.none}` : `${name} ${words.dataset.heard} ${length}`);
+        canvas.hidden = length === null;
+        const paint = () => { if (!this.over && length !== null) draw(canvas, got, this.viewing.length_ms); };
+        paint();
+        addEventListener('resize', paint);
+      } catch (no) {
+        say(camera, `${name} ${words.dataset.failed}`);
+        if (no.status === 403 || no.status === 401) { this.no(null, no); return; }
+      }
+    }
+  }
+
+  /** The whole player, so that watermark and recorded time stay; never a video by itself. */
+  full() {
+    const stage = $('stage');
+    if (document.fullscreenElement) document.exitFullscreen(); else stage.requestFullscreen?.().catch((no) => say(no.message));
+  }
+
+  fulled() {
+    const on = document.fullscreenElement;
+    // Something else (a picture of its own, without the watermark) does not stay.
+    if (on && on !== $('stage') && $('stage').contains(on)) document.exitFullscreen();
+    $('full').textContent = on === $('stage') ? $('full').dataset.leave : $('full').dataset.enter;
+    $('full').setAttribute('aria-pressed', String(on === $('stage')));
+    this.drift();
   }
 
   /** Where the head is on the session's time line, ms; negative in the pre-roll. */
@@ -41,6 +86,9 @@ class Player {
     $('sound').onchange = () => this.sound();
     this.sound();
     $('still').onclick = () => this.still();
+    $('full').hidden = !document.fullscreenEnabled;
+    $('full').onclick = () => this.full();
+    document.addEventListener('fullscreenchange', () => { if (!this.over) this.fulled(); });
     $('layout').onchange = (e) => { $('screens').dataset.layout = e.target.value; };
     $('wall-seek').onchange = (e) => this.seekWall(e.target.value);
     document.querySelectorAll('[data-seek]').forEach((b) => b.addEventListener('click', () => { this.seek(Number(b.dataset.seek)); root.scrollIntoView({ block: 'nearest' }); }));
@@ -64,7 +112,7 @@ class Player {
 
   key(e) {
     if (this.over || e.ctrlKey || e.altKey || e.metaKey || e.target.closest('input:not([type=range]), select, textarea')) return;
-    const act = { ' ': () => this.toggle(), ArrowLeft: () => this.by(-5000), ArrowRight: () => this.by(5000), ',': () => this.step(-1), '.': () => this.step(1), g: () => this.skip(), s: () => this.still() }[e.key];
+    const act = { ' ': () => this.toggle(), ArrowLeft: () => this.by(-5000), ArrowRight: () => this.by(5000), ',': () => this.step(-1), '.': () => this.step(1), g: () => this.skip(), s: () => this.still(), f: () => this.full(), Home: () => this.seek(-this.shift * 1000), End: () => this.seek(this.viewing.length_ms - 1000) }[e.key.length === 1 ? e.key.toLowerCase() : e.key];
     if (!act || (e.key === ' ' && e.target.closest('button, a, summary'))) return;
     e.preventDefault();
     act();
@@ -84,7 +132,14 @@ class Player {
   /** One picture on or back; 15 a second is what the slowest camera of a room sends. */
   step(pictures) { this.toggle(false); this.seek(this.position + pictures * (1000 / 15)); }
 
-  seek(ms) { this.head = Math.min(Math.max(ms, -this.shift * 1000), this.viewing.length_ms) / 1000 + this.shift; this.follow(true); }
+  seek(ms) {
+    this.head = Math.min(Math.max(ms, -this.shift * 1000), this.viewing.length_ms) / 1000 + this.shift;
+    this.last = performance.now();
+    this.follow(true);
+    this.fill();
+  }
+
+  fill() { this.screens.forEach((s) => s.fill(this.head).catch((no) => this.no(s, no))); }
 
   /** The picture of the main camera as a file, made by the recorder with the viewer's name in it; logged. */
   async still() {
@@ -112,14 +167,18 @@ class Player {
     const passed = Math.min(1, (now - this.last) / 1000);
     this.last = now;
     const waiting = this.screens.some((s) => s.waits(this.head));
-    if (this.playing && !waiting) {
+    // A camera that cannot keep up holds the clock, and with it the others, for a while: they stay in step.
+    const slow = this.playing && this.screens.some((s) => s.behind(this.head) > 0.06 * this.rate);
+    if (slow) this.slowSince ||= now; else this.slowSince = 0;
+    this.hold = waiting || (slow && now - this.slowSince < 1500);
+    if (this.playing && !this.hold) {
       this.head += passed * this.rate;
       if (this.position >= this.viewing.length_ms) { this.head = this.viewing.length_ms / 1000 + this.shift; this.toggle(false); }
     }
     const pictures = this.follow(false);
     // Seen is what was on the screen, standing or running; a slide is not.
     if (pictures && !waiting && !document.hidden) this.seen += passed;
-    this.screens.forEach((s) => s.fill(this.head).catch((no) => this.no(s, no)));
+    this.fill();
   }
 
   follow(exactly) {
@@ -127,7 +186,7 @@ class Player {
     let pictures = 0;
     for (const s of this.screens) {
       const gap = this.gaps.find((g) => g.camera === s.camera.camera && g.from - 600 <= at && at < g.to + 600);
-      if (s.show(this.head, { playing: this.playing, rate: this.rate, exactly, gap })) pictures += 1;
+      if (s.show(this.head, { playing: this.playing, hold: this.hold, rate: this.rate, exactly, gap })) pictures += 1;
     }
     $('skip').hidden = pictures > 0 || !this.screens.some((s) => Number.isFinite(s.nextAfter(this.head))) || this.screens.some((s) => s.waits(this.head));
     $('position').textContent = `${at < 0 ? '−' : ''}${clock(Math.abs(at))} / ${clock(this.viewing.length_ms)}`;
@@ -166,6 +225,11 @@ class Player {
     this.over = true;
     this.timers.forEach(clearInterval);
     this.screens.forEach((s) => s.remove());
+    shown.player = null;
+    if (document.fullscreenElement) document.exitFullscreen();
+    line.querySelectorAll('canvas').forEach((c) => { c.hidden = true; });
+    $('loudness-words').hidden = true;
+    $('caption').textContent = '';
     $('controls').hidden = true;
     line.classList.remove('live');
     this.heads.forEach((head) => head.remove());
@@ -191,7 +255,10 @@ $('open-viewing')?.addEventListener('click', async (event) => {
     button.hidden = true;
     const player = new Player(viewing);
     await Promise.all(player.screens.map((s) => s.ready));
+    player.fill();
     player.toggle(true);
+    $('play').focus({ preventScroll: true });
+    $('stage').scrollIntoView({ block: 'nearest' });
   } catch (no) { button.disabled = false; say(no.message); }
 });
 

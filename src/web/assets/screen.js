@@ -4,6 +4,8 @@ import { clock, post, problem } from '/assets/console.js';
 
 const AHEAD = 30; // seconds that are fetched before the head
 const FORGET = 120; // seconds behind or far ahead after which a file is dropped
+const SHORT = 3; // seconds into a file before which it is fetched from its beginning
+const STUCK = 2000; // milliseconds after which the clock waits for a picture no more
 const SEAM = 0.6; // seconds between two files that are no gap (model::gap::TOLERANCE_MS)
 
 const make = (kind, className) => Object.assign(document.createElement(kind), { className });
@@ -11,14 +13,18 @@ const make = (kind, className) => Object.assign(document.createElement(kind), { 
 export class Screen {
   /** `shift`: what lies before the session's zero (pre-roll), so that every time in the buffer is positive. */
   constructor(viewing, camera, shift, texts) {
-    Object.assign(this, { viewing, camera, shift, texts, loaded: new Set(), busy: false, failed: null, retryAt: 0 });
+    Object.assign(this, { viewing, camera, shift, texts, loaded: new Map(), busy: null, failed: null, retryAt: 0, pending: true, lateSince: 0, came: () => {} });
     this.figure = make('figure', 'tile screen');
     const picture = make('div', 'picture');
-    this.video = Object.assign(make('video', ''), { muted: true, playsInline: true, disablePictureInPicture: true });
+    this.video = Object.assign(make('video', ''), { muted: true, playsInline: true, disablePictureInPicture: true, disableRemotePlayback: true });
+    this.video.setAttribute('controlslist', 'nodownload nofullscreen noremoteplayback');
+    // A browser that takes the picture out of the page all the same would take it without its watermark.
+    this.video.addEventListener('enterpictureinpicture', () => document.exitPictureInPicture().catch(() => {}));
     this.slide = Object.assign(make('div', 'slide'), { hidden: true });
     this.mark = make('div', 'watermark');
     this.mark.append(make('span', ''), make('span', ''));
-    picture.append(this.video, this.mark, this.slide);
+    this.label = Object.assign(make('p', 'derived'), { hidden: true });
+    picture.append(this.video, this.mark, this.label, this.slide);
     this.state = make('span', 'tile-state');
     const caption = make('figcaption', '');
     caption.append(camera.name, this.state);
@@ -43,22 +49,29 @@ export class Screen {
 
   /** The browser cannot show the original: a derived copy is made on demand, and shown in its place, labelled. */
   offer() {
+    this.offered = true;
     const button = Object.assign(make('button', ''), { type: 'button', textContent: this.texts.derive });
     button.addEventListener('click', async () => {
       button.disabled = true;
       try {
         let copy = await post(`/api/v1/viewings/${this.viewing.id}/${this.camera.camera}/derive`);
+        const bar = Object.assign(make('progress', ''), { max: 1000 });
         while (copy.state === 'waiting' || copy.state === 'running') {
-          this.state.textContent = `${this.texts.deriving} ${Math.floor(copy.done / 10)} %`;
+          bar.value = copy.done;
+          this.state.replaceChildren(`${this.texts.deriving} ${Math.floor(copy.done / 10)} % `, bar);
           await new Promise((done) => setTimeout(done, 1000));
           const answer = await fetch(`/api/v1/copies/${copy.id}`);
           if (!answer.ok) throw await problem(answer);
           copy = await answer.json();
         }
-        if (copy.state !== 'ready') throw new Error(copy.problem ?? copy.state);
+        if (copy.state !== 'ready') throw new Error(this.texts[copy.problem] ?? this.texts.not_made);
         this.video.src = `/api/v1/copies/${copy.id}/file`;
         this.derived = true;
         this.failed = null;
+        this.pending = true;
+        this.figure.dataset.derived = copy.id;
+        this.label.textContent = this.texts.derived_label;
+        this.label.hidden = false;
         button.remove();
         this.state.textContent = this.texts.derived;
       } catch (no) { button.disabled = false; this.state.textContent = no.message; }
@@ -88,51 +101,88 @@ export class Screen {
     return false;
   }
 
-  /** Has to be waited for: there is a picture, and it is on its way. */
+  /** The file of a moment, and from where on it was fetched, seconds into it; none where it was not. */
+  at(head) { return this.camera.segments.find((s) => this.start(s) <= head && head < this.end(s) - 0.1); }
+
+  fetched(segment, head) { const from = this.loaded.get(segment.sequence); return from !== undefined && this.start(segment) + from <= head + 0.05; }
+
+  /** Has to be waited for: there is a picture, and it is on its way; or the video element is still finding it. */
   waits(head) {
     if (this.failed || this.derived || !this.buffer) return false;
-    const segment = this.camera.segments.find((s) => this.start(s) <= head && head < this.end(s) - 0.1);
-    return Boolean(segment) && !this.has(head) && !this.loaded.has(segment.sequence);
+    const segment = this.at(head);
+    if (segment && !this.has(head) && !this.fetched(segment, head)) return true;
+    const late = this.has(head) && (this.video.seeking || this.video.readyState < 3) && head < this.last() - 0.2;
+    if (!late) this.lateSince = 0; else this.lateSince ||= performance.now();
+    return late && performance.now() - this.lateSince < STUCK;
   }
+
+  /** How far a running picture lies behind the clock, seconds. */
+  behind(head) { return this.derived || this.video.paused || this.video.seeking || !this.has(head) ? 0 : Math.max(0, head - this.video.currentTime); }
 
   settled() { return new Promise((done) => (this.buffer.updating ? this.buffer.addEventListener('updateend', done, { once: true }) : done())); }
 
   /** Fetches the next file that is needed around a moment; forgets what lies far off. */
   async fill(head) {
-    if (this.busy || !this.buffer || this.failed || performance.now() < this.retryAt) return;
-    const wanted = this.camera.segments.filter((s) => !this.loaded.has(s.sequence) && this.start(s) < head + AHEAD && this.end(s) > head - 1);
+    if (!this.buffer || this.failed || performance.now() < this.retryAt) return;
+    // What is being fetched does not hold the moment any more: it is broken off, and the right one begins.
+    if (this.busy && this.busy.segment && !this.has(head) && this.at(head) && (this.at(head) !== this.busy.segment || head < this.busy.from)) this.busy.stop.abort();
+    if (this.busy) return;
+    const needs = (s) => !this.loaded.has(s.sequence) || (this.start(s) <= head && head < this.end(s) - 0.1 && !this.fetched(s, head) && !this.has(head));
+    const wanted = this.camera.segments.filter((s) => needs(s) && this.start(s) < head + AHEAD && this.end(s) > head);
     const far = this.camera.segments.filter((s) => this.loaded.has(s.sequence) && (this.end(s) < head - FORGET || this.start(s) > head + FORGET));
     if (!wanted.length && !far.length) return;
-    this.busy = true;
+    this.busy = {};
     try {
       for (const s of far) await this.forget(s);
       if (wanted.length) await this.load(wanted[0], head);
-      this.state.textContent = '';
-    } finally { this.busy = false; }
+      this.state.textContent = this.derived ? this.texts.derived : '';
+    } finally { this.busy = null; }
   }
 
+  /** A file as it comes; in its middle from the last key picture before the head. */
   async load(segment, head) {
-    const answer = await fetch(`/api/v1/viewings/${this.viewing.id}/${this.camera.camera}/${segment.sequence}`);
-    if (!answer.ok) throw await problem(answer);
-    const data = await answer.arrayBuffer();
-    await this.settled();
-    if (segment.codecs && segment.codecs !== this.codecs) {
-      if (!this.playable(segment.codecs)) { this.loaded.add(segment.sequence); return; }
-      this.buffer.changeType(`video/mp4; codecs="${segment.codecs}"`);
-      this.codecs = segment.codecs;
-    }
-    this.buffer.timestampOffset = this.start(segment);
+    const into = head - this.start(segment) > SHORT ? head - this.start(segment) : 0;
+    const stop = new AbortController();
+    this.busy = { segment, stop, from: this.start(segment) + into };
     try {
-      this.buffer.appendBuffer(data);
+      const entry = into ? `?from_ms=${Math.floor(into * 1000)}` : '';
+      const answer = await fetch(`/api/v1/viewings/${this.viewing.id}/${this.camera.camera}/${segment.sequence}${entry}`, { signal: stop.signal });
+      if (!answer.ok) throw await problem(answer);
+      await this.settled();
+      if (segment.codecs && segment.codecs !== this.codecs) {
+        if (!this.playable(segment.codecs)) { this.loaded.set(segment.sequence, 0); stop.abort(); return; }
+        this.buffer.changeType(`video/mp4; codecs="${segment.codecs}"`);
+        this.codecs = segment.codecs;
+      }
+      this.buffer.timestampOffset = this.start(segment);
+      const reader = answer.body.getReader();
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        await this.settled();
+        if (!(await this.append(piece.value, segment, head))) { stop.abort(); return; }
+        await this.settled();
+        this.came();
+      }
+      this.loaded.set(segment.sequence, into);
+      // Behind the last picture the browser would wait for more, and show nothing. It goes on by itself when more is put in.
+      if (this.end(segment) >= this.last() && this.media.readyState === 'open') this.media.endOfStream();
     } catch (no) {
-      if (no.name !== 'QuotaExceededError') throw no;
-      // The browser's own limit: make room behind the head, and try again at the next turn.
-      const old = this.camera.segments.filter((s) => this.loaded.has(s.sequence) && (this.end(s) < head || this.start(s) > head + AHEAD));
-      for (const s of old) await this.forget(s);
-      return;
+      // Half a fragment lies in the browser's parser: it begins anew.
+      if (this.media.readyState === 'open') this.buffer.abort();
+      if (no.name !== 'AbortError') throw no;
     }
-    await this.settled();
-    this.loaded.add(segment.sequence);
+  }
+
+  /** False where the browser has no more room, even after what is behind the head was let go of; it is tried again at the next turn. */
+  async append(data, segment, head) {
+    try { this.buffer.appendBuffer(data); return true; } catch (no) {
+      if (no.name !== 'QuotaExceededError') throw no;
+      this.buffer.abort();
+      const old = this.camera.segments.filter((s) => s !== segment && this.loaded.has(s.sequence) && (this.end(s) < head || this.start(s) > head + AHEAD));
+      for (const s of old) await this.forget(s);
+      // Nothing was let go of: what is there plays on, and the rest comes once the head has moved.
+      if (!old.length) this.retryAt = performance.now() + 5000;
+      return false;
+    }
   }
 
   async forget(segment) {
@@ -142,24 +192,34 @@ export class Screen {
   }
 
   /** Shows the picture of a moment, or says why there is none. True if a picture is shown. */
-  show(head, { playing, rate, exactly, gap }) {
+  show(head, { playing, hold, rate, exactly, gap }) {
     // A derived copy begins at the session's zero, and is one file.
     if (this.derived) head -= this.shift;
-    const shown = this.derived ? this.video.readyState >= 2 && head >= 0 : this.has(head);
+    const shown = this.derived ? this.video.readyState >= 1 && head >= 0 : this.has(head);
+    this.pending ||= exactly;
     this.slide.hidden = !this.failed && (shown || this.covers(head));
     if (!this.slide.hidden) this.explain(head, gap);
     const off = head - this.video.currentTime;
-    const paused = !playing || !shown;
-    if (shown && (exactly || Math.abs(off) > 0.4 || (paused && Math.abs(off) > 0.05))) this.video.currentTime = head;
-    // A picture that runs a little early or late is pulled back softly; sound stays whole.
-    this.video.playbackRate = rate * (Math.abs(off) > 0.04 && !paused ? 1 + Math.max(-0.1, Math.min(0.1, off)) : 1);
+    // While one is waited for the others stand, where they are.
+    const stands = hold && off < 0.02;
+    const paused = !playing || !shown || stands;
+    const astray = Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > (playing && stands ? 0.2 : 0.03));
+    if (shown && (this.pending || (astray && !this.video.seeking))) {
+      this.video.currentTime = head;
+      this.pending = false;
+    }
+    // A picture that runs a little early or late is pulled back softly.
+    // What is heard is pulled less than what is only seen.
+    const most = this.video.muted ? 0.5 : 0.2;
+    const pull = Math.abs(off) > 0.02 && !paused ? Math.max(-most, Math.min(most, off * 4)) : 0;
+    if (Math.abs(this.video.playbackRate - rate * (1 + pull)) > 0.01 * rate) this.video.playbackRate = rate * (1 + pull);
     if (paused !== this.video.paused) { if (paused) this.video.pause(); else this.video.play().catch(() => {}); }
     return shown;
   }
 
   explain(head, gap) {
     const zero = head - this.shift;
-    const lines = this.failed ? [this.texts.failed, this.failed, ''] : [this.texts.gap, gap ? gap.cause : '', ''];
+    const lines = this.failed ? [this.texts.failed, this.failed, this.offered ? this.texts.offer : ''] : [this.texts.gap, gap ? gap.cause : '', ''];
     const next = this.nextAfter(head);
     if (!this.failed && Number.isFinite(next)) lines[2] = `${this.texts.left} ${clock((next - head) * 1000)}`;
     if (!this.failed && zero < 0) lines[0] = this.texts.before;

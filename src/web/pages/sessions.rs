@@ -198,7 +198,12 @@ impl SessionPageView {
         for state in crate::model::copy::CopyState::ALL {
             words.insert(state.as_str().into(), self.page.word("copy-state", state.as_str()).into());
         }
-        for key in ["copy-cancel", "copy-resume", "copy-fetch", "copy-bad-line", "prove-password", "field-code"] {
+        let keys =
+            ["copy-cancel", "copy-resume", "copy-fetch", "copy-bad-line", "copy-derived", "copy-problem-no-room", "copy-problem-not-made"];
+        let masks =
+            ["mask", "mask-left", "mask-top", "mask-width", "mask-height", "mask-from", "mask-to", "mask-from-here", "mask-to-here"];
+        let more = ["mask-remove", "mask-not-open", "mask-no-picture", "board-at", "mute", "mask-moves"];
+        for key in keys.into_iter().chain(masks).chain(more) {
             words.insert(key.into(), self.page.t(key).into());
         }
         serde_json::Value::Object(words).to_string()
