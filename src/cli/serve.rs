@@ -124,6 +124,7 @@ fn look_after(desks: &Arc<Desks>) {
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
+            desks.tell_refusals(false);
         }
     });
 }
@@ -155,6 +156,7 @@ impl Running {
     /// Ends in good order: the console first, then every open file is closed. Open sessions go on at the next start.
     pub async fn stop(self) {
         self.server.graceful_shutdown(Some(Duration::from_secs(1)));
+        self.desks.tell_refusals(true);
         drop(self.desks);
         // Requests that still hold the recorder end within a second; a socket that does not is let go with the process.
         let mut recorder = self.recorder;

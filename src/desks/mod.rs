@@ -27,6 +27,7 @@ pub mod plans;
 pub mod provision;
 pub mod readiness;
 pub mod records;
+pub mod refusals;
 pub mod reports;
 pub mod screens;
 pub mod sessions;
@@ -44,7 +45,6 @@ use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
-use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
@@ -121,7 +121,9 @@ pub struct Desks {
     clock: Arc<dyn Clock>,
     viewings: viewing::Open,
     streams: streams::Streams,
+    refusals: refusals::Refusals,
     steps: logins::Steps,
+    strangers: logins::Strangers,
     challenges: factors::Challenges,
     sso: sso::Sso,
     copies: copies::Copies,
@@ -153,7 +155,9 @@ impl Desks {
             clock,
             viewings: viewing::Open::default(),
             streams: streams::Streams::default(),
+            refusals: refusals::Refusals::default(),
             steps: logins::Steps::default(),
+            strangers: logins::Strangers::default(),
             challenges: factors::Challenges::default(),
             sso: sso::Sso::default(),
             copies: copies::Copies::default(),
@@ -187,20 +191,6 @@ impl Desks {
     /// Whether the person's roles hold the act; a no is logged.
     fn need(&self, who: &Person, act: Act) -> Answer<()> {
         if who.may(act) { Ok(()) } else { Err(self.refused(who, Refusal::NotYourRole, act.as_str())) }
-    }
-
-    /// Logs a refusal (第二十三条: what was tried is seen), and gives it back to be told.
-    fn refused(&self, who: &Person, refusal: Refusal, tried: &str) -> No {
-        let code = match &refusal {
-            Refusal::NoGrant => "no_grant",
-            Refusal::ViewOnly => "view_only",
-            Refusal::MaskedOnly => "masked_only",
-            Refusal::OwnRequest => "own_request",
-            Refusal::NotYourRole => "not_your_role",
-            _ => "other",
-        };
-        self.acts.do_and_log(Draft::new(EntryKind::Refused).by(&who.id).about("code", code).about("tried", tried), |_| Ok(()));
-        refusal.into()
     }
 
     /// A session as the journal of its room or the catalog has it, if this person may know of it.

@@ -1311,3 +1311,8 @@ entry-provision-handed-over = Handed over
 entry-retained-verified = Retained copy verified
 entry-provision-closed = Provision closed
 entry-held = Held
+
+# Access: what an approval means
+approve-means-view = If you approve, { $name } can watch these recordings in this console for { $hours } hours from then on, and take no copy. The picture carries their name and the request number, and the seconds seen are logged. You can revoke it at any time.
+approve-means-copy = If you approve, { $name } can watch these recordings and take copies of them for { $hours } hours from then on. Every viewing and copy is logged. You can revoke it at any time, but a copy that was taken cannot be called back.
+revoke-means = Revoking takes effect at once: pictures that are playing and copies under way are cut off, and the requester sees the reason.

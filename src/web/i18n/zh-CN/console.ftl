@@ -1311,3 +1311,8 @@ entry-provision-handed-over = 移交材料
 entry-retained-verified = 复核留存件
 entry-provision-closed = 提供办结
 entry-held = 列入长期保存
+
+# 查阅审批：批准意味着什么
+approve-means-view = 批准后，{ $name } 自批准之时起 { $hours } 小时内可以在本系统中查看上述录音录像，不能复制；画面带其姓名和申请编号，查看时长记入监管日志。批准后可随时撤销。
+approve-means-copy = 批准后，{ $name } 自批准之时起 { $hours } 小时内可以查看并复制上述录音录像；查看和复制均记入监管日志。批准后可随时撤销，但已经取走的复制件收不回来。
+revoke-means = 撤销立即生效：正在播放的画面和正在进行的复制会中断，申请人能看到理由。
