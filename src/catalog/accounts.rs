@@ -221,6 +221,46 @@ pub fn set_password(c: &Connection, id: &AccountId, hash: &str) -> Result<(), Fa
     Ok(())
 }
 
+/// What became of a try to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    /// It may be made.
+    Taken {
+        /// And is the last before the account is locked.
+        last: bool,
+    },
+    /// Not before this moment, ms since 1970.
+    Locked {
+        /// The moment.
+        until: i64,
+    },
+}
+
+/// Takes one of the tries that an account has; the last one locks it until a moment.
+pub fn take_try(c: &Connection, id: &AccountId, now_ms: i64, lock_after: u32, lock_until: i64) -> Result<Try, Fault> {
+    let mut statement = c.prepare_cached("SELECT failures, locked_until FROM accounts WHERE id = ?1")?;
+    let (failures, until): (u32, i64) = statement.query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    if until > now_ms {
+        return Ok(Try::Locked { until });
+    }
+    let last = failures + 1 >= lock_after;
+    if last {
+        set_failures(c, id, 0, lock_until)?
+    } else {
+        set_failures(c, id, failures + 1, 0)?
+    }
+    Ok(Try::Taken { last })
+}
+
+/// Gives a try back that was right, and is not the whole of signing in. `failures`: what there were before it.
+pub fn give_back_try(c: &Connection, id: &AccountId, last: bool, failures: u32) -> Result<(), Fault> {
+    if last {
+        return set_failures(c, id, failures, 0);
+    }
+    c.execute("UPDATE accounts SET failures = max(failures - 1, 0) WHERE id = ?1", [id.as_str()])?;
+    Ok(())
+}
+
 /// Counts a wrong password, or forgets them after the right one.
 pub fn set_failures(c: &Connection, id: &AccountId, failures: u32, locked_until: i64) -> Result<(), Fault> {
     c.execute("UPDATE accounts SET failures = ?2, locked_until = ?3 WHERE id = ?1", params![id.as_str(), failures, locked_until])?;

@@ -144,6 +144,7 @@ fn look_after(desks: &Arc<Desks>) {
                 }
             }
             desks.end_loudness().await;
+            desks.tell_refusals(false);
         }
     });
 }
@@ -175,6 +176,7 @@ impl Running {
     /// Ends in good order: the console first, then every open file is closed. Open sessions go on at the next start.
     pub async fn stop(self) {
         self.server.graceful_shutdown(Some(Duration::from_secs(1)));
+        self.desks.tell_refusals(true);
         drop(self.desks);
         // Requests that still hold the recorder end within a second; a socket that does not is let go with the process.
         let mut recorder = self.recorder;

@@ -1,6 +1,7 @@
 //! Requests and decisions (第二十二条).
 
-use crate::catalog::requests;
+use crate::catalog::{requests, sessions};
+use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks};
 use crate::machine::randomness;
 use crate::model::access::{self, AccessMode, AccessRequest, Decision, RequestState};
@@ -12,7 +13,7 @@ use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::{self, BadField};
 use chrono::TimeDelta;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest window, hours: thirty days.
 const HOURS_MAX: u32 = 720;
@@ -131,6 +132,14 @@ impl Desks {
             own,
             live: approved.into_iter().filter(|r| decides(r) && r.is_live(now)).collect(),
         })
+    }
+
+    /// What is asked for, in words: of each session what its list says, where this person may list it.
+    pub async fn asked_for(&self, who: &Person, inbox: &Inbox) -> Answer<BTreeMap<SessionId, SessionRow>> {
+        let wanted: BTreeSet<SessionId> = inbox.to_decide.iter().chain(&inbox.live).flat_map(|r| r.sessions.clone()).collect();
+        let found = self.read(move |c| wanted.iter().map(|id| sessions::by_id(c, id)).collect::<Result<Vec<_>, _>>()).await?;
+        let listed = found.into_iter().flatten().map(|doc| doc.session).filter(|s| who.lists(s));
+        Ok(listed.map(|s| (s.id.clone(), self.row(&s))).collect())
     }
 
     /// Notes that these requests were before the eyes of somebody who decides: an approval faster than reading is seen.

@@ -2,6 +2,7 @@
 
 use crate::acts::Acts;
 use crate::catalog::accounts::{self, Account};
+use crate::desks::logins::Place;
 use crate::desks::{Answer, Desks, blocking, passwords};
 use crate::machine::clock::Clock;
 use crate::machine::randomness;
@@ -102,6 +103,7 @@ impl Desks {
         let change = NewAccount { username: before.person.username.clone(), name: before.person.name.clone(), ..change };
         let mut after = self.register().check(change)?;
         after.person.id = id.clone();
+        self.register().apart(&after).await?;
         let roles: Vec<&str> = after.person.roles.iter().map(|r| r.as_str()).collect();
         let draft = Draft::new(EntryKind::AccountChanged).by(&who.id).about("account", id).about("roles", roles.join(" "));
         self.acts.log_then_do(draft, move |t| accounts::change(t, &after)).await?;
@@ -137,10 +139,15 @@ impl Desks {
     /// Changes one's own password; every login of the account ends.
     pub async fn change_password(&self, who: &Person, old: SecretString, new: SecretString) -> Answer<()> {
         let id = who.id.clone();
-        let hash = self.read(move |c| accounts::by_id(c, &id)).await?.map(|a| a.password_hash);
-        if !passwords::fits(old, hash).await? {
-            return Err(Refusal::WrongCredentials.into());
+        let account = self.read(move |c| accounts::by_id(c, &id)).await?.ok_or(Refusal::NotSignedIn)?;
+        let place = Place { address: who.address.clone(), agent: None };
+        // Who found a console open guesses no password here: the tries are those of signing in.
+        let last = self.take_try(Some(&account), "", &place).await?;
+        if !passwords::fits(old, Some(account.password_hash.clone())).await? {
+            return Err(self.turn_away(Some(&account), last, &place).into());
         }
+        let (id, failures) = (who.id.clone(), account.failures);
+        self.acts.keep(move |t| accounts::give_back_try(t, &id, last, failures)).await?;
         passwords::check(&new, &who.username).map_err(Refusal::from)?;
         let (hash, id) = (passwords::hash(new).await?, who.id.clone());
         let draft = Draft::new(EntryKind::PasswordChanged).by(&who.id);
@@ -170,6 +177,7 @@ impl Register {
         if blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??.is_some() {
             return Err(Refusal::from(BadField::form("username", "is taken; choose another")).into());
         }
+        self.apart(&account).await?;
         let id = account.person.id.clone();
         let roles: Vec<&str> = account.person.roles.iter().map(|r| r.as_str()).collect();
         let mut draft = Draft::new(EntryKind::AccountMade).about("account", &id).about("roles", roles.join(" "));
@@ -179,6 +187,28 @@ impl Register {
         let at = self.clock.now().utc.timestamp_millis();
         self.acts.log_then_do(draft, move |t| accounts::add(t, &account, at)).await?;
         Ok(id)
+    }
+
+    /// Who administers and who inspects are two people, also where one person asks for two accounts: name, certificate, address and
+    /// the provider's name tell. Namesakes are written apart.
+    async fn apart(&self, account: &Account) -> Answer<()> {
+        let other = match (account.person.is(Role::Administrator), account.person.is(Role::Inspector)) {
+            (true, _) => Role::Inspector,
+            (_, true) => Role::Administrator,
+            _ => return Ok(()),
+        };
+        let catalog = self.acts.catalog().clone();
+        let all = blocking("looking for a person", move || catalog.read(accounts::all)).await??;
+        let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+        let one = |a: &&Account| {
+            a.person.name == account.person.name
+                || same(&a.person.certificate_no, &account.person.certificate_no)
+                || same(&a.email, &account.email)
+                || same(&a.sso_name, &account.sso_name)
+        };
+        let there = all.iter().filter(|a| a.active && a.person.id != account.person.id && a.person.is(other)).any(|a| one(&a));
+        let told = "administrator and inspector cannot be one person";
+        if there { Err(Refusal::from(BadField::form("roles", told)).into()) } else { Ok(()) }
     }
 
     /// The account, without its password, or everything that is wrong with it.

@@ -234,7 +234,7 @@ impl Desks {
         let linked = self.read(move |c| cases::sessions(c, &numbers)).await?;
         let briefs = briefs(&case, &linked);
         let now_of = |s: &Session| s.facts().case_no.as_deref().is_some_and(|no| case.numbers().contains(&no));
-        let moved = linked.iter().filter(|s| !now_of(s)).map(|s| s.id.to_string()).collect();
+        let moved = linked.iter().filter(|s| !now_of(s) && who.lists(s)).map(|s| s.id.to_string()).collect();
         let sessions: Vec<SessionRow> = linked.iter().filter(|s| who.lists(s)).map(|s| self.row(s)).collect();
         let records = case.records.iter().map(|r| (r.stated_at, Happened::Record { number: r.number }));
         let recorded = sessions.iter().enumerate().map(|(at, s)| (s.started_at, Happened::Session { at }));

@@ -26,6 +26,8 @@ const DAY_MS: i64 = 12 * 3_600_000;
 const STEP_MS: i64 = 5 * 60_000;
 /// Second steps that are waited for at a time.
 const STEPS_MAX: usize = 1000;
+/// Names that nobody has, of which wrong passwords are counted.
+const STRANGERS_MAX: usize = 10_000;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
@@ -101,14 +103,48 @@ impl Steps {
     }
 }
 
+/// Names that nobody has, with their wrong passwords: they lock like those that somebody has, so that locking tells no name.
+#[derive(Default)]
+pub(crate) struct Strangers(Mutex<BTreeMap<String, (u32, i64)>>);
+
+impl Strangers {
+    /// Counts a try under a name; refuses while it is locked. Gives whether this try was the last.
+    fn take(&self, name: &str, now_ms: i64, lock_after: u32, lock_ms: i64) -> Result<bool, Refusal> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= STRANGERS_MAX {
+            all.retain(|_, (_, until)| *until > now_ms);
+        }
+        if all.len() >= STRANGERS_MAX {
+            all.pop_first();
+        }
+        let (failures, until) = all.entry(name.to_lowercase()).or_default();
+        not_locked(*until, now_ms)?;
+        *failures += 1;
+        let last = *failures >= lock_after;
+        if last {
+            (*failures, *until) = (0, now_ms + lock_ms);
+        }
+        Ok(last)
+    }
+}
+
 pub(super) fn moment(ms: i64) -> DateTime<Utc> {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default()
 }
 
 /// Refuses while an account is locked after wrong passwords or codes.
-fn not_locked(account: &Account, now_ms: i64) -> Result<(), Refusal> {
-    let left_ms = account.locked_until - now_ms;
+fn not_locked(until_ms: i64, now_ms: i64) -> Result<(), Refusal> {
+    let left_ms = until_ms - now_ms;
     if left_ms > 0 { Err(Refusal::LockedOut { minutes: left_ms / 60_000 + 1 }) } else { Ok(()) }
+}
+
+/// The entry of a sign-in that failed.
+fn failed(account: Option<&Account>, place: &Place) -> Draft {
+    let draft = Draft::new(EntryKind::SignInFailed).about("account", account.map_or("unknown", |a| a.person.id.as_str()));
+    match &place.address {
+        Some(address) => draft.about("from", address),
+        None => draft,
+    }
 }
 
 impl Desks {
@@ -117,12 +153,16 @@ impl Desks {
         let wanted: String = username.chars().take(100).collect();
         let account = self.read(move |c| accounts::by_username(c, &wanted)).await?;
         let now_ms = self.now_ms();
-        account.as_ref().map_or(Ok(()), |a| not_locked(a, now_ms))?;
         let today = time::shanghai_day(self.now().utc);
+        let last = self.take_try(account.as_ref(), username, place).await?;
         let hash = account.as_ref().filter(|a| a.is_open(today)).map(|a| a.password_hash.clone());
         let right = passwords::fits(password, hash).await?;
         match account {
             Some(account) if right && account.totp.is_some() => {
+                // The password was no wrong try; the code is one of its own.
+                let (id, failures) = (account.person.id.clone(), account.failures);
+                let work = move |t: &Writing<'_>| accounts::give_back_try(t, &id, last, failures);
+                self.acts.keep(work).await?;
                 let step = randomness::hex::<32>()?;
                 let waits = Step { account: account.person.id, until_ms: now_ms + STEP_MS };
                 self.steps.with(|all| {
@@ -134,8 +174,30 @@ impl Desks {
                 Ok(Entry::Code(step))
             }
             Some(account) if right => Ok(Entry::In(Box::new(self.let_in(account, "password", place).await?))),
-            account => Err(self.turn_away(account, place).await?.into()),
+            account => Err(self.turn_away(account.as_ref(), last, place).into()),
         }
+    }
+
+    /// Takes one of the tries that an account has before it is locked; before the password is looked at, so that many at once are no
+    /// more than so many. Gives whether it was the last.
+    pub(super) async fn take_try(&self, account: Option<&Account>, username: &str, place: &Place) -> Answer<bool> {
+        let (now_ms, lock_after, lock_ms) = (self.now_ms(), self.settings.lock_after, self.settings.lock_min * 60_000);
+        let taken = match account {
+            None => self.strangers.take(username, now_ms, lock_after, lock_ms),
+            Some(account) => {
+                let id = account.person.id.clone();
+                let taken = self.acts.keep(move |t| accounts::take_try(t, &id, now_ms, lock_after, now_ms + lock_ms)).await?;
+                match taken {
+                    accounts::Try::Taken { last } => Ok(last),
+                    accounts::Try::Locked { until } => not_locked(until, now_ms).map(|()| false),
+                }
+            }
+        };
+        if let Err(refusal) = &taken {
+            self.log_refusal(failed(account, place).about("code", "locked_out"));
+            return Err(refusal.clone().into());
+        }
+        Ok(taken?)
     }
 
     /// The second step of a sign-in.
@@ -145,9 +207,9 @@ impl Desks {
         let id = found.ok_or(Refusal::NotSignedIn)?;
         let today = time::shanghai_day(self.now().utc);
         let account = self.read(move |c| accounts::by_id(c, &id)).await?.filter(|a| a.is_open(today)).ok_or(Refusal::NotSignedIn)?;
-        not_locked(&account, now_ms)?;
+        let last = self.take_try(Some(&account), "", place).await?;
         if !self.code_fits(&account, code).await? {
-            return Err(self.turn_away(Some(account), place).await?.into());
+            return Err(self.turn_away(Some(&account), last, place).into());
         }
         self.steps.with(|all| all.remove(step));
         self.let_in(account, "code", place).await
@@ -190,24 +252,10 @@ impl Desks {
         Ok(Login { token, signed_in })
     }
 
-    /// Counts a wrong password or code; what to tell.
-    pub(super) async fn turn_away(&self, account: Option<Account>, place: &Place) -> Answer<Refusal> {
-        let mut draft = Draft::new(EntryKind::SignInFailed);
-        if let Some(address) = &place.address {
-            draft = draft.about("from", address);
-        }
-        let Some(account) = account else {
-            self.acts.do_and_log(draft.about("account", "unknown"), |_| Ok(()));
-            return Ok(Refusal::WrongCredentials);
-        };
-        let failures = account.failures + 1;
-        let locks = failures >= self.settings.lock_after;
-        let until = if locks { self.now_ms() + self.settings.lock_min * 60_000 } else { 0 };
-        let id = account.person.id.clone();
-        let kept = if locks { 0 } else { failures };
-        self.acts.do_and_log(draft.about("account", &id).about("failures", failures), |_| Ok(()));
-        self.acts.keep(move |t| accounts::set_failures(t, &id, kept, until)).await?;
-        Ok(if locks { Refusal::LockedOut { minutes: self.settings.lock_min } } else { Refusal::WrongCredentials })
+    /// Logs a wrong password or code; what to tell. `last`: it was the last try.
+    pub(super) fn turn_away(&self, account: Option<&Account>, last: bool, place: &Place) -> Refusal {
+        self.log_refusal(failed(account, place));
+        if last { Refusal::LockedOut { minutes: self.settings.lock_min } } else { Refusal::WrongCredentials }
     }
 
     /// Who a cookie belongs to; refuses after idle logout and after a day.
@@ -224,9 +272,7 @@ impl Desks {
             })
             .await?;
         let now_ms = self.now_ms();
-        let idle_ms = self.settings.idle_min * 60_000;
-        let fresh = |l: &LoginRow| now_ms - l.seen_at < idle_ms && now_ms - l.made_at < DAY_MS;
-        let Some((login, account, stands_in, keys)) = found.filter(|(l, ..)| fresh(l)) else {
+        let Some((login, account, stands_in, keys)) = found.filter(|(l, ..)| self.is_fresh(l)) else {
             return Err(Refusal::NotSignedIn.into());
         };
         if now_ms - login.seen_at > TOUCH_MS {
@@ -237,6 +283,12 @@ impl Desks {
         let must_enrol = asked && !self.settings.second_factor.is_empty() && !has_code && keys == 0 && login.way != "sso";
         let person = Person { stands_in, proved_at: Some(moment(login.proved_at)), address: place.address.clone(), ..account.person };
         Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_enrol, has_code })
+    }
+
+    /// Neither idle for too long nor of yesterday.
+    fn is_fresh(&self, login: &LoginRow) -> bool {
+        let now_ms = self.now_ms();
+        now_ms - login.seen_at < self.settings.idle_min * 60_000 && now_ms - login.made_at < DAY_MS
     }
 
     /// Who a token of another system acts for, narrowed to what the token is good for.
@@ -267,12 +319,13 @@ impl Desks {
         Ok(Person { scopes: who.scopes.clone(), proved_at: who.proved_at, address: who.address.clone(), ..person })
     }
 
-    /// The same, of a login: ends with it too.
+    /// The same, of a login: ends with it too, and at the end of its day.
     pub async fn is_still(&self, who: &SignedIn) -> Answer<Person> {
         if let Some(id) = who.login.clone() {
             let account = who.person.id.clone();
-            let there = self.read(move |c| Ok(logins::of_account(c, &account)?.iter().any(|l| l.id == id))).await?;
-            if !there {
+            let found = self.read(move |c| Ok(logins::of_account(c, &account)?.into_iter().find(|l| l.id == id))).await?;
+            // Who watches a running interview presses nothing for an hour, and is not idle; the day ends for them too.
+            if found.is_none_or(|l| self.now_ms() - l.made_at >= DAY_MS) {
                 return Err(Refusal::NotSignedIn.into());
             }
         }
@@ -292,12 +345,11 @@ impl Desks {
     pub async fn prove(&self, who: &SignedIn, password: SecretString, code: &str) -> Answer<()> {
         let id = who.person.id.clone();
         let account = self.read(move |c| accounts::by_id(c, &id)).await?.ok_or(Refusal::NotSignedIn)?;
-        let now_ms = self.now_ms();
-        not_locked(&account, now_ms)?;
+        let place = Place { address: who.person.address.clone(), agent: None };
+        let last = self.take_try(Some(&account), "", &place).await?;
         let right = passwords::fits(password, Some(account.password_hash.clone())).await?;
         if !right || (account.totp.is_some() && !self.code_fits(&account, code).await?) {
-            let place = Place { address: who.person.address.clone(), agent: None };
-            return Err(self.turn_away(Some(account), &place).await?.into());
+            return Err(self.turn_away(Some(&account), last, &place).into());
         }
         self.prove_login(who).await
     }

@@ -34,6 +34,7 @@ pub mod plans;
 pub mod provision;
 pub mod readiness;
 pub mod records;
+pub mod refusals;
 pub mod reports;
 pub mod retention;
 pub mod screens;
@@ -52,7 +53,6 @@ use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
-use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
@@ -134,7 +134,9 @@ pub struct Desks {
     clock: Arc<dyn Clock>,
     viewings: viewing::Open,
     streams: streams::Streams,
+    refusals: refusals::Refusals,
     steps: logins::Steps,
+    strangers: logins::Strangers,
     challenges: factors::Challenges,
     sso: sso::Sso,
     copies: copies::Copies,
@@ -176,7 +178,9 @@ impl Desks {
             clock,
             viewings: viewing::Open::default(),
             streams: streams::Streams::default(),
+            refusals: refusals::Refusals::default(),
             steps: logins::Steps::default(),
+            strangers: logins::Strangers::default(),
             challenges: factors::Challenges::default(),
             sso: sso::Sso::default(),
             copies: copies::Copies::default(),

@@ -18,10 +18,71 @@ pub fn check(password: &SecretString, username: &str) -> Result<(), BadField> {
     if !(CHARS_MIN..=CHARS_MAX).contains(&chars) {
         return Err(BadField::form("password", &format!("has {chars} characters; {CHARS_MIN} to {CHARS_MAX} would be right")));
     }
-    if distinct < 5 || text.to_lowercase().contains(&username.to_lowercase()) {
+    if distinct < 5 || is_common(text) || text.to_lowercase().contains(&username.to_lowercase()) {
         return Err(BadField::form("password", "is easy to guess; do not repeat few characters, and leave the user name out"));
     }
     Ok(())
+}
+
+/// What lists of stolen passwords begin with, and this bureau's own words: what is left without them has to be a password too.
+const COMMON: &[&str] = &[
+    "password",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
+    "woaini",
+    "iloveyou",
+    "welcome",
+    "letmein",
+    "qwertyuiop",
+    "qwerty",
+    "asdfghjkl",
+    "asdfgh",
+    "zxcvbnm",
+    "1qaz2wsx",
+    "qazwsx",
+    "1q2w3e4r",
+    "123456789",
+    "12345678",
+    "1234567",
+    "123456",
+    "12345",
+    "987654321",
+    "654321",
+    "0123456789",
+    "5201314",
+    "1314520",
+    "147258369",
+    "112233",
+    "123123",
+    "123321",
+    "abcdef",
+    "abc123",
+    "abcd1234",
+    "a123456",
+    "admin",
+    "administrator",
+    "root",
+    "shilu",
+    "changeme",
+    "default",
+    "dragon",
+    "monkey",
+    "sunshine",
+    "princess",
+    "football",
+    "ziranziyuan",
+    "weixian",
+    "zhifa",
+];
+
+/// Whether hardly anything is left of it without the words that everybody tries first.
+fn is_common(text: &str) -> bool {
+    let mut rest = text.to_lowercase();
+    for word in COMMON {
+        rest = rest.replace(word, "");
+    }
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < 6 && rest.len() < text.len()
 }
 
 /// The PHC string of a password.
@@ -62,7 +123,9 @@ mod tests {
 
     #[test]
     fn a_short_or_guessable_password_is_refused() {
-        for bad in ["short", "aaaaaaaaaaaaaaa", "my-Zhangsan-2026"] {
+        for bad in
+            ["short", "Password123456", "qwertyuiop12345", "admin@20261234", "woaini5201314!!", "aaaaaaaaaaaaaaa", "my-Zhangsan-2026"]
+        {
             assert!(check(&bad.to_owned().into(), "zhangsan").is_err(), "{bad}");
         }
         assert!(check(&"wheat river 47 lamp".to_owned().into(), "zhangsan").is_ok());

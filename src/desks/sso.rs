@@ -150,7 +150,7 @@ impl Desks {
         if let Some(account) = found {
             return self.let_in(account, "sso", place).await;
         }
-        self.turn_away(None, place).await?;
+        self.turn_away(None, false, place);
         Err(Refusal::from(BadField::form("sso", "says who you are, and no open account here is yours; ask the administrator")).into())
     }
 }

@@ -114,7 +114,7 @@ impl Desks {
 
     fn refused_at(&self, who: &Person, refusal: Refusal, tried: &str, session: &SessionId) -> No {
         let draft = Draft::new(EntryKind::Refused).by(&who.id).in_session(session).about("code", "no_grant").about("tried", tried);
-        self.acts.do_and_log(draft, |_| Ok(()));
+        self.log_refusal(draft);
         refusal.into()
     }
 

@@ -8,7 +8,7 @@ use crate::web::i18n::{self, Lang};
 use crate::web::pages::Page;
 use crate::web::{BODY_BYTES_MAX, Web, pages};
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -77,8 +77,19 @@ fn bearer(request: &Request) -> Option<String> {
 pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
     let headers = request.headers().clone();
+    let place = place(request.extensions(), &headers);
+    let route = request.extensions().get::<MatchedPath>().map(|p| p.as_str().to_owned()).unwrap_or_default();
+    let tried = format!("{} {route}", request.method());
+    // Nothing to tell of a browser that merely has no login yet.
+    let showed_a_key = token(&web, &headers).is_some() || headers.contains_key(header::AUTHORIZATION);
     let mut signed_in = None;
-    match pass(&web, who, request, &mut signed_in).await {
+    let passed = pass(&web, who, request, &mut signed_in).await;
+    if let Err(refusal) = &passed
+        && (*refusal != Refusal::NotSignedIn || showed_a_key)
+    {
+        web.desks.refused_at_the_door(signed_in.as_ref().map(|s| &s.person), &place, refusal, &tried);
+    }
+    match passed {
         Ok(request) => next.run(request).await,
         Err(refusal) if api => ApiError(refusal.into()).into_response(),
         Err(Refusal::NotSignedIn) => Redirect::to("/login").into_response(),
@@ -134,7 +145,10 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
 /// A browser says where a request comes from; what comes from another site is not let in, whatever its cookies.
 fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
     let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
-    let foreign = matches!(site, Some("cross-site" | "same-site"));
+    // An old browser says only where its page is from; `null` where it does not tell.
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    let elsewhere = |origin: &str| origin != "null" && origin.split_once("://").map(|(_, host)| host) != text(header::HOST);
+    let foreign = matches!(site, Some("cross-site" | "same-site")) || (site.is_none() && text(header::ORIGIN).is_some_and(elsewhere));
     // A link from elsewhere may open a page; it may not change anything.
     if foreign && !method.is_safe() { Err(Refusal::CrossSite) } else { Ok(()) }
 }
@@ -169,6 +183,11 @@ mod tests {
         assert!(same_site(&from("cross-site"), &Method::POST).is_err());
         assert!(same_site(&from("cross-site"), &Method::GET).is_ok());
         assert!(same_site(&from("same-origin"), &Method::POST).is_ok());
+        let old = |origin: &'static str| {
+            HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap()), (header::HOST, "shilu.bureau.example".parse().unwrap())])
+        };
+        assert!(same_site(&old("https://evil.example"), &Method::POST).is_err());
+        assert!(same_site(&old("https://shilu.bureau.example"), &Method::POST).is_ok());
         assert!(same_site(&HeaderMap::new(), &Method::POST).is_ok(), "no browser, no cookie jar to ride on; the token is still asked for");
     }
 

@@ -30,7 +30,8 @@ pub fn all(web: Web) -> Router {
     r.add("/sessions/{id}/resume", conduct, post(pages::running::resume));
     r.add("/sessions/{id}/end", conduct, post(pages::running::end));
     r.add("/sessions/{id}/answer", Who::May(Act::LinkSession), post(pages::record::answer));
-    r.add("/sessions/{id}/record", Who::SignedIn, get(pages::record::show).post(pages::record::write));
+    r.add("/sessions/{id}/record", Who::SignedIn, get(pages::record::show));
+    r.add("/sessions/{id}/record", conduct, post(pages::record::write));
     r.add("/sessions/{id}/record/print", Who::SignedIn, get(pages::record::print));
     r.add("/sessions/{id}/interim-seal", conduct, post(pages::record::seal_interim));
     r.add("/rooms/{room}/readiness", Who::May(Act::SeeStatus), get(pages::readiness::show));
@@ -43,8 +44,10 @@ pub fn all(web: Web) -> Router {
     r.add("/lamp/{token}", Who::Anyone, get(api::room::lamp));
     r.add("/cases", Who::May(Act::ReadCases), get(pages::cases::list));
     r.add("/cases/new", Who::May(Act::KeepCases), get(pages::case_forms::new_page).post(pages::case_forms::open));
-    r.add("/cases/{id}", Who::May(Act::ReadCases), get(pages::cases::show).post(pages::case_forms::change));
-    r.add("/cases/{id}/initiation", Who::May(Act::ReadCases), get(pages::initiation::show).post(pages::initiation::submit));
+    r.add("/cases/{id}", Who::May(Act::ReadCases), get(pages::cases::show));
+    r.add("/cases/{id}", Who::May(Act::KeepCases), post(pages::case_forms::change));
+    r.add("/cases/{id}/initiation", Who::May(Act::ReadCases), get(pages::initiation::show));
+    r.add("/cases/{id}/initiation", Who::May(Act::KeepCases), post(pages::initiation::submit));
     r.add("/cases/{id}/initiation/decide", Who::May(Act::ApproveInitiation), post(pages::initiation::decide));
     r.add("/cases/{id}/initiation/print", Who::May(Act::ReadCases), get(pages::initiation::print));
     r.add("/plans", Who::May(Act::LinkSession), get(pages::plans::list));
@@ -59,7 +62,8 @@ pub fn all(web: Web) -> Router {
     r.add("/access/{id}/close", request, post(pages::access::close));
     r.add("/deputies", Who::May(Act::AppointDeputy), post(pages::access::name_deputy));
     r.add("/deputies/{id}/end", Who::May(Act::AppointDeputy), post(pages::access::end_deputy));
-    r.add("/provisions", Who::SignedIn, get(pages::provision::list).post(pages::provision::open));
+    r.add("/provisions", Who::SignedIn, get(pages::provision::list));
+    r.add("/provisions", Who::May(Act::Provide), post(pages::provision::open));
     r.add("/provisions/{id}", Who::SignedIn, get(pages::provision::show).post(pages::provision::step));
     r.add("/oversight", Who::May(Act::ReadLog), get(pages::oversight::show));
     r.add("/oversight.csv", Who::May(Act::ReadLog), get(pages::oversight::csv));
@@ -108,11 +112,13 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/passkey/login", Who::Anyone, post(api::people::passkey_login));
     r.add("/api/v1/tokens", accounts, get(api::people::tokens).post(api::people::make_token));
     r.add("/api/v1/tokens/{id}/end", accounts, post(api::people::end_token));
-    r.add("/api/v1/deputies", Who::SignedIn, get(api::people::deputies).post(api::people::name_deputy));
+    r.add("/api/v1/deputies", Who::SignedIn, get(api::people::deputies));
+    r.add("/api/v1/deputies", Who::May(Act::AppointDeputy), post(api::people::name_deputy));
     r.add("/api/v1/deputies/{id}/end", Who::May(Act::AppointDeputy), post(api::people::end_deputy));
     r.add("/api/v1/rooms", Who::SignedIn, get(api::status::rooms));
     r.add("/api/v1/status", Who::May(Act::SeeStatus), get(api::status::status));
-    r.add("/api/v1/sessions", Who::SignedIn, get(api::sessions::list).post(api::sessions::start));
+    r.add("/api/v1/sessions", Who::SignedIn, get(api::sessions::list));
+    r.add("/api/v1/sessions", conduct, post(api::sessions::start));
     r.add("/api/v1/sessions/{id}", Who::SignedIn, get(api::sessions::show));
     r.add("/api/v1/sessions/{id}/marks", conduct, post(api::sessions::mark));
     r.add("/api/v1/sessions/{id}/record", conduct, post(api::sessions::record));
@@ -123,7 +129,8 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(api::room::acknowledge));
     r.add("/api/v1/screens", Who::May(Act::ManageScreens), get(api::room::screens).post(api::room::make_screen));
     r.add("/api/v1/screens/{id}/end", Who::May(Act::ManageScreens), post(api::room::end_screen));
-    r.add("/api/v1/cases", Who::May(Act::ReadCases), get(api::cases::list).post(api::cases::open));
+    r.add("/api/v1/cases", Who::May(Act::ReadCases), get(api::cases::list));
+    r.add("/api/v1/cases", Who::May(Act::KeepCases), post(api::cases::open));
     r.add("/api/v1/cases/{id}", Who::May(Act::ReadCases), get(api::cases::show));
     r.add("/api/v1/cases/{id}/changes", Who::May(Act::ReadCases), post(api::cases::change));
     r.add(
@@ -159,7 +166,8 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/viewings/{id}/{camera}/derive", Who::SignedIn, post(api::viewing::derive));
     r.add("/api/v1/viewings/{id}/{camera}/loudness", Who::SignedIn, get(api::viewing::loudness));
     let provide = Who::May(Act::Provide);
-    r.add("/api/v1/provisions", Who::SignedIn, get(api::provision::list).post(api::provision::open));
+    r.add("/api/v1/provisions", Who::SignedIn, get(api::provision::list));
+    r.add("/api/v1/provisions", Who::May(Act::Provide), post(api::provision::open));
     r.add("/api/v1/provisions/{id}", Who::SignedIn, get(api::provision::show));
     r.add("/api/v1/provisions/{id}/prepare", provide, post(api::provision::prepare));
     r.add("/api/v1/provisions/{id}/approve", Who::May(Act::DecideAccess), post(api::provision::approve));

@@ -44,7 +44,7 @@ pub async fn status(State(web): State<Web>, Extension(who): Extension<SignedIn>)
 pub async fn events(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let pushes = futures::stream::unfold((web, who), |(web, who)| async move {
         tokio::time::sleep(PUSH).await;
-        let person = web.desks.fresh(&who.person).await.ok()?;
+        let person = web.desks.is_still(&who).await.ok()?;
         let status = web.desks.status(&person).ok()?;
         let event = Event::default().event("status").json_data(&status).unwrap_or_default();
         Some((Ok(event), (web, who)))

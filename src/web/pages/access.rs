@@ -20,6 +20,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 #[derive(Template)]
 #[template(path = "access.html", config = "src/web/askama.toml")]
@@ -27,6 +28,8 @@ struct InboxPage {
     page: Page,
     inbox: Inbox,
     deputies: Vec<Deputation>,
+    /// What the sessions are that are asked for.
+    known: BTreeMap<SessionId, SessionRow>,
     now: DateTime<Utc>,
 }
 
@@ -35,6 +38,20 @@ impl InboxPage {
     fn state(&self, r: &AccessRequest) -> String {
         let over = r.state == RequestState::Approved && r.until <= self.now;
         if over { self.page.t("request-expired") } else { self.page.word("request", r.state.as_str()) }
+    }
+
+    /// A session as somebody knows it who has never heard its number.
+    fn about(&self, id: &SessionId) -> String {
+        let Some(row) = self.known.get(id) else { return String::new() };
+        let parts =
+            [Some(self.page.at(row.started_at)), Some(row.room_name.clone()), row.party.clone(), row.cause.clone(), row.case_no.clone()];
+        parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What an approval opens, in a sentence.
+    fn means(&self, r: &AccessRequest) -> String {
+        let values = [("name", r.requester_name.clone()), ("hours", self.hours(r).to_string())];
+        self.page.lang.with(if r.mode == AccessMode::Copy { "approve-means-copy" } else { "approve-means-view" }, &values)
     }
 
     fn hours(&self, r: &AccessRequest) -> u32 {
@@ -65,11 +82,15 @@ impl InboxPage {
 /// Requests: to decide, open, one's own.
 pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/access").await;
-    let found = async { Ok::<_, No>((web.desks.inbox(&who.person).await?, web.desks.deputies(&who.person).await?)) };
+    let found = async {
+        let inbox = web.desks.inbox(&who.person).await?;
+        let known = web.desks.asked_for(&who.person, &inbox).await?;
+        Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))
+    };
     match found.await {
-        Ok((inbox, deputies)) => {
+        Ok((inbox, known, deputies)) => {
             web.desks.inbox_shown(&inbox);
-            html(&InboxPage { page, inbox, deputies, now: web.desks.wall_clock() })
+            html(&InboxPage { page, inbox, deputies, known, now: web.desks.wall_clock() })
         }
         Err(no) => no_page(page, &no),
     }

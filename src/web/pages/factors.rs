@@ -171,8 +171,10 @@ struct ProvePage {
 }
 
 /// Only back into this console.
-fn inside(back: Option<String>) -> String {
-    back.filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\')).unwrap_or_else(|| "/".into())
+pub(super) fn inside(back: Option<String>) -> String {
+    // Browsers leave out a tab or a line break: `/<tab>/evil` would be `//evil`.
+    back.filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains(|c: char| c == '\\' || c.is_control()))
+        .unwrap_or_else(|| "/".into())
 }
 
 /// Where to.

@@ -9,6 +9,7 @@ use crate::model::people::{Act, Role, SCOPES};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::i18n::Lang;
+use crate::web::pages::factors::inside;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::{Page, access, after, done, html, no_page, said};
 use crate::web::{Web, api, error, guard};
@@ -101,8 +102,7 @@ pub struct LanguageQuery {
 /// Switches the language.
 pub async fn language(Query(q): Query<LanguageQuery>) -> Response {
     let to = if q.to == "en" { "en" } else { "zh" };
-    // Only back into this console.
-    let back = q.back.filter(|b| b.starts_with('/') && !b.starts_with("//") && !b.contains('\\')).unwrap_or_else(|| "/".into());
+    let back = inside(q.back);
     ([(header::SET_COOKIE, format!("lang={to}; Path=/; Max-Age=31536000; SameSite=Strict"))], Redirect::to(&back)).into_response()
 }
 

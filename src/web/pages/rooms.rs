@@ -95,7 +95,7 @@ pub async fn events(
     let page = Page::of(&web, &headers, who.clone(), "/").await;
     let pushes = futures::stream::unfold((web, who, page), |(web, who, page)| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let person = web.desks.fresh(&who.person).await.ok()?;
+        let person = web.desks.is_still(&who).await.ok()?;
         let status = web.desks.status(&person).ok()?;
         let text = RoomsNow { page: &page, status, alarms: web.desks.unanswered_alarms() }.render().unwrap_or_default();
         Some((Ok(Event::default().event("now").data(text)), (web, who, page)))

@@ -134,7 +134,7 @@ pub async fn events(
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let session = SessionId::new(&id).ok()?;
-        let person = web.desks.fresh(&who.person).await.ok()?;
+        let person = web.desks.is_still(&who).await.ok()?;
         let view = web.desks.session(&person, &session).await.ok()?;
         let pausing = view.session.state == Stand::Interrupted;
         let begun = begun.unwrap_or(pausing);

@@ -1695,3 +1695,7 @@ mute = Mute
 mute-add = Add a mute
 mute-hint = Times are h:mm:ss; they can be taken from the player's position.
 derive-offer = An H.264 viewing copy can be made and is then played here; the original stays as it is.
+# Access: what an approval means
+approve-means-view = If you approve, { $name } can watch these recordings in this console for { $hours } hours from then on, and take no copy. The picture carries their name and the request number, and the seconds seen are logged. You can revoke it at any time.
+approve-means-copy = If you approve, { $name } can watch these recordings and take copies of them for { $hours } hours from then on. Every viewing and copy is logged. You can revoke it at any time, but a copy that was taken cannot be called back.
+revoke-means = Revoking takes effect at once: pictures that are playing and copies under way are cut off, and the requester sees the reason.
