@@ -23,8 +23,8 @@ mod retention;
 mod imports;
 
 use access::Console;
-use retention::MARGIN_DAYS_MIN;
 pub use custody::Custody;
+use retention::MARGIN_DAYS_MIN;
 
 /// The file as it is written; its check makes the parts' settings of it.
 #[derive(Debug, Deserialize)]

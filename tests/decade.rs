@@ -214,7 +214,17 @@ impl Site {
         assert_eq!(session.state, State::Kept);
         self.index(session, folder.strip_prefix(&footage).unwrap());
         let ended = shanghai(now.utc + TimeDelta::seconds(1));
-        self.sessions.push(Kept { id, ended, case_no, routine: false, hold: None, ground: Ground::Objection, litigation_lifted: false, until: None, gone: false });
+        self.sessions.push(Kept {
+            id,
+            ended,
+            case_no,
+            routine: false,
+            hold: None,
+            ground: Ground::Objection,
+            litigation_lifted: false,
+            until: None,
+            gone: false,
+        });
     }
 
     fn index(&self, session: Session, folder: &Path) {
@@ -233,7 +243,8 @@ impl Site {
             (false, 0) => (ActKind::License, None),
             (false, _) => (ActKind::Penalty, Some(Procedure::Summary)),
         };
-        let facts = CaseFacts { number: Some(number.clone()), kind: Some(kind), procedure, cause: Some("案由".into()), ..CaseFacts::default() };
+        let facts =
+            CaseFacts { number: Some(number.clone()), kind: Some(kind), procedure, cause: Some("案由".into()), ..CaseFacts::default() };
         let officer = self.person("wang", Role::Officer);
         let case = self.desks.open_case(&officer, NewCase { origin: Origin::Application, named: false, facts }).await.unwrap();
         self.desks.change_case(&officer, &case.id, record(RecordKind::Accepted)).await.unwrap();
@@ -272,7 +283,8 @@ impl Site {
                 if told.closed.is_some() {
                     return;
                 }
-                let (period, years) = [("years-10", Some(10)), ("years-30", Some(30)), ("permanent", None), ("short", Some(1))][self.dice.roll(4) as usize];
+                let (period, years) =
+                    [("years-10", Some(10)), ("years-30", Some(30)), ("permanent", None), ("short", Some(1))][self.dice.roll(4) as usize];
                 let on = shanghai(self.clock.now().utc);
                 let id = told.id.clone().unwrap();
                 self.desks.change_case(&officer, &id, CaseChange::Closed { on, period: period.into() }).await.unwrap();
@@ -281,7 +293,8 @@ impl Site {
             5 => {
                 let Some(number) = self.dice.of(&numbers).cloned() else { return };
                 let told = &self.cases[&number];
-                let (id, kind) = (told.id.clone().unwrap(), if told.litigation { RecordKind::ProceedingEnded } else { RecordKind::Litigation });
+                let (id, kind) =
+                    (told.id.clone().unwrap(), if told.litigation { RecordKind::ProceedingEnded } else { RecordKind::Litigation });
                 if told.litigation_over {
                     return;
                 }

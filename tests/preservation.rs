@@ -35,7 +35,8 @@ async fn kept(bureau: &Bureau) -> (Person, String) {
 }
 
 fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -110,7 +111,15 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     assert!(is_signed(&certificate, "certificate.json"));
     assert_eq!(done["certificate_sha256"].as_str().map(str::len), Some(64));
     let log = bureau.sign_in("inspector").await.get("/api/v1/log").await.1;
-    for kind in ["clock_doubted", "clock_confirmed", "declared_routine", "disposal_proposed", "disposal_approved", "session_disposed", "disposal_executed"] {
+    for kind in [
+        "clock_doubted",
+        "clock_confirmed",
+        "declared_routine",
+        "disposal_proposed",
+        "disposal_approved",
+        "session_disposed",
+        "disposal_executed",
+    ] {
         assert!(log.as_array().unwrap().iter().any(|r| r["entry"]["kind"] == kind), "{kind}");
     }
     assert!(log.as_array().unwrap().iter().all(|r| r["entry"]["kind"] != "damage_found"), "what was given up is no damage");
@@ -142,13 +151,20 @@ async fn a_hold_bites_at_once_takes_two_to_lift_and_comes_by_itself_with_a_lawsu
     let holds = async |who: &Person| who.get(&format!("{at}/retention")).await.1["holds"].as_array().unwrap().clone();
     for role in ["office", "administrator", "inspector", "live_viewer"] {
         let who = bureau.sign_in(role).await;
-        assert_eq!(who.post(&format!("{at}/holds"), json!({ "ground": "objection", "reason": "x" })).await.0, StatusCode::FORBIDDEN, "{role}");
+        assert_eq!(
+            who.post(&format!("{at}/holds"), json!({ "ground": "objection", "reason": "x" })).await.0,
+            StatusCode::FORBIDDEN,
+            "{role}"
+        );
     }
     let empty = officer.post(&format!("{at}/holds"), json!({ "ground": "objection", "reason": " " })).await;
     assert_eq!(empty.0, StatusCode::UNPROCESSABLE_ENTITY);
     let automatic = officer.post(&format!("{at}/holds"), json!({ "ground": "litigation", "reason": "x" })).await;
     assert_eq!(automatic.0, StatusCode::CONFLICT, "comes by itself alone");
-    assert_eq!(officer.post(&format!("{at}/holds"), json!({ "ground": "objection", "reason": "当事人有异议" })).await.0, StatusCode::CREATED);
+    assert_eq!(
+        officer.post(&format!("{at}/holds"), json!({ "ground": "objection", "reason": "当事人有异议" })).await.0,
+        StatusCode::CREATED
+    );
     let keeping = officer.get(&format!("{at}/retention")).await.1;
     assert!(keeping["obstacles"].as_array().unwrap().contains(&json!("held")), "{keeping}");
     let say = |say: &str| json!({ "ground": "objection", "about": "1", "say": say, "reason": "已办结" });

@@ -1,8 +1,8 @@
 //! What a file that was taken in holds, as GStreamer's discoverer tells it. Every byte of it is untrusted: this runs in a process of its
 //! own (`shilu examine`), with limits on time and memory.
 
-use crate::capture::frames::failed;
 use crate::capture::CaptureError;
+use crate::capture::frames::failed;
 use crate::model::import::{Examined, FootageKind, ending};
 use crate::model::time;
 use chrono::{DateTime, TimeZone, Utc};

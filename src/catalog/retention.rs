@@ -182,8 +182,9 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
     let count = format!("SELECT count(*) FROM (SELECT 1 FROM {count_from} WHERE {condition} LIMIT {})", COUNT_MAX + 1);
     let total: i64 = c.prepare_cached(&count)?.query_row(params_from_iter(&values), |r| r.get(0))?;
     values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
-    let mut statement =
-        c.prepare_cached(&format!("SELECT s.doc, r.class, r.held, r.earliest FROM {from} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"))?;
+    let mut statement = c.prepare_cached(&format!(
+        "SELECT s.doc, r.class, r.held, r.earliest FROM {from} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
+    ))?;
     let rows = statement.query_map(params_from_iter(&values), |r| {
         Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, bool>(2)?, r.get::<_, Option<i64>>(3)?))
     })?;
@@ -196,7 +197,8 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
 
 /// Sessions with a hold in one of these states, of these units, newest hold first.
 pub fn held(c: &Connection, filter: &Filter, states: &[&str], rows_max: u32) -> Result<Vec<Session>, Fault> {
-    let mut values: Vec<Value> = states.iter().chain(&filter.units.iter().map(String::as_str).collect::<Vec<_>>()).map(|t| Value::from((*t).to_owned())).collect();
+    let mut values: Vec<Value> =
+        states.iter().chain(&filter.units.iter().map(String::as_str).collect::<Vec<_>>()).map(|t| Value::from((*t).to_owned())).collect();
     let marks = |n: usize| vec!["?"; n].join(", ");
     let mut condition = format!("h.state IN ({}) AND s.unit IN ({})", marks(states.len()), marks(filter.units.len()));
     if let Some((account, certificate_no)) = &filter.restricted_to {

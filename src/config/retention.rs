@@ -17,7 +17,9 @@ const BYTES_MAX: u64 = 1024 * 1024;
 pub(super) fn check(c: &mut Checks, wanted: &Retention) -> Table {
     let text = wanted.table.as_ref().map_or_else(
         || Ok(BUILT_IN.to_owned()),
-        |path| durable::read_whole(path, BYTES_MAX).map(|data| String::from_utf8_lossy(&data).into_owned()).map_err(|fault| fault.to_string()),
+        |path| {
+            durable::read_whole(path, BYTES_MAX).map(|data| String::from_utf8_lossy(&data).into_owned()).map_err(|fault| fault.to_string())
+        },
     );
     let read = text.and_then(|text| toml::from_str::<Table>(&text).map_err(|e| e.message().to_owned()));
     let Some(table) = c.ok("retention.table", read) else { return Table { versions: vec![], margin_days: wanted.margin_days } };

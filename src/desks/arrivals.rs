@@ -368,7 +368,12 @@ impl Inner {
         if let Some(order) = &ended.order
             && state != ArrivalState::Failed
         {
-            let told = Told { state, session: ended.session.as_ref().map(ToString::to_string), sha256: ended.sha256.clone(), problem: ended.problem.clone() };
+            let told = Told {
+                state,
+                session: ended.session.as_ref().map(ToString::to_string),
+                sha256: ended.sha256.clone(),
+                problem: ended.problem.clone(),
+            };
             answer(&self.root.join("inbox").join(order), &told);
         }
         if let Err(fault) = self.keep(ended) {
@@ -395,7 +400,8 @@ impl Inner {
         for name in durable::names(&inbox).unwrap_or_default() {
             let folder = inbox.join(&name);
             if durable::exists(&folder.join(ORDER)) && !durable::exists(&folder.join(ANSWER)) {
-                let under_way = self.with(|all| all.values().any(|a| a.order.as_deref() == Some(&name) && a.state != ArrivalState::Receiving));
+                let under_way =
+                    self.with(|all| all.values().any(|a| a.order.as_deref() == Some(&name) && a.state != ArrivalState::Receiving));
                 if under_way {
                     continue;
                 }
@@ -449,7 +455,8 @@ impl Inner {
                 let bytes = crate::footage::import::copy(&ready.path, &to, None)?;
                 let name = ready.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let form = ImportForm { device_no: ready.device_no.clone(), ..ImportForm::default() };
-                let arrival = arrival(id.clone(), by, ready.unit.clone(), ImportWay::Folder, name, bytes, Some(ready.changed_at), form, self.now());
+                let arrival =
+                    arrival(id.clone(), by, ready.unit.clone(), ImportWay::Folder, name, bytes, Some(ready.changed_at), form, self.now());
                 self.keep(Arrival { state: ArrivalState::Examining, received: bytes, ..arrival })?;
                 Ok(id)
             });

@@ -218,11 +218,8 @@ impl Desks {
     async fn let_go(&self, disposal: Disposal, order: &Order) -> Answer<Disposal> {
         let shared = self.recorder.shared().clone();
         let tombstone = canonical(order.stays())?;
-        let papers = Papers {
-            signature: shared.signer.sign(&tombstone),
-            signer: shared.signer.public_pem().as_bytes().to_vec(),
-            tombstone,
-        };
+        let papers =
+            Papers { signature: shared.signer.sign(&tombstone), signer: shared.signer.public_pem().as_bytes().to_vec(), tombstone };
         let mut gone_from = Vec::new();
         for volume in &shared.volumes {
             let place = volume.place();

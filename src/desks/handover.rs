@@ -336,7 +336,8 @@ impl Desks {
     pub async fn receive_handover(self: &Arc<Self>, who: &Person, id: &HandoverId, chosen: &[SessionId]) -> Answer<()> {
         self.need(who, Act::ReceiveHandover)?;
         let of = self.of_handover(who, id).await?;
-        let wanted: Vec<Session> = of.into_iter().filter(|s| s.receipt.is_none() && (chosen.is_empty() || chosen.contains(&s.id))).collect();
+        let wanted: Vec<Session> =
+            of.into_iter().filter(|s| s.receipt.is_none() && (chosen.is_empty() || chosen.contains(&s.id))).collect();
         if wanted.is_empty() {
             return Err(Refusal::from(BadField::form("sessions", "choose at least a session")).into());
         }
@@ -346,7 +347,8 @@ impl Desks {
         if wanted.iter().any(|s| who.unit.as_ref() != Some(&s.unit)) {
             return Err(self.refused(who, Refusal::NotYourRole, "receive"));
         }
-        let open: Vec<String> = wanted.iter().flat_map(rule::lacks).map(Into::into).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let open: Vec<String> =
+            wanted.iter().flat_map(rule::lacks).map(Into::into).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         if !open.is_empty() {
             return Err(Refusal::FieldsOpen { missing: open }.into());
         }
@@ -488,10 +490,8 @@ impl Desks {
         let found = self.read(move |c| Ok(index::check_outs(c, &units, 0, 100_000)?.into_iter().find(|o| o.id == wanted))).await?;
         let may = |o: &CheckOutRow| o.account == who.id.as_str() || who.may(Act::ReceiveHandover);
         let row = found.filter(may).ok_or_else(|| Refusal::no_such("check-out", id))?;
-        let draft = Draft::new(EntryKind::DeviceWithoutMaterial)
-            .by(&who.id)
-            .about("device_no", &row.device_no)
-            .text("reason", Some(&reason));
+        let draft =
+            Draft::new(EntryKind::DeviceWithoutMaterial).by(&who.id).about("device_no", &row.device_no).text("reason", Some(&reason));
         let (id, at) = (row.id.clone(), self.now_ms());
         let changed = self.acts.log_then_do(draft, move |t| index::end_check_out(t, &id, at, &reason)).await?;
         if changed { Ok(()) } else { Err(Refusal::no_such("check-out", &row.id).into()) }

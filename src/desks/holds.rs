@@ -1,8 +1,8 @@
 //! Holds (第十九条): proposed by whoever sees the need, in force at once, confirmed by another, lifted by two. What people say to a hold is a
 //! line of the session's journal; a proposal is written before its entry, so that nothing can hold it up, a lifting behind it.
 
-use crate::catalog::retention::{self as index, Wanted};
 use crate::catalog::accounts;
+use crate::catalog::retention::{self as index, Wanted};
 use crate::desks::retention::HoldView;
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, blocking};
@@ -137,7 +137,9 @@ impl Desks {
 
 fn entry(kind: EntryKind, who: &Person, id: &SessionId, ground: Ground, about: &str, change: &HoldChange) -> Draft {
     let reason = match change {
-        HoldChange::Proposed { reason, .. } | HoldChange::LiftProposed { reason } | HoldChange::LiftRefused { reason } => Some(reason.as_str()),
+        HoldChange::Proposed { reason, .. } | HoldChange::LiftProposed { reason } | HoldChange::LiftRefused { reason } => {
+            Some(reason.as_str())
+        }
         HoldChange::Confirmed | HoldChange::Lifted => None,
     };
     Draft::new(kind).by(&who.id).in_session(id).about("ground", ground.as_str()).about("about", about).text("reason", reason)

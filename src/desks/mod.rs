@@ -221,22 +221,6 @@ impl Desks {
         if who.may(act) { Ok(()) } else { Err(self.refused(who, Refusal::NotYourRole, act.as_str())) }
     }
 
-    /// Logs a refusal (第二十三条: what was tried is seen), and gives it back to be told.
-    fn refused(&self, who: &Person, refusal: Refusal, tried: &str) -> No {
-        let code = match &refusal {
-            Refusal::NoGrant => "no_grant",
-            Refusal::ViewOnly => "view_only",
-            Refusal::MaskedOnly => "masked_only",
-            Refusal::OwnRequest => "own_request",
-            Refusal::OwnHold => "own_hold",
-            Refusal::OwnDisposal => "own_disposal",
-            Refusal::NotYourRole => "not_your_role",
-            _ => "other",
-        };
-        self.acts.do_and_log(Draft::new(EntryKind::Refused).by(&who.id).about("code", code).about("tried", tried), |_| Ok(()));
-        refusal.into()
-    }
-
     /// A session as the journal of its room or the catalog has it, if this person may know of it.
     async fn known(&self, who: &Person, id: &SessionId) -> Answer<SessionDoc> {
         let wanted = id.clone();

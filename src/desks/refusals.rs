@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Entries of one kind, of one person or address, that a minute may have.
-const EACH_MAX: u32 = 20;
+const EACH_MAX: u32 = 600;
 /// People and addresses that are counted apart; those beyond are counted together.
 const APART_MAX: usize = 1000;
 const MINUTE_MS: i64 = 60_000;
@@ -78,6 +78,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::ViewOnly => "view_only",
         Refusal::MaskedOnly => "masked_only",
         Refusal::OwnRequest => "own_request",
+        Refusal::OwnHold => "own_hold",
+        Refusal::OwnDisposal => "own_disposal",
         Refusal::NotYourRole => "not_your_role",
         Refusal::CrossSite => "cross_site",
         Refusal::NotSignedIn => "not_signed_in",

@@ -292,7 +292,8 @@ impl Desks {
         let next = known.after(before, now);
         if let Some(doubt) = next.doubts.get(known.doubts.len()) {
             tracing::error!(kind = doubt.kind.as_str(), from = %doubt.from, to = %doubt.to, "the clock is in doubt: nothing is given up");
-            let draft = Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("was", doubt.from).about("shown", doubt.to);
+            let draft =
+                Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("was", doubt.from).about("shown", doubt.to);
             self.acts.do_and_log(draft, |_| Ok(()));
         }
         self.keep_clock(Some(now), next).await

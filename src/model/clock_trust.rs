@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn a_date_that_changed_while_the_recorder_was_off_is_doubted() {
         let last = ClockTrust::default().after(None, at(100, 0));
-        for (day, kind) in [(103, None), (106, None), (108, Some(DoubtKind::Away)), (400, Some(DoubtKind::Away)), (99, Some(DoubtKind::SetBack))] {
+        for (day, kind) in
+            [(103, None), (106, None), (108, Some(DoubtKind::Away)), (400, Some(DoubtKind::Away)), (99, Some(DoubtKind::SetBack))]
+        {
             assert_eq!(last.after(None, at(day, 0)).doubts.first().map(|d| d.kind), kind, "{day}");
         }
     }

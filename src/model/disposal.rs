@@ -390,7 +390,12 @@ mod tests {
 
     fn kept() -> Session {
         let seal = Seal { code: "c".repeat(64), signer: "k".repeat(64), at: DateTime::UNIX_EPOCH };
-        Session { state: State::Kept, seal: Some(seal), ended_at: Some(DateTime::UNIX_EPOCH), ..started_with(SessionKind::Interview, Facts::default()) }
+        Session {
+            state: State::Kept,
+            seal: Some(seal),
+            ended_at: Some(DateTime::UNIX_EPOCH),
+            ..started_with(SessionKind::Interview, Facts::default())
+        }
     }
 
     fn retention(until_day: Option<i64>) -> Retention {
@@ -487,7 +492,8 @@ mod tests {
         };
         let (retention, clock) = (retention(Some(200)), ClockTrust::default());
         let agreed = proposed().decide(&person("zhao", Role::BureauHead), true, None, now).unwrap();
-        let order = agreed.order(&agreed.items[0], Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now }).unwrap();
+        let order =
+            agreed.order(&agreed.items[0], Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now }).unwrap();
         let text = serde_json::to_string(order.stays()).unwrap() + &serde_json::to_string(&order.stays().session()).unwrap();
         assert!(!text.contains("张三") && !text.contains("王建国"), "{text}");
         assert!(text.contains("12号"));

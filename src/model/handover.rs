@@ -151,7 +151,12 @@ mod tests {
     }
 
     fn receipt(id: &str, by: &str) -> Happening {
-        Happening::Received(CustodianReceipt { handover: HandoverId::new(id).unwrap(), by: account(by), at: DateTime::UNIX_EPOCH, bytes: 0 })
+        Happening::Received(CustodianReceipt {
+            handover: HandoverId::new(id).unwrap(),
+            by: account(by),
+            at: DateTime::UNIX_EPOCH,
+            bytes: 0,
+        })
     }
 
     #[test]

@@ -178,7 +178,16 @@ pub fn after(holds: &[Hold], key: HoldKey<'_>, change: &HoldChange, word: Word) 
             return Err(Refusal::no_such("hold", &format!("{}/{}", key.0.as_str(), key.1)));
         }
         let since = word.at;
-        all.push(Hold { ground: key.0, about: key.1.into(), since, proposed: None, confirmed: None, lift: None, lifted: None, pending: false });
+        all.push(Hold {
+            ground: key.0,
+            about: key.1.into(),
+            since,
+            proposed: None,
+            confirmed: None,
+            lift: None,
+            lifted: None,
+            pending: false,
+        });
     }
     let Some(hold) = all.iter_mut().find(|h| h.is(key)) else { return Ok(all) };
     let state = hold.state();
@@ -212,7 +221,11 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
         HoldChange::LiftProposed { .. } if proposes && hold.is_some_and(|h| h.pending) => Err(Refusal::HoldPending),
         HoldChange::LiftProposed { .. } if proposes => Ok(()),
         HoldChange::Confirmed if decides && leads => {
-            if own(hold.and_then(|h| h.proposed.as_ref())) { Err(Refusal::OwnHold) } else { Ok(()) }
+            if own(hold.and_then(|h| h.proposed.as_ref())) {
+                Err(Refusal::OwnHold)
+            } else {
+                Ok(())
+            }
         }
         HoldChange::Lifted | HoldChange::LiftRefused { .. } if decides && leads => match hold {
             Some(h) if own(h.lift.as_ref()) => Err(Refusal::OwnHold),
@@ -227,13 +240,14 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
 /// provisions (all that hold it); the lifted ones too.
 pub fn of(session: &Session, cases: &[Case], provisions: &[Provision]) -> Vec<Hold> {
     let mut all = session.holds.clone();
-    let mut derive = |ground: Ground, about: String, since: DateTime<Utc>, pending: bool| match all.iter_mut().find(|h| h.is((ground, &about))) {
-        Some(written) => {
-            written.since = since;
-            written.pending = pending;
-        }
-        None => all.push(Hold { ground, about, since, proposed: None, confirmed: None, lift: None, lifted: None, pending }),
-    };
+    let mut derive =
+        |ground: Ground, about: String, since: DateTime<Utc>, pending: bool| match all.iter_mut().find(|h| h.is((ground, &about))) {
+            Some(written) => {
+                written.since = since;
+                written.pending = pending;
+            }
+            None => all.push(Hold { ground, about, since, proposed: None, confirmed: None, lift: None, lifted: None, pending }),
+        };
     for case in cases {
         // What was entered of a proceeding is over once its end is entered behind it.
         let last_end = case.records.iter().filter(|r| r.kind == RecordKind::ProceedingEnded).map(|r| r.number).max().unwrap_or(0);

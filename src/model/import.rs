@@ -204,7 +204,11 @@ impl Arrival {
 
     /// Whether somebody offers the same file once more, so that it goes on where it broke off.
     pub fn is_same_upload(&self, by: &AccountId, name: &str, bytes: u64, file_time: Option<DateTime<Utc>>) -> bool {
-        self.state == ArrivalState::Receiving && self.by == *by && self.file_name == name && self.bytes == bytes && self.file_time == file_time
+        self.state == ArrivalState::Receiving
+            && self.by == *by
+            && self.file_name == name
+            && self.bytes == bytes
+            && self.file_time == file_time
     }
 }
 

@@ -95,7 +95,10 @@ impl Table {
         for version in &self.versions {
             let number = &version.number;
             if version.routine_months < FLOOR_MONTHS {
-                wrong.push(format!("version {number}: routine_months is {}; 第十八条 asks for {FLOOR_MONTHS} at the least", version.routine_months));
+                wrong.push(format!(
+                    "version {number}: routine_months is {}; 第十八条 asks for {FLOOR_MONTHS} at the least",
+                    version.routine_months
+                ));
             }
             for (at, class) in version.classes.iter().enumerate() {
                 if class.id.is_empty() || class.name.is_empty() || class.years == Some(0) {
@@ -269,12 +272,14 @@ fn by_case(case: &Case, floor: DateTime<Utc>, table: &Table) -> (bool, Why) {
     let number = case.number().to_owned();
     // What it was once entered as counts too: a correction does not shorten what was evidence.
     let ever = |of: &dyn Fn(Option<ActKind>, Option<Procedure>) -> bool| case.versions.iter().any(|v| of(v.facts.kind, v.facts.procedure));
-    let evidence =
-        ever(&|kind, procedure| kind == Some(ActKind::Compulsion) || (kind == Some(ActKind::Penalty) && procedure == Some(Procedure::Ordinary)));
+    let evidence = ever(&|kind, procedure| {
+        kind == Some(ActKind::Compulsion) || (kind == Some(ActKind::Penalty) && procedure == Some(Procedure::Ordinary))
+    });
     let facts = case.facts();
     let unknown = facts.kind.is_none() || (facts.kind == Some(ActKind::Penalty) && facts.procedure.is_none());
     if !evidence {
-        let reason = if unknown { why(Reason::ActUnknown, Some(number), None) } else { why(Reason::RoutineCase, Some(number), Some(floor)) };
+        let reason =
+            if unknown { why(Reason::ActUnknown, Some(number), None) } else { why(Reason::RoutineCase, Some(number), Some(floor)) };
         return (false, reason);
     }
     let Some(closing) = &case.closing else { return (true, why(Reason::CaseOpen, Some(number), None)) };
@@ -401,8 +406,20 @@ pub(crate) mod tests {
         use RetentionClass::Unclassified;
         check(&linked(&[], "2026-03-02"), &[], Unclassified, None, &[Reason::Floor, Reason::Unlinked]);
         check(&linked(&["12号"], "2026-03-02"), &[], Unclassified, None, &[Reason::Floor, Reason::CaseUnknown]);
-        check(&linked(&["12号"], "2026-03-02"), &[case("12号", None, None, None)], Unclassified, None, &[Reason::Floor, Reason::ActUnknown]);
-        check(&linked(&["12号"], "2026-03-02"), &[case("12号", PENALTY, None, None)], Unclassified, None, &[Reason::Floor, Reason::ActUnknown]);
+        check(
+            &linked(&["12号"], "2026-03-02"),
+            &[case("12号", None, None, None)],
+            Unclassified,
+            None,
+            &[Reason::Floor, Reason::ActUnknown],
+        );
+        check(
+            &linked(&["12号"], "2026-03-02"),
+            &[case("12号", PENALTY, None, None)],
+            Unclassified,
+            None,
+            &[Reason::Floor, Reason::ActUnknown],
+        );
         let running = Session { ended_at: None, ..linked(&[], "2026-03-02") };
         check(&running, &[], Unclassified, None, &[Reason::NotEnded]);
     }

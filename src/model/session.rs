@@ -3,10 +3,10 @@
 
 use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
-use crate::model::hold::{Ground, Hold, HoldChange, Word};
 use crate::model::handover::{CustodianReceipt, Handover};
-use crate::model::import::{Imported, UseCorrection, UsedFrom};
+use crate::model::hold::{Ground, Hold, HoldChange, Word};
 use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
+use crate::model::import::{Imported, UseCorrection, UsedFrom};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::missing::{Answer, AnswerKind};
 use crate::model::people::words;

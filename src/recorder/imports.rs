@@ -126,7 +126,8 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
     let mut journal = Journal::open(&folder)?;
     let mut go = |session: &mut Session, at: DateTime<Utc>, happening: Happening| -> Result<(), Fault> {
         let stamp = Stamp { at, at_ms: length };
-        let (next, _) = step::step(session, &happening, stamp).map_err(|no| Fault::of("take in", session.id.to_string(), no.to_string()))?;
+        let (next, _) =
+            step::step(session, &happening, stamp).map_err(|no| Fault::of("take in", session.id.to_string(), no.to_string()))?;
         journal.write(stamp, &happening)?;
         *session = next;
         Ok(())

@@ -76,6 +76,10 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::model::access::{AccessMode, RequestState};
+    use crate::model::clock_trust::DoubtKind;
+    use crate::model::disposal::{DisposalState, Obstacle};
+    use crate::model::hold::{Ground, HoldState};
+    use crate::model::retention::{Reason, RetentionClass};
     use crate::model::{
         case::{ActKind, CaseState, Origin, Procedure, Stage},
         case_missing,

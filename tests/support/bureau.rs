@@ -85,7 +85,16 @@ impl Bureau {
             addresses[1],
         );
         std::fs::write(dir.path().join("shilu.toml"), text).unwrap();
-        Self { dir, cameras: None, url: format!("http://127.0.0.1:{port}"), passwords: vec![], process: None, port, trusts: None, moved: None }
+        Self {
+            dir,
+            cameras: None,
+            url: format!("http://127.0.0.1:{port}"),
+            passwords: vec![],
+            process: None,
+            port,
+            trusts: None,
+            moved: None,
+        }
     }
 
     /// The good cameras.

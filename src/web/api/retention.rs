@@ -192,7 +192,11 @@ pub async fn propose(
 
 /// One.
 #[utoipa::path(get, path = "/api/v1/disposals/{id}", params(("id" = String, Path)), responses((status = 200, body = DisposalView), (status = 404, body = Problem)))]
-pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<DisposalView>> {
+pub async fn disposal(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> ApiResult<Json<DisposalView>> {
     Ok(Json(web.desks.disposal(&who.person, &disposal_id(&id)?).await?))
 }
 

@@ -132,7 +132,8 @@ pub async fn say(
         match what.as_str() {
             "routine" => web.desks.declare_routine(&who.person, &id, &text("reason")).await.map(drop),
             "extend" => {
-                let until = text("until").parse().map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
+                let until =
+                    text("until").parse().map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
                 web.desks.extend_retention(&who.person, &id, until, &text("reason")).await.map(drop)
             }
             "hold" => web.desks.propose_hold(&who.person, &id, ground()?, &text("reason")).await.map(drop),
@@ -164,7 +165,12 @@ pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedI
 }
 
 /// Proposes to give up what was ticked.
-pub async fn propose(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
+pub async fn propose(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
     let proposed: Result<DisposalId, No> = async {
         let sessions = all(&fields, "session").map(|s| api::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
         Ok(web.desks.propose_disposal(&who.person, &sessions, &one(&fields, "reason").unwrap_or_default()).await?.id)
