@@ -1,8 +1,8 @@
 //! What a file that was taken in holds, as GStreamer's discoverer tells it. Every byte of it is untrusted: this runs in a process of its
 //! own (`shilu examine`), with limits on time and memory.
 
-use crate::capture::frames::failed;
 use crate::capture::CaptureError;
+use crate::capture::frames::failed;
 use crate::model::import::{Examined, FootageKind, ending};
 use crate::model::time;
 use chrono::{DateTime, TimeZone, Utc};
@@ -72,7 +72,7 @@ fn codec(stream: &gst_pbutils::DiscovererStreamInfo) -> Option<String> {
     }
     let caps = stream.caps()?;
     let known = gst_pbutils::functions::codec_utils_caps_get_mime_codec(&caps).ok().map(|c| c.to_string());
-    let named = || caps.structure(0).map(|s| s.name().trim_start_matches("video/").trim_start_matches("audio/").to_owned());
+    let named = || caps.structure(0).map(|s| s.name().to_string());
     known.or_else(named).map(|c| c.chars().filter(char::is_ascii_graphic).take(40).collect())
 }
 

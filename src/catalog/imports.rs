@@ -130,7 +130,8 @@ pub fn check_out(c: &Connection, r: &CheckOutRow) -> Result<(), Fault> {
 
 /// Says that it holds nothing.
 pub fn end_check_out(c: &Connection, id: &str, at_ms: i64, reason: &str) -> Result<bool, Fault> {
-    let changed = c.execute("UPDATE check_outs SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL", params![id, at_ms, reason])?;
+    let changed =
+        c.execute("UPDATE check_outs SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL", params![id, at_ms, reason])?;
     Ok(changed > 0)
 }
 

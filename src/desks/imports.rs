@@ -116,9 +116,8 @@ pub(super) fn named(who: &Person) -> Officer {
 /// Checks what is said of a file besides its facts.
 pub(super) fn check_form(form: &mut ImportForm, now: DateTime<Utc>) -> Result<(), Refusal> {
     let mut fields = Vec::new();
-    let mut line = |name: &str, text: Option<&String>| {
-        text.map_or(Ok(None), |t| words::line(name, t)).map_err(|e| fields.push(e)).unwrap_or_default()
-    };
+    let mut line =
+        |name: &str, text: Option<&String>| text.map_or(Ok(None), |t| words::line(name, t)).map_err(|e| fields.push(e)).unwrap_or_default();
     let (device_no, used_reason) = (line("device_no", form.device_no.as_ref()), line("used_reason", form.used_reason.as_ref()));
     (form.device_no, form.used_reason) = (device_no, used_reason);
     if form.used_at.is_some_and(|at| at > now) {
@@ -200,9 +199,7 @@ impl Desks {
             who.id.clone(),
             unit,
             ImportWay::Browser,
-            file_name,
-            new.bytes,
-            new.file_time,
+            (file_name, new.bytes, new.file_time),
             form,
             now,
         );
@@ -243,7 +240,7 @@ impl Desks {
         .await??;
         let now = self.own_arrival(who, id)?;
         match written {
-            Some(_) => Ok(now),
+            Some(_) => self.told(who, now).await,
             None => Err(Refusal::WrongOffset { received: now.received }.into()),
         }
     }

@@ -8,6 +8,7 @@ use crate::machine::{durable, randomness};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, CameraId, SessionId, ViewingId};
+use crate::model::import::media_type;
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Segment, Session};
@@ -161,13 +162,23 @@ impl Desks {
         Ok(open)
     }
 
-    /// One file of an open viewing.
-    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
+    /// One file of an open viewing, or a part of it; with where the part begins, how long the whole is, and what it is.
+    pub async fn view_segment(
+        &self,
+        who: &Person,
+        viewing: &ViewingId,
+        camera: &CameraId,
+        sequence: u32,
+        range: Option<(u64, Option<u64>)>,
+    ) -> Answer<(Footage, u64, u64, &'static str)> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        send_file(open.folder.join(&segment.file), &segment, self.streams.under(&grant, &self.clock))
+        let (from, to) = bounds(range, segment.bytes, "byte of the file")?;
+        let live = self.streams.under(&grant, &self.clock);
+        let footage = send_part(&open.folder.join(&segment.file), from, to, segment.file.clone(), live)?;
+        Ok((Footage { sha256: Some(segment.sha256.clone()), ..footage }, from, segment.bytes, media_type(&segment.file)))
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -243,6 +254,10 @@ impl Desks {
     /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
     pub async fn copy_joined(&self, who: &Person, session: &SessionId, camera: &CameraId) -> Answer<Footage> {
         let (session, folder, live) = self.copying(who, session, &format!("{camera}/joined")).await?;
+        // What was taken in is one file already, and not ours to join.
+        if session.imported.is_some() {
+            return Err(Refusal::no_such("camera", camera.as_str()).into());
+        }
         let mut segments: Vec<Segment> = session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         segments.sort_by_key(|s| s.sequence);
         if segments.is_empty() {
@@ -269,7 +284,8 @@ impl Desks {
 
 fn playable(id: &ViewingId, session: &Session, watermark: &str) -> Viewing {
     let of = |camera: &CameraId| {
-        let mut segments: Vec<&Segment> = session.segments.iter().filter(|s| s.camera == *camera && s.duration_ms > 0).collect();
+        let mut segments: Vec<&Segment> =
+            session.segments.iter().filter(|s| s.camera == *camera && (s.duration_ms > 0 || session.imported.is_some())).collect();
         segments.sort_by_key(|s| s.sequence);
         let one = |s: &&Segment| PlayableSegment {
             sequence: s.sequence,

@@ -204,7 +204,11 @@ impl Arrival {
 
     /// Whether somebody offers the same file once more, so that it goes on where it broke off.
     pub fn is_same_upload(&self, by: &AccountId, name: &str, bytes: u64, file_time: Option<DateTime<Utc>>) -> bool {
-        self.state == ArrivalState::Receiving && self.by == *by && self.file_name == name && self.bytes == bytes && self.file_time == file_time
+        self.state == ArrivalState::Receiving
+            && self.by == *by
+            && self.file_name == name
+            && self.bytes == bytes
+            && self.file_time == file_time
     }
 }
 
@@ -261,6 +265,12 @@ const ENDINGS: &[(&str, &str)] = &[
 /// How a file of this media type is called in the footage tree.
 pub fn ending(media_type: &str) -> &'static str {
     ENDINGS.iter().find(|(kind, _)| *kind == media_type).map_or("media", |(_, ending)| ending)
+}
+
+/// The media type under which a file of the footage tree is shown.
+pub fn media_type(name: &str) -> &'static str {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    ENDINGS.iter().find(|(_, ending)| *ending == end).map_or("application/octet-stream", |(kind, _)| kind)
 }
 
 /// Whether a name in a session's folder is that of footage, ours or taken in.

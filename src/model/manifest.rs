@@ -2,8 +2,8 @@
 
 use crate::model::facts::Link;
 use crate::model::gap::Gap;
-use crate::model::import::Imported;
 use crate::model::ids::{AccountId, PlanId, RoomId, SessionId, UnitId};
+use crate::model::import::Imported;
 use crate::model::mark::Mark;
 use crate::model::missing::Answer;
 use crate::model::readiness::Noted;

@@ -71,8 +71,19 @@ pub struct Answer {
 
 /// What can only be given as a datum once it is said to be there: nothing is signed without a signer (第六条), and a number that
 /// exists can be typed.
-const NEEDS_DATUM: &[&str] =
-    &["signature", "case", "second-officer", "certificate-number", "party", "cause", "record-number", "interviewee", "gap", "device-number", "use-time"];
+const NEEDS_DATUM: &[&str] = &[
+    "signature",
+    "case",
+    "second-officer",
+    "certificate-number",
+    "party",
+    "cause",
+    "record-number",
+    "interviewee",
+    "gap",
+    "device-number",
+    "use-time",
+];
 
 /// Whether a demand may be answered so.
 pub fn may_answer(demand: &str, kind: AnswerKind, reason: Option<&str>) -> Result<(), Refusal> {

@@ -4,8 +4,8 @@
 use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
 use crate::model::handover::{CustodianReceipt, Handover};
-use crate::model::import::{Imported, UseCorrection, UsedFrom};
 use crate::model::ids::{AccountId, CameraId, PlanId, RoomId, SessionId, UnitId};
+use crate::model::import::{Imported, UseCorrection, UsedFrom};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::missing::{Answer, AnswerKind};
 use crate::model::people::words;
@@ -312,7 +312,7 @@ impl Session {
 
     /// Whether nobody and nothing trustworthy says when something was recorded that was taken in.
     pub fn is_undated(&self) -> bool {
-        let guessed = |i: &Imported| matches!(i.used_from, UsedFrom::File | UsedFrom::Arrival);
+        let guessed = |i: &Imported| i.used_from == UsedFrom::Arrival;
         self.imported.as_ref().is_some_and(guessed) && self.corrections.iter().all(|c| c.used_at.is_none())
     }
 

@@ -83,7 +83,7 @@ mod tests {
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
-        handover::HandoverStanding,
+        handover::{CheckOutState, HandoverStanding},
         import,
         mark::{Manner, MarkKind},
         missing::{self, AnswerKind},
@@ -180,7 +180,7 @@ mod tests {
         asked.extend(import::UsedFrom::ALL.iter().map(|w| ("used-from", w.as_str())));
         asked.extend(HandoverStanding::ALL.iter().map(|w| ("standing", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
-        asked.extend(["out", "overdue", "came", "came_late", "nothing"].map(|w| ("device-out", w)));
+        asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

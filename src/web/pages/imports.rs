@@ -40,7 +40,15 @@ impl ImportsPage {
         let mut words = serde_json::Map::new();
         let states = crate::model::import::ArrivalState::ALL.iter().map(|s| format!("arrival-{}", s.as_str().replace('_', "-")));
         let more = ["unreadable", "limits", "machine"].iter().map(|p| format!("import-problem-{p}"));
-        let single = ["import-go-on", "import-cancel", "import-dismiss", "import-retry", "import-pick-again", "import-broken-off", "import-elsewhere"];
+        let single = [
+            "import-go-on",
+            "import-cancel",
+            "import-dismiss",
+            "import-retry",
+            "import-pick-again",
+            "import-broken-off",
+            "import-elsewhere",
+        ];
         for key in states.chain(more).chain(single.iter().map(ToString::to_string)) {
             let text = self.page.t(&key);
             words.insert(key, text.into());
@@ -78,7 +86,8 @@ pub async fn correct(
     let corrected: Result<(), No> = async {
         let session = api::id("session", &id, SessionId::new)?;
         let typed = one(&fields, "used_at");
-        let used_at = typed.as_deref().map(|t| time::shanghai_typed(t).ok_or_else(|| Refusal::from(BadField::form("used_at", "is no day"))));
+        let used_at =
+            typed.as_deref().map(|t| time::shanghai_typed(t).ok_or_else(|| Refusal::from(BadField::form("used_at", "is no day"))));
         let used_at = used_at.transpose()?;
         let reason = one(&fields, "reason").unwrap_or_default();
         web.desks.correct_import(&who.person, &session, one(&fields, "device_no").as_deref(), used_at, &reason).await.map(drop)
