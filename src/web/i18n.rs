@@ -178,7 +178,7 @@ mod tests {
         asked.extend(import::ImportWay::ALL.iter().map(|w| ("way", w.as_str())));
         asked.extend(import::FootageKind::ALL.iter().map(|w| ("footage", w.as_str())));
         asked.extend(import::UsedFrom::ALL.iter().map(|w| ("used-from", w.as_str())));
-        asked.extend(HandoverStanding::ALL.iter().map(|w| ("standing", w.as_str())));
+        asked.extend(HandoverStanding::ALL.iter().map(|w| ("transfer", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
         asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
         let _ = Act::ALL;
