@@ -112,8 +112,8 @@ fn taken_at(path: &Path) -> Option<DateTime<Utc>> {
 /// When the device says that it was recorded, as its container has it.
 fn device_time(info: &gst_pbutils::DiscovererInfo) -> Option<DateTime<Utc>> {
     let streams = info.stream_list();
-    let whole = info.stream_info();
-    let all = whole.iter().chain(&streams).filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags);
+    let container = info.stream_info().and_then(|s| s.downcast::<gst_pbutils::DiscovererContainerInfo>().ok()).and_then(|c| c.tags());
+    let all = container.into_iter().chain(streams.iter().filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags));
     all.filter_map(|tags| {
         let at = tags.get::<gst::tags::DateTime>()?.get();
         if !at.has_day() || !at.has_time() {
