@@ -26,7 +26,7 @@
 //!
 //! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
 //!
-//! # Six walks
+//! # Seven walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
@@ -56,6 +56,11 @@
 //! digests to the timestamp authority. `desks::packages` makes a hand-over of it under a grant for copies: `custody::package` lays out
 //! a bag as a tar that is made while it is sent. [`custody::bag`], [`custody::verify`] and [`custody::audit`] check what came out, and
 //! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over.
+//!
+//! **A body-worn recorder's card to the custodian.** `desks::imports` takes a file in pieces (`desks::arrivals` keeps them, and takes from
+//! watched folders and `shilu import`); a process of its own digests and looks at it (`capture::examine`); `recorder::imports` makes a
+//! sealed session of it ([`model::import`]), whatever moment a crash comes at. `desks::handover` brings it, and the day's room sessions,
+//! from the officer to the custodian, who reads every file again ([`model::handover`]).
 //!
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its

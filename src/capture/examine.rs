@@ -3,13 +3,15 @@
 
 use crate::capture::CaptureError;
 use crate::capture::frames::failed;
+use crate::machine::durable;
 use crate::model::import::{Examined, FootageKind, ending};
 use crate::model::time;
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use gst::prelude::*;
 use gst_pbutils::prelude::*;
 use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// How long it may look.
@@ -36,7 +38,11 @@ pub fn examine(path: &Path) -> Result<Examined, CaptureError> {
     if footage != FootageKind::Picture && duration_ms == 0 {
         return Err(failed(NAME, &"nothing of it can be played"));
     }
-    let media_type = media_type(&info, footage);
+    // A picture without a size is a name and no picture.
+    if footage != FootageKind::Audio && pictures.iter().all(|v| v.width() == 0 || v.height() == 0) {
+        return Err(failed(NAME, &"its pictures have no size"));
+    }
+    let media_type = media_type(&info, footage, path);
     let resolution = pictures.first().map_or_else(String::new, |v| format!("{}x{}", v.width(), v.height()));
     let codecs: Vec<String> = info.stream_list().iter().filter_map(codec).collect();
     Ok(Examined {
@@ -46,23 +52,29 @@ pub fn examine(path: &Path) -> Result<Examined, CaptureError> {
         duration_ms: if footage == FootageKind::Picture { 0 } else { duration_ms },
         codecs: codecs.join(","),
         resolution,
-        device_time: device_time(&info, footage),
+        device_time: if footage == FootageKind::Picture { taken_at(path) } else { device_time(&info) },
     })
 }
 
 /// Of the container, or of the stream that stands alone.
-fn media_type(info: &gst_pbutils::DiscovererInfo, footage: FootageKind) -> String {
+fn media_type(info: &gst_pbutils::DiscovererInfo, footage: FootageKind, path: &Path) -> String {
     let caps = info.stream_info().and_then(|s| s.caps());
     let Some(caps) = caps else { return "application/octet-stream".into() };
     let Some(structure) = caps.structure(0) else { return "application/octet-stream".into() };
-    let apple = structure.get::<&str>("variant").is_ok_and(|v| v == "apple");
     match (structure.name().as_str(), footage) {
         ("video/quicktime" | "audio/x-m4a", FootageKind::Audio) => "audio/mp4".into(),
-        ("video/quicktime", _) if !apple => "video/mp4".into(),
+        ("video/quicktime", _) if !is_quicktime(path) => "video/mp4".into(),
         ("application/ogg", _) => "audio/ogg".into(),
         ("audio/x-raw", _) => "audio/x-wav".into(),
         (name, _) => name.to_owned(),
     }
+}
+
+/// By its brand (ISO/IEC 14496-12, 4.3); files of QuickTime's first years have none.
+fn is_quicktime(path: &Path) -> bool {
+    let mut head = [0; 12];
+    let read = durable::open(path).ok().and_then(|mut file| file.read_exact(&mut head).ok());
+    read.is_some() && (&head[4..8] != b"ftyp" || &head[8..12] == b"qt  ")
 }
 
 /// RFC 6381 where it is known, else the media type. Names of codecs are short, whatever a file says.
@@ -72,28 +84,46 @@ fn codec(stream: &gst_pbutils::DiscovererStreamInfo) -> Option<String> {
     }
     let caps = stream.caps()?;
     let known = gst_pbutils::functions::codec_utils_caps_get_mime_codec(&caps).ok().map(|c| c.to_string());
-    let named = || caps.structure(0).map(|s| s.name().trim_start_matches("video/").trim_start_matches("audio/").to_owned());
+    let named = || caps.structure(0).map(|s| s.name().to_string());
     known.or_else(named).map(|c| c.chars().filter(char::is_ascii_graphic).take(40).collect())
 }
 
-/// When the device says that it was recorded. A photograph (EXIF) says what a clock on the wall showed; a recording says UTC.
-fn device_time(info: &gst_pbutils::DiscovererInfo, footage: FootageKind) -> Option<DateTime<Utc>> {
+/// When a photograph says that it was taken (EXIF): what a clock on the wall showed, in Shanghai unless the camera wrote its zone.
+fn taken_at(path: &Path) -> Option<DateTime<Utc>> {
+    let mut file = BufReader::new(durable::open(path).ok()?);
+    let read = exif::Reader::new().read_from_container(&mut file).ok()?;
+    let text = |tag| match &read.get_field(tag, exif::In::PRIMARY)?.value {
+        exif::Value::Ascii(lines) => lines.first().cloned(),
+        _ => None,
+    };
+    let mut at = exif::DateTime::from_ascii(&text(exif::Tag::DateTimeOriginal).or_else(|| text(exif::Tag::DateTime))?).ok()?;
+    if let Some(zone) = text(exif::Tag::OffsetTimeOriginal) {
+        // A zone that cannot be read is none.
+        drop(at.parse_offset(&zone));
+    }
+    let day = NaiveDate::from_ymd_opt(i32::from(at.year), u32::from(at.month), u32::from(at.day))?;
+    let shown = day.and_hms_opt(u32::from(at.hour), u32::from(at.minute), u32::from(at.second))?;
+    match at.offset {
+        Some(minutes) => Some(shown.and_utc() - TimeDelta::minutes(i64::from(minutes))),
+        None => time::shanghai().from_local_datetime(&shown).single().map(|t| t.to_utc()),
+    }
+}
+
+/// When the device says that it was recorded, as its container has it.
+fn device_time(info: &gst_pbutils::DiscovererInfo) -> Option<DateTime<Utc>> {
     let streams = info.stream_list();
-    let whole = info.stream_info();
-    let all = whole.iter().chain(&streams).filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags);
+    let container = info.stream_info().and_then(|s| s.downcast::<gst_pbutils::DiscovererContainerInfo>().ok()).and_then(|c| c.tags());
+    let all = container.into_iter().chain(streams.iter().filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags));
     all.filter_map(|tags| {
         let at = tags.get::<gst::tags::DateTime>()?.get();
         if !at.has_day() || !at.has_time() {
             return None;
         }
         let second = if at.has_second() { at.second().unwrap_or(0) as u32 } else { 0 };
-        let day = chrono::NaiveDate::from_ymd_opt(at.year(), at.month()? as u32, at.day()? as u32)?;
+        let day = NaiveDate::from_ymd_opt(at.year(), at.month()? as u32, at.day()? as u32)?;
         let shown = day.and_hms_opt(at.hour()? as u32, at.minute()? as u32, second)?;
-        if footage == FootageKind::Picture {
-            return time::shanghai().from_local_datetime(&shown).single().map(|t| t.to_utc());
-        }
         let zone_s = (f64::from(at.time_zone_offset().unwrap_or(0.0)) * 3600.0) as i64;
-        Some(shown.and_utc() - chrono::TimeDelta::try_seconds(zone_s)?)
+        Some(shown.and_utc() - TimeDelta::try_seconds(zone_s)?)
     })
     .min()
 }

@@ -62,6 +62,13 @@ impl Running {
         self.0.set_state(gst::State::Playing).map(drop).map_err(|e| failed(name, &e))
     }
 
+    /// Goes to a moment before it plays.
+    fn seek(&self, name: &'static str, to: gst::ClockTime) -> Result<(), CaptureError> {
+        self.0.set_state(gst::State::Paused).map_err(|e| failed(name, &e))?;
+        self.0.state(gst::ClockTime::from_seconds(30)).0.map_err(|e| failed(name, &e))?;
+        self.0.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE, to).map_err(|e| failed(name, &e))
+    }
+
     /// Waits until everything has run through.
     pub(super) fn ends(&self, name: &'static str, patience: gst::ClockTime) -> Result<(), CaptureError> {
         let bus = self.0.bus().ok_or_else(|| failed(name, &"no bus"))?;
@@ -85,6 +92,8 @@ struct Decoding {
     at: usize,
     sink: gst_app::AppSink,
     first_ns: Option<u64>,
+    /// Times are those of the whole file, which may be sought in.
+    sought: bool,
     ahead: VecDeque<(i64, Vec<u8>)>,
     ended: bool,
     _pipeline: Running,
@@ -119,6 +128,38 @@ fn begin(name: &'static str, data: Vec<u8>, size: Option<Size>) -> Result<(Runni
     Ok((pipeline, sink))
 }
 
+/// Decodes a file of any container from a moment of the session on: at the key frame before it.
+fn begin_file(name: &'static str, piece: &Piece, size: Option<Size>, from_ms: i64) -> Result<(Running, gst_app::AppSink), CaptureError> {
+    let bin = pipelines::whole(name)?;
+    let source: gst::Element = pipelines::named(&bin, "in")?;
+    let sink: gst_app::AppSink = pipelines::named(&bin, "out")?;
+    source.set_property("location", piece.path.display().to_string());
+    if let Some(size) = size {
+        let filter: gst::Element = pipelines::named(&bin, "size")?;
+        filter.set_property("caps", size.caps(None));
+    }
+    let pipeline = Running::of(name, &bin)?;
+    let into = (from_ms - piece.offset_ms).max(0) as u64;
+    if into > 0 {
+        pipeline.seek(name, gst::ClockTime::from_mseconds(into))?;
+    }
+    pipeline.play(name)?;
+    Ok((pipeline, sink))
+}
+
+/// Where a sample stands in its file.
+fn file_time_ns(sample: &gst::Sample) -> u64 {
+    let pts = sample.buffer().and_then(gst::BufferRef::pts);
+    let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
+    segment.and_then(|s| s.to_stream_time(pts)).or(pts).map_or(0, gst::ClockTime::nseconds)
+}
+
+/// Whether a file that was taken in has sound, by its codecs.
+fn has_sound(codecs: &str) -> bool {
+    let sounds = ["audio/", "mp4a", "opus", "flac", "vorbis", "mp3", "ac-3", "ec-3", "alac"];
+    codecs.split(',').any(|c| sounds.iter().any(|s| c.starts_with(s)))
+}
+
 /// The next sample; an error of the pipeline counts as its end: what could be decoded is shown.
 fn pull(sink: &gst_app::AppSink) -> Option<gst::Sample> {
     sink.try_pull_sample(gst::ClockTime::from_seconds(10))
@@ -139,7 +180,7 @@ impl<'a> Pictures<'a> {
             let piece = &self.track.pieces[wanted];
             // One that is over by now need not be decoded to know that there is a gap; its last picture bridges a seam alone.
             if at_ms < piece.offset_ms + piece.duration_ms as i64 + SEAM_MS {
-                self.now = Some(self.decode(wanted, piece)?);
+                self.now = Some(self.decode(wanted, piece, at_ms)?);
             }
         }
         if let Some(decoding) = &mut self.now {
@@ -155,10 +196,14 @@ impl<'a> Pictures<'a> {
         Ok(until.map(|(_, picture)| picture.as_slice()))
     }
 
-    fn decode(&self, at: usize, piece: &Piece) -> Result<Decoding, CaptureError> {
+    fn decode(&self, at: usize, piece: &Piece, from_ms: i64) -> Result<Decoding, CaptureError> {
+        if piece.taken_in {
+            let (pipeline, sink) = begin_file("copy-see-any", piece, Some(self.size), from_ms)?;
+            return Ok(Decoding { at, sink, first_ns: Some(0), sought: true, ahead: VecDeque::new(), ended: false, _pipeline: pipeline });
+        }
         let name = if piece.codecs.contains("avc") { "copy-see-h264" } else { "copy-see-h265" };
         let (pipeline, sink) = begin(name, whole(piece)?, Some(self.size))?;
-        Ok(Decoding { at, sink, first_ns: None, ahead: VecDeque::new(), ended: false, _pipeline: pipeline })
+        Ok(Decoding { at, sink, first_ns: None, sought: false, ahead: VecDeque::new(), ended: false, _pipeline: pipeline })
     }
 }
 
@@ -171,7 +216,7 @@ impl Decoding {
                 return;
             };
             let Some(buffer) = sample.buffer() else { continue };
-            let pts = buffer.pts().map_or(0, gst::ClockTime::nseconds);
+            let pts = if self.sought { file_time_ns(&sample) } else { buffer.pts().map_or(0, gst::ClockTime::nseconds) };
             let first = *self.first_ns.get_or_insert(pts);
             let at = offset_ms + (pts.saturating_sub(first) / 1_000_000) as i64;
             let Some(picture) = buffer.map_readable().ok().filter(|m| m.len() >= bytes).map(|m| m[..bytes].to_vec()) else { continue };
@@ -195,6 +240,12 @@ pub fn sound(track: &Track, from_ms: u64, to_ms: u64) -> Result<Vec<i16>, Captur
             continue;
         }
         let codecs = piece.codecs.to_ascii_lowercase();
+        if piece.taken_in {
+            if has_sound(&codecs) {
+                sound_of_file(piece, from_ms, &mut samples)?;
+            }
+            continue;
+        }
         let ways = [("flac", "copy-hear-flac"), ("mp4a", "copy-hear-aac"), ("opus", "copy-hear-opus")];
         let Some((_, name)) = ways.into_iter().find(|(codec, _)| codecs.contains(codec)) else { continue };
         let (_pipeline, sink) = begin(name, whole(piece)?, None)?;
@@ -211,4 +262,25 @@ pub fn sound(track: &Track, from_ms: u64, to_ms: u64) -> Result<Vec<i16>, Captur
         }
     }
     Ok(samples)
+}
+
+fn sound_of_file(piece: &Piece, from_ms: u64, samples: &mut [i16]) -> Result<(), CaptureError> {
+    let (_pipeline, sink) = begin_file("copy-hear-any", piece, None, from_ms as i64)?;
+    let mut next: Option<i64> = None;
+    while let Some(sample) = pull(&sink) {
+        let Some(map) = sample.buffer().and_then(|b| b.map_readable().ok()) else { continue };
+        let begins = || piece.offset_ms - from_ms as i64 + (file_time_ns(&sample) / 1_000_000) as i64;
+        let mut at = next.unwrap_or_else(|| begins() * RATE as i64 / 1000);
+        for pair in map.chunks_exact(2) {
+            if let Some(slot) = usize::try_from(at).ok().and_then(|n| samples.get_mut(n)) {
+                *slot = i16::from_le_bytes([pair[0], pair[1]]);
+            }
+            at += 1;
+        }
+        if at >= samples.len() as i64 {
+            break;
+        }
+        next = Some(at);
+    }
+    Ok(())
 }

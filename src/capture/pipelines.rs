@@ -37,6 +37,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("copy-whole", include_str!("../../pipelines/copy-whole.gst")),
     ("copy-whole-silent", include_str!("../../pipelines/copy-whole-silent.gst")),
     ("still", include_str!("../../pipelines/still.gst")),
+    ("copy-see-any", include_str!("../../pipelines/copy-see-any.gst")),
+    ("copy-hear-any", include_str!("../../pipelines/copy-hear-any.gst")),
 ];
 
 /// Elements that the texts name, with Debian's packages.
@@ -68,6 +70,12 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("mp4mux", "gstreamer1.0-plugins-good"),
     ("openh264enc", "gstreamer1.0-plugins-bad"),
     ("voaacenc", "gstreamer1.0-plugins-bad"),
+    ("decodebin", "gstreamer1.0-plugins-base"),
+    ("avidemux", "gstreamer1.0-plugins-good"),
+    ("matroskademux", "gstreamer1.0-plugins-good"),
+    ("wavparse", "gstreamer1.0-plugins-good"),
+    ("jpegdec", "gstreamer1.0-plugins-good"),
+    ("tsdemux", "gstreamer1.0-plugins-bad"),
 ];
 
 /// Starts GStreamer and registers the fragmented muxer, which Debian does not ship.

@@ -162,6 +162,9 @@ fn configuration(data: &Path, listen: SocketAddr, cameras: &[Camera]) -> String 
         let address = format!("[console]\naddress = \"http://localhost:{}\"", listen.port());
         text = text.replacen("[console]", &address, 1);
     }
+    for number in ["017", "018"] {
+        text.push_str(&format!("[[devices]]\nnumber = \"BWC-{number}\"\nunit = \"land-use\"\nname = \"执法记录仪 {number}\"\n"));
+    }
     for (n, (room, name)) in [("room-1", "第一询问室"), ("room-2", "第二询问室")].into_iter().enumerate() {
         text.push_str(&format!("[[rooms]]\nid = \"{room}\"\nname = \"{name}\"\nunit = \"land-use\"\n"));
         for (at, camera) in cameras.iter().filter(|c| c.room == room).enumerate() {

@@ -3,7 +3,7 @@
 
 use crate::cli::Ended;
 use crate::config;
-use crate::desks::arrivals::{ANSWER, ORDER, Order, Told, inbox};
+use crate::desks::orders::{ANSWER, ORDER, Order, Told, inbox};
 use crate::footage::import;
 use crate::machine::{durable, randomness, volume};
 use crate::model::facts::Facts;

@@ -8,12 +8,25 @@ use crate::model::copy::Work;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
+/// Memory for what was taken in.
+const MEMORY_BYTES: u64 = 6 << 30;
+/// Seconds of a processor for it: a week.
+const CPU_S: u64 = 7 * 86_400;
+
 /// Does it.
 pub fn run() -> Ended {
     worker::end_with_parent().map_err(|e| e.to_string())?;
     let mut data = Vec::new();
     std::io::stdin().lock().read_to_end(&mut data).map_err(|e| e.to_string())?;
     let work: Work = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
+    // What was taken in is bytes from outside.
+    let from_outside = match &work {
+        Work::Copy { tracks, .. } => tracks.iter().flat_map(|t| &t.pieces).any(|p| p.taken_in),
+        Work::Still { track, .. } => track.pieces.iter().any(|p| p.taken_in),
+    };
+    if from_outside {
+        worker::limit(MEMORY_BYTES, CPU_S).map_err(|fault| fault.to_string())?;
+    }
     // Who started it may have ended: then nobody hears it, and it ends too.
     let told = |share: u32| writeln!(std::io::stdout(), "done {share}").is_ok();
     let made = capture::init().and_then(|()| copies::make(&work, &told));

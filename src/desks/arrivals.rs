@@ -9,20 +9,19 @@
 //! imports/folders.json        what was taken from watched folders
 //! ```
 
-use crate::catalog::{accounts, imports as index};
+use crate::catalog::imports as index;
 use crate::desks::folders::Folders;
 use crate::desks::imports::DevicePlace;
+use crate::desks::orders::{self, Told};
 use crate::machine::clock::Due;
 use crate::machine::worker::Worker;
 use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, ImportId};
 use crate::model::import::{Arrival, ArrivalState, Examine, Examined, ImportForm, ImportWay};
-use crate::model::people::{Act, Person, Role};
 use crate::model::time;
 use crate::recorder::{Shared, imports};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -40,46 +39,10 @@ const TOLD_H: i64 = 48;
 /// How often the inbox is looked into.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What `shilu import` hands in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Order {
-    /// Sign-in name of who hands it in.
-    pub by: String,
-    /// The file's name at its source.
-    pub file_name: String,
-    /// When it was last written there.
-    pub file_time: Option<DateTime<Utc>>,
-    /// What is said of it.
-    pub form: ImportForm,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Told {
-    /// Where it stands.
-    pub state: ArrivalState,
-    /// The session that it became, or had been before.
-    pub session: Option<String>,
-    /// SHA-256 of what arrived.
-    pub sha256: Option<String>,
-    /// Why not: a word.
-    pub problem: Option<String>,
-}
-
-/// Where `shilu import` leaves files.
-pub fn inbox(data: &Path) -> PathBuf {
-    data.join("imports/inbox")
-}
-
 /// Names in the folder of something that comes.
 pub(super) const DATA: &str = "data";
 const ARRIVAL: &str = "arrival.json";
 const STORING: &str = "storing.json";
-/// Names in an order's folder.
-pub const ORDER: &str = "order.json";
-/// The answer to it.
-pub const ANSWER: &str = "answer.json";
-
 /// What arrives now. The thread ends with the last one who holds it.
 #[derive(Clone)]
 pub(crate) struct Arrivals {
@@ -308,10 +271,10 @@ impl Inner {
         // The next file may be the same one: it is known only when the row is there.
         let (tell, told) = mpsc::channel();
         self.shared.acts.index_only(move |_| {
-            drop(tell.send(()));
+            let _ = tell.send(());
             Ok(())
         });
-        drop(told.recv_timeout(Duration::from_secs(30)));
+        let _ = told.recv_timeout(Duration::from_secs(30));
         let sha256 = storing.segment.sha256.clone();
         self.change(&arrival.id, |a| (a.session, a.sha256) = (Some(session.id.clone()), Some(sha256)));
         self.end(arrival, ArrivalState::TakenIn, None);
@@ -374,7 +337,7 @@ impl Inner {
                 sha256: ended.sha256.clone(),
                 problem: ended.problem.clone(),
             };
-            answer(&self.root.join("inbox").join(order), &told);
+            orders::answer(&self.root.join("inbox").join(order), &told);
         }
         if let Err(fault) = self.keep(ended) {
             tracing::error!(%fault, "where a file stands is not written down");
@@ -399,30 +362,21 @@ impl Inner {
         let inbox = self.root.join("inbox");
         for name in durable::names(&inbox).unwrap_or_default() {
             let folder = inbox.join(&name);
-            if durable::exists(&folder.join(ORDER)) && !durable::exists(&folder.join(ANSWER)) {
+            if durable::exists(&folder.join(orders::ORDER)) && !durable::exists(&folder.join(orders::ANSWER)) {
                 let under_way =
                     self.with(|all| all.values().any(|a| a.order.as_deref() == Some(&name) && a.state != ArrivalState::Receiving));
                 if under_way {
                     continue;
                 }
                 if let Err(problem) = self.order(&name, &folder) {
-                    answer(&folder, &Told { state: ArrivalState::Refused, session: None, sha256: None, problem: Some(problem) });
+                    orders::answer(&folder, &Told { state: ArrivalState::Refused, session: None, sha256: None, problem: Some(problem) });
                 }
             }
         }
     }
 
     fn order(&self, name: &str, folder: &Path) -> Result<(), String> {
-        let data = durable::read_whole(&folder.join(ORDER), PAPER_BYTES_MAX).map_err(|fault| fault.to_string())?;
-        let order: Order = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
-        let who = self.person(&order.by).map_err(|fault| fault.to_string())?.ok_or("nobody of that name may take in recordings")?;
-        let unit = who.unit.clone().ok_or("that person belongs to no unit")?;
-        let mut form = order.form;
-        form.facts = super::facts::check(form.facts).map_err(|no| no.to_string())?;
-        if form.facts.officers.is_empty() && who.is(Role::Officer) {
-            form.facts.officers.push(super::imports::named(&who));
-        }
-        super::imports::check_form(&mut form, self.now()).map_err(|no| no.to_string())?;
+        let (who, unit, order) = orders::read(&self.shared, folder)?;
         let known = self.with(|all| all.values().find(|a| a.order.as_deref() == Some(name)).map(|a| a.id.clone()));
         let id = known.map_or_else(|| new_id(self.now()), Ok).map_err(|fault| fault.to_string())?;
         let (from, to) = (folder.join(DATA), self.folder(&id).join(DATA));
@@ -430,19 +384,13 @@ impl Inner {
         if bytes == 0 {
             return Err("it has no bytes".into());
         }
-        let arrival = arrival(id, who.id, unit, ImportWay::Command, order.file_name, bytes, order.file_time, form, self.now());
-        let arrival = Arrival { order: Some(name.to_owned()), ..arrival };
-        let id = arrival.id.clone();
-        let taken = self.keep(arrival).and_then(|()| if durable::exists(&to) { Ok(()) } else { durable::rename(&from, &to) });
+        let from_command = (order.file_name, bytes, order.file_time);
+        let arrival = arrival(id.clone(), who, unit, ImportWay::Command, from_command, order.form, self.now());
+        let taken = self.keep(Arrival { order: Some(name.to_owned()), ..arrival });
+        let taken = taken.and_then(|()| if durable::exists(&to) { Ok(()) } else { durable::rename(&from, &to) });
         taken.and_then(|()| self.stand(&id, ArrivalState::Examining)).map_err(|fault| fault.to_string())?;
         self.take_in(&id);
         Ok(())
-    }
-
-    fn person(&self, username: &str) -> Result<Option<Person>, Fault> {
-        let today = time::shanghai_day(self.now());
-        let account = self.shared.acts.catalog().read(|c| accounts::by_username(c, username))?;
-        Ok(account.filter(|a| a.is_open(today)).map(|a| a.person).filter(|p| p.may(Act::ImportRecording)))
     }
 
     /// Takes from watched folders what has stopped growing. Files stay where they are.
@@ -455,8 +403,8 @@ impl Inner {
                 let bytes = crate::footage::import::copy(&ready.path, &to, None)?;
                 let name = ready.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let form = ImportForm { device_no: ready.device_no.clone(), ..ImportForm::default() };
-                let arrival =
-                    arrival(id.clone(), by, ready.unit.clone(), ImportWay::Folder, name, bytes, Some(ready.changed_at), form, self.now());
+                let what = (name, bytes, Some(ready.changed_at));
+                let arrival = arrival(id.clone(), by, ready.unit.clone(), ImportWay::Folder, what, form, self.now());
                 self.keep(Arrival { state: ArrivalState::Examining, received: bytes, ..arrival })?;
                 Ok(id)
             });
@@ -480,32 +428,19 @@ fn parse_digests(said: &str) -> Option<imports::Digests> {
     Some(imports::Digests { bytes, sha256, sm3 })
 }
 
-fn answer(folder: &Path, told: &Told) {
-    // Who asked may have gone, and the folder with them.
-    if durable::exists(folder)
-        && let Ok(data) = serde_json::to_vec(told)
-        && let Err(fault) = durable::write_whole(&folder.join(ANSWER), &data)
-    {
-        tracing::warn!(%fault, "an import by command gets no answer");
-    }
-}
-
 /// A number for something that comes.
 pub(super) fn new_id(now: DateTime<Utc>) -> Result<ImportId, Fault> {
     let id = format!("i-{}-{}", &time::shanghai_stamp(now)[..8], randomness::hex::<5>()?);
     ImportId::new(&id).map_err(|e| Fault::of("number", "an import", e))
 }
 
-/// Something of which nothing has arrived yet.
-#[allow(clippy::too_many_arguments)] // what is known of it, each once
+/// Something of which nothing has arrived yet: its name, its length, and when it was last written.
 pub(super) fn arrival(
     id: ImportId,
     by: AccountId,
     unit: crate::model::ids::UnitId,
     way: ImportWay,
-    file_name: String,
-    bytes: u64,
-    file_time: Option<DateTime<Utc>>,
+    (file_name, bytes, file_time): (String, u64, Option<DateTime<Utc>>),
     form: ImportForm,
     begun_at: DateTime<Utc>,
 ) -> Arrival {

@@ -111,6 +111,10 @@ impl Desks {
         if session.seal.is_none() {
             return Err(Refusal::SessionState { state: session.state.as_str().into() }.into());
         }
+        // A photograph has no length to make a copy of; the original can be taken.
+        if session.imported.is_some() && session.length_ms.unwrap_or(0) == 0 {
+            return Err(Refusal::no_such("copy", session.id.as_str()).into());
+        }
         let cameras: Vec<CameraId> = session.devices.iter().map(|d| d.camera.clone()).collect();
         order.check(&cameras, grant.masked() && !for_player)?;
         let busy = self.copies(who).await?.iter().filter(|c| matches!(c.state, CopyState::Waiting | CopyState::Running)).count();
@@ -436,6 +440,7 @@ pub(super) fn track(session: &Session, folder: &Path, camera: &CameraId) -> Trac
         offset_ms: s.offset_ms,
         duration_ms: s.duration_ms,
         codecs: s.codecs.clone(),
+        taken_in: session.imported.is_some(),
     };
     Track { camera: camera.clone(), pieces: of.iter().map(piece).collect() }
 }

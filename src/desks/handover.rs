@@ -1,20 +1,21 @@
 //! The handover at the end of the day (第十四条): the officer hands over, the custodian reads every file again and gives the receipt. What
-//! was not handed over by midnight, and portable devices whose material has not come in, are told to who supervises.
+//! was not handed over by midnight is told to who supervises.
 
-use crate::catalog::imports::{self as index, CheckOutRow};
+use crate::catalog::imports as index;
 use crate::catalog::{accounts, sessions};
+use crate::desks::devices::CheckOut;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::tree;
 use crate::machine::{durable, randomness, volume};
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::handover::{self as rule, CustodianReceipt, Handover, HandoverStanding};
-use crate::model::ids::{AccountId, HandoverId, SessionId, UnitId};
+use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::session::{Happening, Session, State};
 use crate::model::time;
-use crate::model::words::{self, BadField};
+use crate::model::words::BadField;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -22,11 +23,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of each list.
-const ROWS_MAX: u32 = 500;
+pub(super) const ROWS_MAX: u32 = 500;
 /// The largest manifest that is read again.
 const PAPER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Days for which check-outs are shown.
-const SHOWN_DAYS: i64 = 31;
+pub(super) const SHOWN_DAYS: i64 = 31;
 
 /// A session on its way to the custodian.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -103,31 +104,6 @@ pub struct HandoverLine {
     pub received: u64,
 }
 
-/// A portable device that was taken along.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct CheckOut {
-    /// Its number.
-    pub id: String,
-    /// 执法记录设备编号.
-    pub device_no: String,
-    /// What people call it.
-    pub device_name: String,
-    /// Whose it is.
-    pub unit_name: String,
-    /// Who took it.
-    pub name: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Percent.
-    pub battery: Option<i64>,
-    /// GB.
-    pub free_gb: Option<i64>,
-    /// `out`, `overdue` (nothing had come in by midnight), `came`, `came_late`, or `nothing` (said to hold nothing).
-    pub state: &'static str,
-    /// Why nothing comes.
-    pub reason: Option<String>,
-}
-
 /// A custodian to whom one can hand over.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CustodianChoice {
@@ -180,7 +156,7 @@ impl Receiving {
 }
 
 impl Desks {
-    fn handover_units(&self, who: &Person) -> Vec<String> {
+    pub(super) fn handover_units(&self, who: &Person) -> Vec<String> {
         self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect()
     }
 
@@ -421,80 +397,6 @@ impl Desks {
             .about("bytes", bytes);
         let receipt = CustodianReceipt { handover: id.clone(), by: who.id.clone(), at: self.now().utc, bytes };
         self.log_then_write(&session.id, Happening::Received(receipt), draft).await.map(drop)
-    }
-
-    fn check_out_of(&self, row: CheckOutRow) -> CheckOut {
-        let at = Utc.timestamp_millis_opt(row.at_ms).single().unwrap_or_default();
-        let midnight = rule::midnight_after(at).timestamp_millis();
-        let state = match (row.came_ms, row.ended_ms) {
-            (Some(came), _) if came >= midnight => "came_late",
-            (Some(_), _) => "came",
-            (None, Some(_)) => "nothing",
-            (None, None) if self.now_ms() >= midnight => "overdue",
-            (None, None) => "out",
-        };
-        let name = self.settings.imports.devices.iter().find(|d| d.number == row.device_no).map_or("", |d| &d.name);
-        CheckOut {
-            id: row.id,
-            device_name: name.into(),
-            device_no: row.device_no,
-            unit_name: UnitId::new(&row.unit).map_or(row.unit, |u| self.unit_name(&u)),
-            name: row.name,
-            at,
-            battery: row.battery,
-            free_gb: row.free_gb,
-            state,
-            reason: row.reason,
-        }
-    }
-
-    /// Takes a portable device along (第十五条: battery and memory as they were read).
-    pub async fn check_out(&self, who: &Person, device_no: &str, battery: Option<i64>, free_gb: Option<i64>) -> Answer<CheckOut> {
-        self.need(who, Act::ImportRecording)?;
-        let device = self.settings.imports.devices.iter().find(|d| d.number == device_no && who.unit.as_ref() == Some(&d.unit)).cloned();
-        let device = device.ok_or_else(|| Refusal::from(BadField::form("device_no", "is in no register of your unit")))?;
-        if battery.is_some_and(|b| !(0..=100).contains(&b)) || free_gb.is_some_and(|g| !(0..=100_000).contains(&g)) {
-            return Err(Refusal::from(BadField::form("battery", "is no number that a device shows")).into());
-        }
-        let units = vec![device.unit.to_string()];
-        let since = (self.now().utc - TimeDelta::days(SHOWN_DAYS)).timestamp_millis();
-        let out = self.read(move |c| index::check_outs(c, &units, since, ROWS_MAX)).await?;
-        let is_out = |o: &&CheckOutRow| o.device_no == device.number && o.came_ms.is_none() && o.ended_ms.is_none();
-        if out.iter().find(is_out).is_some() {
-            return Err(Refusal::from(BadField::form("device_no", "is out already; take in what it holds first")).into());
-        }
-        let row = CheckOutRow {
-            id: format!("o-{}", randomness::hex::<6>()?),
-            device_no: device.number.clone(),
-            unit: device.unit.to_string(),
-            account: who.id.to_string(),
-            name: who.name.clone(),
-            at_ms: self.now_ms(),
-            battery,
-            free_gb,
-            ended_ms: None,
-            reason: None,
-            came_ms: None,
-        };
-        let draft = Draft::new(EntryKind::DeviceCheckedOut).by(&who.id).about("device_no", &row.device_no).about("unit", &row.unit);
-        let kept = row.clone();
-        self.acts.log_then_do(draft, move |t| index::check_out(t, &kept)).await?;
-        Ok(self.check_out_of(row))
-    }
-
-    /// Says why a device that was out brings nothing.
-    pub async fn nothing_came(&self, who: &Person, id: &str, reason: &str) -> Answer<()> {
-        self.need(who, Act::ImportRecording)?;
-        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
-        let (units, wanted) = (self.handover_units(who), id.to_owned());
-        let found = self.read(move |c| Ok(index::check_outs(c, &units, 0, 100_000)?.into_iter().find(|o| o.id == wanted))).await?;
-        let may = |o: &CheckOutRow| o.account == who.id.as_str() || who.may(Act::ReceiveHandover);
-        let row = found.filter(may).ok_or_else(|| Refusal::no_such("check-out", id))?;
-        let draft =
-            Draft::new(EntryKind::DeviceWithoutMaterial).by(&who.id).about("device_no", &row.device_no).text("reason", Some(&reason));
-        let (id, at) = (row.id.clone(), self.now_ms());
-        let changed = self.acts.log_then_do(draft, move |t| index::end_check_out(t, &id, at, &reason)).await?;
-        if changed { Ok(()) } else { Err(Refusal::no_such("check-out", &row.id).into()) }
     }
 
     /// How many sessions wait for this person's receipt.

@@ -199,9 +199,7 @@ impl Desks {
             who.id.clone(),
             unit,
             ImportWay::Browser,
-            file_name,
-            new.bytes,
-            new.file_time,
+            (file_name, new.bytes, new.file_time),
             form,
             now,
         );
@@ -242,7 +240,7 @@ impl Desks {
         .await??;
         let now = self.own_arrival(who, id)?;
         match written {
-            Some(_) => Ok(now),
+            Some(_) => self.told(who, now).await,
             None => Err(Refusal::WrongOffset { received: now.received }.into()),
         }
     }

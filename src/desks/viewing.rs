@@ -8,6 +8,7 @@ use crate::machine::{durable, randomness};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, CameraId, SessionId, ViewingId};
+use crate::model::import::media_type;
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Segment, Session, State};
@@ -165,21 +166,33 @@ impl Desks {
         Ok(open)
     }
 
-    /// One file of an open viewing, or what of it is needed to show a moment, ms from its beginning, and what comes after.
-    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32, from_ms: u64) -> Answer<Footage> {
+    /// One file of an open viewing, or a part of it; with where the part begins, how long the whole is, and what it is. With `from_ms`
+    /// what of it is needed to show a moment, ms from its beginning, and what comes after.
+    pub async fn view_segment(
+        &self,
+        who: &Person,
+        viewing: &ViewingId,
+        (camera, sequence): (&CameraId, u32),
+        from_ms: u64,
+        range: Option<(u64, Option<u64>)>,
+    ) -> Answer<(Footage, u64, u64, &'static str)> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        let (path, live) = (open.folder.join(&segment.file), self.streams.under(&grant, &self.clock));
-        if from_ms == 0 {
-            return send_file(path, &segment, live);
+        let (path, live, kind) = (open.folder.join(&segment.file), self.streams.under(&grant, &self.clock), media_type(&segment.file));
+        if from_ms > 0 {
+            let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
+            let found = crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await??;
+            if let Some(at) = found {
+                let footage = send_stretches(&path, vec![0..at.header, at.at..whole], segment.file, live)?;
+                let bytes = footage.bytes;
+                return Ok((footage, 0, bytes, kind));
+            }
         }
-        let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
-        match crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await?? {
-            Some(at) => send_stretches(&path, vec![0..at.header, at.at..whole], segment.file, live),
-            None => send_file(path, &segment, live),
-        }
+        let (from, to) = bounds(range, segment.bytes, "byte of the file")?;
+        let footage = send_part(&path, from, to, segment.file.clone(), live)?;
+        Ok((Footage { sha256: Some(segment.sha256.clone()), ..footage }, from, segment.bytes, kind))
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -255,6 +268,10 @@ impl Desks {
     /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
     pub async fn copy_joined(&self, who: &Person, session: &SessionId, camera: &CameraId) -> Answer<Footage> {
         let (session, folder, live) = self.copying(who, session, &format!("{camera}/joined")).await?;
+        // What was taken in is one file already, and not ours to join.
+        if session.imported.is_some() {
+            return Err(Refusal::no_such("camera", camera.as_str()).into());
+        }
         let mut segments: Vec<Segment> = session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         segments.sort_by_key(|s| s.sequence);
         if segments.is_empty() {
@@ -281,7 +298,8 @@ impl Desks {
 
 fn playable(id: &ViewingId, session: &Session, watermark: &str) -> Viewing {
     let of = |camera: &CameraId| {
-        let mut segments: Vec<&Segment> = session.segments.iter().filter(|s| s.camera == *camera && s.duration_ms > 0).collect();
+        let mut segments: Vec<&Segment> =
+            session.segments.iter().filter(|s| s.camera == *camera && (s.duration_ms > 0 || session.imported.is_some())).collect();
         segments.sort_by_key(|s| s.sequence);
         let one = |s: &&Segment| PlayableSegment {
             sequence: s.sequence,

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Read at a time.
 const PIECE_BYTES: usize = 1 << 20;
+/// Made durable at a time.
+const SYNC_BYTES: u64 = 8 << 20;
 /// The longest rest after a piece.
 const REST_MAX: Duration = Duration::from_millis(200);
 
@@ -41,13 +43,17 @@ pub fn copy(from: &Path, to: &Path, sha256: Option<&str>) -> Result<u64, Fault> 
         }
         digest.update(&piece[..read]);
         file.append(&piece[..read])?;
-        file.sync()?;
+        // Little by little, so that the volume never has much of it to write at once.
+        if file.bytes().is_multiple_of(SYNC_BYTES) {
+            file.sync()?;
+        }
         thread::sleep(began.since().min(REST_MAX));
     }
     if sha256.is_some_and(|wanted| digest.hex() != wanted) {
         durable::remove_marker(&part)?;
         return Err(Fault::of("copy", from.display().to_string(), "what was read is not what arrived"));
     }
+    file.sync()?;
     let bytes = file.bytes();
     durable::rename(&part, to)?;
     Ok(bytes)

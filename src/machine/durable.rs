@@ -244,7 +244,7 @@ pub fn plain(path: &Path) -> Result<Plain, Fault> {
     let fault = |e| Fault::file("look at", path, e);
     let found = fs::symlink_metadata(path).map_err(fault)?;
     let changed_at = found.modified().map_err(fault)?.into();
-    Ok(Plain { is_folder: found.is_dir(), bytes: found.is_file().then(|| found.len()), changed_at })
+    Ok(Plain { is_folder: found.is_dir(), bytes: found.is_file().then_some(found.len()), changed_at })
 }
 
 /// When a file was last written.

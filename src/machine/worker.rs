@@ -2,7 +2,6 @@
 //! with it when it fails on what it reads.
 
 use crate::machine::fault::Fault;
-use nix::sys::time::TimeValLike;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,8 +71,10 @@ impl Worker {
 
 /// Limits this process before it looks at bytes from outside: memory it may have, seconds of a processor it may use from now on. What
 /// goes beyond ends it, and nothing else.
+#[cfg(feature = "recorder")]
 pub fn limit(memory_bytes: u64, cpu_s: u64) -> Result<(), Fault> {
     use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+    use nix::sys::time::TimeValLike;
     let used = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |u| u.user_time().num_seconds() + u.system_time().num_seconds());
     let cpu = used.max(0) as u64 + cpu_s;
     let set = setrlimit(Resource::RLIMIT_AS, memory_bytes, memory_bytes).and_then(|()| setrlimit(Resource::RLIMIT_CPU, cpu, cpu));

@@ -180,6 +180,9 @@ pub struct Piece {
     pub duration_ms: u64,
     /// RFC 6381.
     pub codecs: String,
+    /// It was taken in: any container, of any length.
+    #[serde(default)]
+    pub taken_in: bool,
 }
 
 /// A camera's segments.

@@ -64,6 +64,34 @@ words!(
     }
 );
 
+words!(
+    /// Where a portable device's material stands after it was checked out.
+    CheckOutState {
+        /// It is out, and its day is not over.
+        Out = "out",
+        /// Nothing had come in by 24:00 of the day.
+        Overdue = "overdue",
+        /// It came in.
+        Came = "came",
+        /// It came in after midnight.
+        CameLate = "came_late",
+        /// Said to hold nothing, with a reason.
+        Nothing = "nothing",
+    }
+);
+
+/// Where a device's material stands. What comes in late stays late.
+pub fn check_out_state(out_at: DateTime<Utc>, came_at: Option<DateTime<Utc>>, is_explained: bool, now: DateTime<Utc>) -> CheckOutState {
+    let midnight = midnight_after(out_at);
+    match came_at {
+        Some(came) if came >= midnight => CheckOutState::CameLate,
+        Some(_) => CheckOutState::Came,
+        None if is_explained => CheckOutState::Nothing,
+        None if now >= midnight => CheckOutState::Overdue,
+        None => CheckOutState::Out,
+    }
+}
+
 /// The digests of all that a session holds.
 pub fn digests(session: &Session) -> Vec<FileDigest> {
     session.segments.iter().map(|s| FileDigest { file: s.file.clone(), sha256: s.sha256.clone() }).collect()
@@ -185,6 +213,23 @@ mod tests {
         // At 00:30 in Shanghai it is the next day already, whatever London's calendar says.
         s.ended_at = Some("2026-11-25T16:30:00Z".parse().unwrap());
         assert_eq!(due(&s), "2026-11-26T16:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    }
+
+    #[test]
+    fn a_device_whose_material_has_not_come_in_by_midnight_is_told() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (out, midnight) = (at("2026-11-25T01:00:00Z"), at("2026-11-25T16:00:00Z"));
+        let before = midnight - TimeDelta::seconds(1);
+        for (came, explained, now, state) in [
+            (None, false, before, CheckOutState::Out),
+            (None, false, midnight, CheckOutState::Overdue),
+            (None, true, midnight, CheckOutState::Nothing),
+            (Some(before), false, midnight, CheckOutState::Came),
+            (Some(midnight), false, midnight, CheckOutState::CameLate),
+            (Some(midnight), true, midnight, CheckOutState::CameLate),
+        ] {
+            assert_eq!(check_out_state(out, came, explained, now), state, "{came:?} {explained} {now}");
+        }
     }
 
     #[test]

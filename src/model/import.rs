@@ -267,6 +267,12 @@ pub fn ending(media_type: &str) -> &'static str {
     ENDINGS.iter().find(|(kind, _)| *kind == media_type).map_or("media", |(_, ending)| ending)
 }
 
+/// The media type under which a file of the footage tree is shown.
+pub fn media_type(name: &str) -> &'static str {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    ENDINGS.iter().find(|(_, ending)| *ending == end).map_or("application/octet-stream", |(kind, _)| kind)
+}
+
 /// Whether a name in a session's folder is that of footage, ours or taken in.
 pub fn is_footage(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();

@@ -323,7 +323,7 @@ impl Session {
 
     /// Whether nobody and nothing trustworthy says when something was recorded that was taken in.
     pub fn is_undated(&self) -> bool {
-        let guessed = |i: &Imported| matches!(i.used_from, UsedFrom::File | UsedFrom::Arrival);
+        let guessed = |i: &Imported| i.used_from == UsedFrom::Arrival;
         self.imported.as_ref().is_some_and(guessed) && self.corrections.iter().all(|c| c.used_at.is_none())
     }
 

@@ -1,6 +1,7 @@
 //! Taking in (第十四条): a file that arrived becomes a session of its own, sealed like any other. Everything that is done is written down
 //! before it is begun (`storing.json`), so that a crash at any moment is gone on from by the same function.
 
+use crate::catalog::entries;
 use crate::custody::seal;
 use crate::footage::journal::{self, Journal};
 use crate::footage::{import, tree};
@@ -8,12 +9,17 @@ use crate::machine::{durable, fault::Fault};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, RoomId, SessionId};
 use crate::model::import::{self as rule, Arrival, Examined, ImportWay, Imported};
-use crate::model::session::{Device, Happening, Segment, Session, Stamp, Start, State};
+use crate::model::session::{Device, Happening, Seal, Segment, Session, Stamp, Start, State};
 use crate::model::{step, time};
 use crate::recorder::{Shared, mirror, recovery};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Entries of a session that was just taken in.
+const ENTRIES_MAX: u32 = 50;
 
 /// What a file that arrived is to become.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,11 +150,15 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
     if session.state == State::Ended {
         let now = shared.clock.now().utc;
         let sealed = seal::seal(&folder, &session, &shared.signer, now)?;
-        let entry = Draft::new(EntryKind::SessionSealed).about("seal_code", &sealed.code).about("signer", &sealed.signer);
+        let entry = sealed_entry(&sealed);
         go(&mut session, now, Happening::Sealed(sealed))?;
         recovery::index(shared, &session, &folder, Some(entry));
     } else {
-        // Sealed before a crash: the row may be missing.
+        // Sealed before a crash: the row may be missing, and the log's entries with it.
+        let sealed = session.seal.as_ref().map(|seal| sealed_entry(seal));
+        for entry in [Some(entry(&session)), sealed].into_iter().flatten().filter(|e| !is_logged(shared, &session, e.kind)) {
+            recovery::index(shared, &session, &folder, Some(entry));
+        }
         recovery::index(shared, &session, &folder, None);
     }
     to_mirror(shared, storing, &folder);
@@ -156,6 +166,22 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
         shared.scrub.closed(volume, &storing.folder, &storing.segment);
     }
     Ok(session)
+}
+
+/// Whether the log has an entry of this kind about a session; asked behind what is still being indexed.
+fn is_logged(shared: &Shared, session: &Session, kind: EntryKind) -> bool {
+    let (tell, told) = mpsc::channel();
+    shared.acts.index_only(move |_| {
+        let _ = tell.send(());
+        Ok(())
+    });
+    let _ = told.recv_timeout(Duration::from_secs(30));
+    let found = shared.acts.catalog().read(|c| entries::page(c, None, Some(session.id.as_str()), ENTRIES_MAX));
+    found.is_ok_and(|rows| rows.iter().any(|r| r.entry.kind == kind))
+}
+
+fn sealed_entry(seal: &Seal) -> Draft {
+    Draft::new(EntryKind::SessionSealed).about("seal_code", &seal.code).about("signer", &seal.signer)
 }
 
 fn entry(session: &Session) -> Draft {

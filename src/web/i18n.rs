@@ -87,7 +87,7 @@ mod tests {
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
-        handover::HandoverStanding,
+        handover::{CheckOutState, HandoverStanding},
         import,
         mark::{Manner, MarkKind},
         missing::{self, AnswerKind},
@@ -189,9 +189,9 @@ mod tests {
         asked.extend(import::ImportWay::ALL.iter().map(|w| ("way", w.as_str())));
         asked.extend(import::FootageKind::ALL.iter().map(|w| ("footage", w.as_str())));
         asked.extend(import::UsedFrom::ALL.iter().map(|w| ("used-from", w.as_str())));
-        asked.extend(HandoverStanding::ALL.iter().map(|w| ("standing", w.as_str())));
+        asked.extend(HandoverStanding::ALL.iter().map(|w| ("transfer", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
-        asked.extend(["out", "overdue", "came", "came_late", "nothing"].map(|w| ("device-out", w)));
+        asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

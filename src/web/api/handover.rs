@@ -1,6 +1,7 @@
 //! The handover at the end of the day (第十四条), and portable devices that are out.
 
-use crate::desks::handover::{CheckOut, HandoverDesk, HandoverView};
+use crate::desks::devices::CheckOut;
+use crate::desks::handover::{HandoverDesk, HandoverView};
 use crate::desks::logins::SignedIn;
 use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::refusal::Refusal;

@@ -37,17 +37,24 @@ pub struct Entry {
     from_ms: u64,
 }
 
-/// One file of an open viewing.
-#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path), Entry), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+/// One file of an open viewing, or with `Range: bytes=…` a part of it.
+#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path), Entry), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 206, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
 pub async fn segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     path: Result<Path<(String, String, u32)>, PathRejection>,
     entry: Result<Query<Entry>, QueryRejection>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let (Path((id, camera, sequence)), Query(Entry { from_ms })) = (path?, entry?);
     let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
-    Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence, from_ms).await?, "video/mp4", None))
+    let range = range_of(&headers);
+    let found = web.desks.view_segment(&who.person, &id, (&camera, sequence), from_ms, range).await?;
+    let (footage, from, whole, media_type) = found;
+    let mut response = ranged(footage, from, whole, range.is_some() && from_ms == 0, media_type, &format!("{id}-{camera}-{sequence}"));
+    // Looked at, not taken along.
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    Ok(response)
 }
 
 /// Seconds.
@@ -96,7 +103,10 @@ pub async fn copy_segment(
 ) -> ApiResult<Response> {
     let Path((id, camera, sequence)) = path?;
     let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
-    or_prove(&headers, &id, web.desks.copy_segment(&who.person, &id, &camera, sequence).await, |f| stream(f, "video/mp4", None))
+    or_prove(&headers, &id, web.desks.copy_segment(&who.person, &id, &camera, sequence).await, |f| {
+        let media_type = crate::model::import::media_type(&f.name);
+        stream(f, media_type, None)
+    })
 }
 
 /// A camera's whole session as one file: a derived viewing copy.

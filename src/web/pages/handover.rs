@@ -4,6 +4,7 @@ use crate::desks::No;
 use crate::desks::handover::{HandoverDesk, HandoverRow, HandoverView};
 use crate::desks::logins::SignedIn;
 use crate::model::digest;
+use crate::model::handover::CheckOutState;
 use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::web::pages::form::{Form, all, one};
@@ -39,13 +40,17 @@ impl DeskPage {
     fn text(&self, value: &Option<String>) -> String {
         text(value.as_ref())
     }
-    fn out_class(&self, state: &&str) -> &'static str {
-        match *state {
-            "overdue" => " bad",
-            "came" => " good",
-            "out" => "",
-            _ => " warn",
+    fn out_class(&self, state: &CheckOutState) -> &'static str {
+        match state {
+            CheckOutState::Overdue => " bad",
+            CheckOutState::Came => " good",
+            CheckOutState::Out => "",
+            CheckOutState::CameLate | CheckOutState::Nothing => " warn",
         }
+    }
+    /// Something may still come of it, or be said of it.
+    fn is_out(&self, state: &CheckOutState) -> bool {
+        matches!(state, CheckOutState::Out | CheckOutState::Overdue)
     }
 }
 

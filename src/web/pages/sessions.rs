@@ -154,6 +154,20 @@ impl SessionPageView {
         link.facts.officers.iter().map(|o| o.name.as_str()).collect::<Vec<_>>().join("、")
     }
 
+    /// 使用时间, as it was last corrected.
+    fn used_at(&self) -> chrono::DateTime<chrono::Utc> {
+        self.view.session.used_at()
+    }
+
+    fn is_corrected(&self) -> bool {
+        self.view.session.corrections.iter().any(|c| c.used_at.is_some())
+    }
+
+    /// What the device wrote is not what the session goes by.
+    fn is_apart(&self) -> bool {
+        crate::desks::imports::apart(&self.view.session).is_some()
+    }
+
     fn about(&self, about: &str) -> String {
         running::about_text(&self.view.session, about)
     }
