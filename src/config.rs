@@ -18,7 +18,9 @@ use std::time::Duration;
 use url::Url;
 
 mod access;
+mod backup;
 mod custody;
+mod media;
 
 use access::Console;
 pub use custody::Custody;
@@ -47,6 +49,10 @@ pub struct Config {
     mail: Option<access::MailFile>,
     #[serde(default)]
     retention: Retention,
+    #[serde(default)]
+    media: media::MediaFile,
+    #[serde(default)]
+    backup: backup::BackupFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -288,6 +294,8 @@ impl Config {
         c.within("retention.margin_days", i64::from(self.retention.margin_days), 0, 3650);
         c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
+        let media = media::check(&mut c, self.media);
+        let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
@@ -340,6 +348,8 @@ impl Config {
                 address: access.address,
                 sso: access.sso,
                 mail: access.mail,
+                media,
+                backup,
             },
             custody: self.custody,
             lamp,
@@ -514,6 +524,8 @@ mod tests {
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
         assert_eq!(config.lamp, LampFile::default());
+        assert_eq!(config.media, media::MediaFile::default());
+        assert_eq!(config.backup, backup::BackupFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
         assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
@@ -524,7 +536,9 @@ mod tests {
 
     #[test]
     fn every_option_of_the_code_stands_in_the_commented_file() {
-        let source = [include_str!("config.rs"), include_str!("config/access.rs")].concat();
+        let source =
+            [include_str!("config.rs"), include_str!("config/access.rs"), include_str!("config/media.rs"), include_str!("config/backup.rs")]
+                .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
                 && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))

@@ -7,10 +7,12 @@
 pub mod access;
 pub mod accounts;
 pub mod alarms;
+pub mod backups;
 pub mod cases;
 pub mod copies;
 pub mod custody;
 pub mod deputies;
+pub mod discs;
 pub mod documents;
 pub mod factors;
 pub mod facts;
@@ -19,6 +21,7 @@ pub mod lamp;
 pub mod live;
 pub mod logins;
 pub mod mail;
+pub mod media;
 pub mod passwords;
 pub mod outside;
 pub mod oversight;
@@ -26,6 +29,7 @@ pub mod packages;
 pub mod plans;
 pub mod provision;
 pub mod readiness;
+pub mod rebuild;
 pub mod records;
 pub mod reports;
 pub mod screens;
@@ -111,6 +115,10 @@ pub struct Settings {
     pub sso: Option<sso::SsoSettings>,
     /// Notices by e-mail.
     pub mail: Option<mail::MailSettings>,
+    /// Discs and removable disks.
+    pub media: media::MediaSettings,
+    /// Backups of the catalog.
+    pub backup: backups::BackupSettings,
 }
 
 /// All desks.
@@ -137,6 +145,8 @@ pub struct Desks {
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
+    media: discs::Jobs,
+    backups: backups::Backups,
 }
 
 impl Desks {
@@ -167,6 +177,8 @@ impl Desks {
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),
+            media: discs::Jobs::default(),
+            backups: backups::Backups::default(),
         }
     }
 

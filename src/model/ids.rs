@@ -99,6 +99,10 @@ id!(
     /// A hand-over to a court or another body (第二十一条), e.g. `p-20261123-3f9a2c`.
     ProvisionId
 );
+id!(
+    /// A medium of the register (第十九条), e.g. `d-2026-0001`; written on every copy of it.
+    MediumId
+);
 
 #[cfg(test)]
 mod tests {

@@ -7,11 +7,13 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod backup;
 pub mod case;
 pub mod case_missing;
 pub mod completeness;
 pub mod copy;
 pub mod digest;
+pub mod disc_plan;
 pub mod entry;
 pub mod facts;
 #[cfg(feature = "recorder")]
@@ -22,6 +24,7 @@ pub mod in_use;
 pub mod initiation;
 pub mod manifest;
 pub mod mark;
+pub mod medium;
 pub mod merkle;
 pub mod minute_code;
 pub mod missing;

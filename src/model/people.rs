@@ -93,6 +93,8 @@ words!(
         AppointDeputy = "appoint_deputy",
         /// Hand material to courts and other bodies (第二十一条).
         Provide = "provide",
+        /// Make media, check them and keep their register, for the units that one lists (第十九条).
+        KeepMedia = "keep_media",
     }
 );
 
@@ -119,6 +121,7 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::WatchLive => matches!(role, LiveViewer),
         Act::AppointDeputy => matches!(role, LeaderInCharge | BureauHead),
         Act::Provide => matches!(role, LegalUnit),
+        Act::KeepMedia => matches!(role, Custodian | LegalUnit),
     }
 }
 

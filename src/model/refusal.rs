@@ -126,6 +126,20 @@ pub enum Refusal {
     /// The request did not come from a page of this console (CSRF).
     #[error("this request did not come from a page of this console; reload and try again")]
     CrossSite,
+    /// The medium is not in a state in which this can be done.
+    #[error("the medium is {state}; this cannot be done to it now")]
+    MediumState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// What shall be written does not fit where it shall lie.
+    #[error("{needed_mb} MB are needed, and {free_mb} MB are free beside the reserve")]
+    NoRoom {
+        /// MB of 10^6 bytes.
+        needed_mb: u64,
+        /// The same.
+        free_mb: u64,
+    },
     /// An upload that is not what it has to be.
     #[error("the file is not usable: {problem}")]
     BadUpload {

@@ -107,6 +107,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::FormNeeded
         | Refusal::ProvisionState { .. }
         | Refusal::ProvisionOpen { .. }
+        | Refusal::MediumState { .. }
+        | Refusal::NoRoom { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -155,6 +157,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::BadFields { .. } => "bad-fields",
         Refusal::CrossSite => "cross-site",
         Refusal::BadUpload { .. } => "bad-upload",
+        Refusal::MediumState { .. } => "medium-state",
+        Refusal::NoRoom { .. } => "no-room",
     }
 }
 
@@ -170,6 +174,8 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
             vec![("missing", all.join(if lang == Lang::Zh { "、" } else { ", " }))]
         }
         Refusal::TooMany { running } => vec![("count", running.to_string())],
+        Refusal::MediumState { state } => vec![("state", lang.of_word("medium-state", state))],
+        Refusal::NoRoom { needed_mb, free_mb } => vec![("needed", needed_mb.to_string()), ("free", free_mb.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
         Refusal::DemandsOpen { open } => vec![("count", open.to_string())],
@@ -236,6 +242,10 @@ const FORMS: &[(&str, &str)] = &[
     ("is easy to guess", "form-easy"),
     ("is your own", "form-own-account"),
     ("holds letters", "form-number"),
+    ("is a file that no such disc", "form-medium-file"),
+    ("is 1 to 9", "form-copies"),
+    ("is no target", "form-target"),
+    ("is not larger", "form-disk-size"),
     ("it is larger", "upload-large"),
     ("it is empty", "upload-empty"),
     ("it is no PNG", "upload-type"),
