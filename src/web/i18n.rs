@@ -84,6 +84,7 @@ mod tests {
         facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
         mark::{Manner, MarkKind},
+        medium::{ChangeKind, CopyStanding, MediumKind, MediumState},
         missing::{self, AnswerKind},
         people::{Act, Role},
         plan::PlanState,
@@ -172,6 +173,10 @@ mod tests {
         asked.extend(readiness::WORDS.iter().flat_map(|w| [("ready", *w), ("cure", *w)]));
         asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
+        asked.extend(MediumKind::ALL.iter().map(|w| ("medium-kind", w.as_str())));
+        asked.extend(MediumState::ALL.iter().map(|w| ("medium-state", w.as_str())));
+        asked.extend(CopyStanding::ALL.iter().map(|w| ("copy-standing", w.as_str())));
+        asked.extend(ChangeKind::ALL.iter().map(|w| ("medium-change", w.as_str())));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

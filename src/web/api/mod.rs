@@ -4,6 +4,7 @@ pub mod access;
 pub mod cases;
 pub mod desk;
 pub mod live;
+pub mod media;
 pub mod people;
 pub mod provision;
 pub mod room;
@@ -131,6 +132,15 @@ use utoipa::OpenApi;
         viewing::make_package,
         viewing::fetch_package,
         live::live,
+        media::list,
+        media::held,
+        media::plan,
+        media::order,
+        media::show,
+        media::cancel,
+        media::write,
+        media::change,
+        media::remove_image,
     ),
     components(schemas(
         Problem,

@@ -8,6 +8,7 @@ pub mod factors;
 pub mod form;
 pub mod initiation;
 pub mod log;
+pub mod media;
 pub mod oversight;
 pub mod people;
 pub mod plans;
@@ -201,6 +202,12 @@ const DONE: &[&str] = &[
     "provision-handed",
     "provision-verified",
     "provision-closed",
+    "media-ordered",
+    "medium-writing",
+    "medium-checking",
+    "medium-stopped",
+    "medium-changed",
+    "medium-image-removed",
 ];
 
 /// The word of the form before, if there is one.
