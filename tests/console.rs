@@ -50,6 +50,11 @@ fn a_passkey_signs_in_until_it_is_taken_away() {
     plays("passkey.mjs");
 }
 
+#[test]
+fn media_from_the_hold_to_the_label() {
+    plays("media.mjs");
+}
+
 fn plays(day: &str) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();

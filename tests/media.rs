@@ -106,7 +106,7 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
     let outsider = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outsider.py");
     run("python3", &[outsider.to_str().unwrap(), there.join(&session).to_str().unwrap()], &there);
-    for (file, words) in [("README.zh-CN.txt", "第十九条"), ("README.en.txt", "par2 repair"), ("index.html", "核验"), ("label.txt", "案由名称：未经批准占用土地")] {
+    for (file, words) in [("README.zh-CN.txt", "第十九条"), ("README.en.txt", "par2 repair -p"), ("index.html", "核验"), ("label.txt", "案由名称：未经批准占用土地")] {
         assert!(std::fs::read_to_string(there.join(file)).unwrap().contains(words), "{file}");
     }
 
@@ -125,7 +125,7 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
     let rescued = bureau.dir.path().join("rescued");
     extracted(&drive(&bureau), &rescued);
     assert!(std::fs::read(rescued.join(&video)).unwrap() != whole);
-    run("par2", &["repair", "-q", "-B", rescued.to_str().unwrap(), rescued.join("parity/disc.par2").to_str().unwrap()], &rescued);
+    run("par2", &["repair", "-q", "-p", "-B", rescued.to_str().unwrap(), rescued.join("parity/disc.par2").to_str().unwrap()], &rescued);
     assert!(std::fs::read(rescued.join(&video)).unwrap() == whole);
     let checked = Command::new(env!("CARGO_BIN_EXE_shilu-verify")).arg(rescued.join(&session)).output().unwrap();
     assert_eq!(checked.status.code(), Some(0));
@@ -153,7 +153,7 @@ async fn only_who_keeps_a_units_recordings_makes_media_of_them_and_nobody_gets_a
         (json!({ "sessions": [], "kind": "dvd" }), StatusCode::UNPROCESSABLE_ENTITY),
         (json!({ "sessions": ["room-1-20200101-000000"], "kind": "dvd" }), StatusCode::NOT_FOUND),
         (json!({ "sessions": [session], "kind": "removable_disk" }), StatusCode::UNPROCESSABLE_ENTITY),
-        (json!({ "sessions": [session], "kind": "removable_disk", "disk_gb": 1e9 }), StatusCode::CREATED),
+        (json!({ "sessions": [session], "kind": "removable_disk", "disk_gb": 1e9 }), StatusCode::UNPROCESSABLE_ENTITY),
         (json!({ "sessions": [session], "kind": "papyrus" }), StatusCode::UNPROCESSABLE_ENTITY),
     ] {
         assert_eq!(custodian.post("/api/v1/media", wrong.clone()).await.0, status, "{wrong}");

@@ -223,6 +223,23 @@ pub(crate) mod tests {
         assert!(c.execute("DELETE FROM entries", []).is_err());
     }
 
+    /// `schema.sql` is the schema as a person reads it: the steps, all gone through. After a new step, `SHILU_UPDATE=1 cargo test
+    /// schema_sql` writes it anew.
+    #[test]
+    fn schema_sql_is_what_the_steps_make() {
+        let c = connection();
+        let own = "SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\\_search\\_%' ESCAPE '\\'
+             ORDER BY tbl_name, CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name";
+        let all: Vec<String> = c.prepare(own).unwrap().query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+        let head = "-- The whole schema of the catalog, as the steps beside schema/ make it: to be read, never run. A test holds the two equal.\n\n";
+        let whole = format!("{head}{}\n", all.join("\n\n"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/schema.sql");
+        if std::env::var_os("SHILU_UPDATE").is_some() {
+            std::fs::write(path, &whole).unwrap();
+        }
+        assert!(std::fs::read_to_string(path).unwrap() == whole, "SHILU_UPDATE=1 cargo test schema_sql writes it anew");
+    }
+
     #[test]
     fn a_catalog_that_is_opened_twice_keeps_what_was_written() {
         let dir = tempfile::tempdir().unwrap();

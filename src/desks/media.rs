@@ -35,8 +35,8 @@ const ALLOWANCE_BYTES: u64 = 2 * 1024 * 1024;
 const ENTRY_BYTES: u64 = 8 * 1024;
 /// Days before its day on which a check is listed.
 const SOON_DAYS: u64 = 14;
-/// The smallest removable disk.
-const DISK_BYTES_MIN: u64 = 100_000_000;
+/// Removable disks, from the smallest to the largest.
+const DISK_BYTES: std::ops::RangeInclusive<u64> = 100_000_000..=100_000_000_000_000;
 
 /// Where media are written, and how.
 #[derive(Debug, Clone)]
@@ -261,7 +261,7 @@ impl Desks {
         let parity = self.settings.media.parity_percent;
         let bytes = match wanted.kind.bytes() {
             Some(bytes) => bytes,
-            None => wanted.disk_bytes.filter(|b| *b >= DISK_BYTES_MIN).ok_or_else(|| Refusal::from(BadField::form("disk_gb", "is not larger than 0.1")))?,
+            None => wanted.disk_bytes.filter(|b| DISK_BYTES.contains(b)).ok_or_else(|| Refusal::from(BadField::form("disk_gb", "is not 0.1 to 100000")))?,
         };
         let room = medium::room(bytes, parity);
         let media = disc_plan::plan(items, room).map_err(|_| Refusal::from(BadField::form("kind", "is a file that no such disc holds")))?;

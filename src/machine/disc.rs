@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 pub const PARITY: &str = "parity";
 /// What they are called.
 pub const PARITY_FILE: &str = "disc.par2";
-/// Blocks that `par2` cuts the files into; so many of them are worth one percent.
-const BLOCKS: u64 = 2000;
+/// Blocks that `par2` cuts the files into, at most and at least; each is repaired whole, and each costs time.
+const BLOCKS: (u64, u64) = (100, 2000);
+/// A block is not smaller than this where there are few: a lost sector is lost with its neighbours.
+const BLOCK_BYTES: u64 = 64 * 1024;
 
 /// Told how far it is (thousandths), and handed what ends a program that runs.
 pub struct Watching<'a> {
@@ -43,8 +45,13 @@ pub fn copy_file(from: &Path, to: &Path, watching: &Watching<'_>) -> Result<(), 
 /// Reed–Solomon parity over these files of a folder, so many percent of their blocks.
 pub fn make_parity(tree: &Path, files: &[String], percent: u64, watching: &Watching<'_>) -> Result<(), Fault> {
     durable::make_folder(&tree.join(PARITY))?;
+    let mut bytes = 0;
+    for file in files {
+        bytes += durable::length(&tree.join(file))?;
+    }
+    let blocks = (bytes / BLOCK_BYTES).clamp(BLOCKS.0, BLOCKS.1).max(files.len() as u64 * 2);
     // A basis that does not end in a slash is taken for the beginning of a name.
-    let mut arguments = vec!["create".into(), "-q".into(), "-n1".into(), format!("-r{percent}"), format!("-b{}", BLOCKS.max(files.len() as u64))];
+    let mut arguments = vec!["create".into(), "-q".into(), "-n1".into(), format!("-r{percent}"), format!("-b{blocks}")];
     arguments.extend(["-B".into(), format!("{}/", tree.display())]);
     arguments.push(tree.join(PARITY).join(PARITY_FILE).display().to_string());
     arguments.extend(files.iter().map(|f| tree.join(f).display().to_string()));

@@ -57,7 +57,8 @@ impl MediumKind {
 
 /// Bytes of sessions that fit onto a medium beside their parity data and what goes with them.
 pub fn room(bytes: u64, parity_percent: u64) -> u64 {
-    bytes.saturating_sub(OVERHEAD_BYTES) * 100 / (102 + parity_percent)
+    // Divided first: what a person typed as a disk's size may be anything.
+    bytes.saturating_sub(OVERHEAD_BYTES) / (102 + parity_percent) * 100
 }
 
 words!(

@@ -245,7 +245,7 @@ const FORMS: &[(&str, &str)] = &[
     ("is a file that no such disc", "form-medium-file"),
     ("is 1 to 9", "form-copies"),
     ("is no target", "form-target"),
-    ("is not larger", "form-disk-size"),
+    ("is not 0.1", "form-disk-size"),
     ("it is larger", "upload-large"),
     ("it is empty", "upload-empty"),
     ("it is no PNG", "upload-type"),

@@ -82,7 +82,7 @@ fn chinese(medium: &Medium, sessions: &[Session], bureau: &str, unit: &str) -> S
          【核验是否改动】  shilu-verify 录制文件夹\n　\
          没有该程序时，按各录制文件夹内 README.zh-CN.txt 的步骤，用 sha256sum 和 openssl 也能完成；\n　用浏览器打开文件夹内的 verify.html 亦可。\n\n\
          【修复】parity 文件夹内是里德－所罗门冗余数据（PAR2）。个别文件读不出时，先把整张介质复制到硬盘（读不出的部分可用 ddrescue 跳过），再执行：\n　\
-         par2 repair -B 复制到的文件夹 复制到的文件夹/parity/disc.par2\n\n【标签】\n{}",
+         par2 repair -p -B 复制到的文件夹 复制到的文件夹/parity/disc.par2\n\n【标签】\n{}",
         medium.title(),
         medium.by_name,
         time::shanghai_text(medium.ordered_at),
@@ -111,7 +111,7 @@ fn english(medium: &Medium, sessions: &[Session], bureau: &str) -> String {
          WHETHER ANYTHING WAS ALTERED.\n  shilu-verify SESSION-FOLDER\n\
          Without that program, follow README.en.txt in the session's folder (sha256sum and openssl), or open its verify.html in a browser.\n\n\
          REPAIR. The folder parity holds Reed-Solomon data (PAR2). If a file cannot be read, copy the whole medium to a disk (ddrescue\n\
-         passes over what is unreadable), then:\n  par2 repair -B COPY COPY/parity/disc.par2\n\nSEAL CODES\n{seals}",
+         passes over what is unreadable), then:\n  par2 repair -p -B COPY COPY/parity/disc.par2\n\nSEAL CODES\n{seals}",
         medium.title(),
         medium.by_name,
         time::shanghai_text(medium.ordered_at),
