@@ -536,9 +536,13 @@ mod tests {
 
     #[test]
     fn every_option_of_the_code_stands_in_the_commented_file() {
-        let source =
-            [include_str!("config.rs"), include_str!("config/access.rs"), include_str!("config/media.rs"), include_str!("config/backup.rs")]
-                .concat();
+        let source = [
+            include_str!("config.rs"),
+            include_str!("config/access.rs"),
+            include_str!("config/media.rs"),
+            include_str!("config/backup.rs"),
+        ]
+        .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
                 && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))

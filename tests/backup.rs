@@ -100,7 +100,12 @@ async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_every
         officer.does(&format!("/api/v1/sessions/{session}/marks"), json!({ "kind": right, "manner": "oral" })).await;
     }
     officer.ends(&session).await;
-    officer.does(&format!("/api/v1/sessions/{session}/link"), json!({ "case_no": "威自然资罚〔2026〕13号", "party": "张三", "reason": "案号更正" })).await;
+    officer
+        .does(
+            &format!("/api/v1/sessions/{session}/link"),
+            json!({ "case_no": "威自然资罚〔2026〕13号", "party": "张三", "reason": "案号更正" }),
+        )
+        .await;
     let case = json!({ "origin": "own_initiative", "kind": "penalty", "procedure": "ordinary", "parties": ["张三"] });
     officer.does("/api/v1/cases", case).await;
     let legal = bureau.sign_in("legal_unit").await;
@@ -183,7 +188,8 @@ async fn a_damaged_catalog_comes_back_from_its_newest_good_backup_with_accounts_
     let log = bureau.sign_in("inspector").await.get("/api/v1/log").await.1;
     let restored = log.as_array().unwrap().iter().find(|r| r["entry"]["kind"] == "catalog_restored").cloned().unwrap();
     assert_eq!(restored["entry"]["about"]["file"], "catalog-20990101T000000Z.db", "the damaged one was passed over");
-    let names: Vec<String> = std::fs::read_dir(bureau.data()).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> =
+        std::fs::read_dir(bureau.data()).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     assert!(names.iter().any(|n| n.starts_with("catalog.db.broken-")), "kept aside: {names:?}");
 }
 
@@ -232,7 +238,8 @@ async fn a_bare_machine_gets_its_catalog_back_and_its_new_log_cites_the_head_of_
     assert!(!well && said.contains("newer than the backup"), "{said}");
     let (well, said) = shilu(&["restore", "--over-newer", "--from", backup.to_str().unwrap()], &bureau.config());
     assert!(well, "{said}");
-    let kept = std::fs::read_dir(&bare).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("catalog.db.replaced-"));
+    let kept =
+        std::fs::read_dir(&bare).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("catalog.db.replaced-"));
     assert!(kept.count() > 0);
     bureau.start().await;
     bureau.sign_in("officer").await;

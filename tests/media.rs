@@ -16,11 +16,7 @@ async fn held() -> (Bureau, Person, Person, String) {
     bureau.terminate();
     let disk = bureau.dir.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    bureau.configure(&format!(
-        "[media]\ndrive = \"stdio:{}\"\nremovable = [\"{}\"]\n",
-        drive(&bureau).display(),
-        disk.display()
-    ));
+    bureau.configure(&format!("[media]\ndrive = \"stdio:{}\"\nremovable = [\"{}\"]\n", drive(&bureau).display(), disk.display()));
     bureau.start().await;
     let (officer, session) = bureau.records(300_000).await;
     officer.ends(&session).await;
@@ -95,7 +91,12 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
     assert!(!bureau.data().join(format!("media/{id}/tree")).exists(), "second names are gone");
     let view = burns(&bureau, &custodian, &id, "档案室三号柜").await;
     let copy = &view["medium"]["copies"][0];
-    assert_eq!((copy["standing"].as_str(), copy["verified_how"].as_str()), (Some("verified"), Some("read_back")), "{view}\n{}", bureau.log());
+    assert_eq!(
+        (copy["standing"].as_str(), copy["verified_how"].as_str()),
+        (Some("verified"), Some("read_back")),
+        "{view}\n{}",
+        bureau.log()
+    );
     assert!(copy["next_check"].as_str().unwrap() > "2027");
     assert_eq!(custodian.get("/api/v1/media").await.1["without"], json!([]), "it has its second medium");
 
@@ -106,7 +107,12 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
     let outsider = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outsider.py");
     run("python3", &[outsider.to_str().unwrap(), there.join(&session).to_str().unwrap()], &there);
-    for (file, words) in [("README.zh-CN.txt", "第十九条"), ("README.en.txt", "par2 repair -p"), ("index.html", "核验"), ("label.txt", "案由名称：未经批准占用土地")] {
+    for (file, words) in [
+        ("README.zh-CN.txt", "第十九条"),
+        ("README.en.txt", "par2 repair -p"),
+        ("index.html", "核验"),
+        ("label.txt", "案由名称：未经批准占用土地"),
+    ] {
         assert!(std::fs::read_to_string(there.join(file)).unwrap().contains(words), "{file}");
     }
 
@@ -120,7 +126,9 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
     custodian.post(&format!("/api/v1/media/{id}/copies/1"), json!({ "change": "check" })).await;
     let view = waits(&bureau, &custodian, &id, |m| m["copies"][0]["standing"] == "damaged").await;
     assert_eq!((&view["needs_new_copy"], view["medium"]["state"].as_str()), (&json!(true), Some("ready")));
-    assert!(view["medium"]["history"].as_array().unwrap().iter().any(|h| h["kind"] == "damaged" && h["text"].as_str().unwrap().contains("mp4")));
+    assert!(
+        view["medium"]["history"].as_array().unwrap().iter().any(|h| h["kind"] == "damaged" && h["text"].as_str().unwrap().contains("mp4"))
+    );
     assert_eq!(custodian.get("/api/v1/media").await.1["without"][0]["session"], json!(session), "it has none any more");
     let rescued = bureau.dir.path().join("rescued");
     extracted(&drive(&bureau), &rescued);
@@ -143,7 +151,7 @@ async fn a_disc_is_verified_by_reading_it_back_and_an_outsider_checks_it_on_anot
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_keeps_a_units_recordings_makes_media_of_them_and_nobody_gets_an_image() {
     let (bureau, custodian, legal, session) = held().await;
-    let order = json!({ "sessions": [session], "kind": "bd_25" });
+    let order = json!({ "sessions": [session], "kind": "bd25" });
     for role in ["officer", "office", "leader_in_charge", "bureau_head", "reviewer", "inspector", "administrator", "live_viewer"] {
         let person = bureau.sign_in(role).await;
         assert_eq!(person.post("/api/v1/media", order.clone()).await.0, StatusCode::FORBIDDEN, "{role}");
@@ -174,12 +182,19 @@ async fn only_who_keeps_a_units_recordings_makes_media_of_them_and_nobody_gets_a
     let view = burns(&bureau, &legal, &id, "柜").await;
     assert_eq!(view["medium"]["copies"][1]["standing"], "verified", "{view}");
     // Another disc in the drive is no damage of this one.
-    run("xorriso", &["-outdev", &format!("stdio:{}", drive(&bureau).display()), "-blank", "as_needed", "-map", "/etc/hostname", "/x", "-commit"], bureau.dir.path());
+    run(
+        "xorriso",
+        &["-outdev", &format!("stdio:{}", drive(&bureau).display()), "-blank", "as_needed", "-map", "/etc/hostname", "/x", "-commit"],
+        bureau.dir.path(),
+    );
     legal.post(&format!("{at}/copies/2"), json!({ "change": "check" })).await;
     let view = waits(&bureau, &legal, &id, |m| m["history"].as_array().unwrap().last().unwrap()["kind"] == "cancelled").await;
     assert_eq!(view["medium"]["copies"][1]["standing"], "verified");
     // Out of the register with a reason; the history stays.
-    assert_eq!(legal.post(&format!("{at}/copies/2"), json!({ "change": "retire", "reason": " " })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        legal.post(&format!("{at}/copies/2"), json!({ "change": "retire", "reason": " " })).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     legal.post(&format!("{at}/copies/2"), json!({ "change": "move", "place": "异地档案库" })).await;
     legal.post(&format!("{at}/copies/2"), json!({ "change": "retire", "reason": "到期" })).await;
     let medium = legal.get(&at).await.1["medium"].clone();
@@ -215,5 +230,51 @@ async fn a_removable_disk_is_copied_to_and_read_again_and_the_register_outlives_
     while custodian.get("/api/v1/media").await.1 != before {
         assert!(Instant::now() < deadline, "{}\n{before}", custodian.get("/api/v1/media").await.1);
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_on_two_discs_is_whole_again_when_their_folders_are_joined_and_what_a_restart_broke_off_goes_on() {
+    let (mut bureau, custodian, _, session) = held().await;
+    let order = json!({ "sessions": [session], "kind": "dvd" });
+    let id = custodian.does("/api/v1/media", order.clone()).await[0]["id"].as_str().unwrap().to_owned();
+    // One that waits for its turn is stopped.
+    let second = custodian.does("/api/v1/media", order).await[0]["id"].as_str().unwrap().to_owned();
+    custodian.post(&format!("/api/v1/media/{second}/cancel"), json!({})).await;
+    waits(&bureau, &custodian, &second, |m| m["state"] == "cancelled").await;
+    waits(&bureau, &custodian, &id, |m| m["state"] == "ready").await;
+    assert_eq!(custodian.post(&format!("/api/v1/media/{id}/cancel"), json!({})).await.0, StatusCode::CONFLICT, "nothing runs");
+    bureau.terminate();
+    // As if both had been ordered as a set of two and the power had gone: their rows say that they are being made.
+    let c = rusqlite::Connection::open(bureau.data().join("catalog.db")).unwrap();
+    for (n, name) in [&id, &second].into_iter().enumerate() {
+        let number = shilu::model::ids::MediumId::new(name).unwrap();
+        let mut medium = shilu::catalog::media::by_id(&c, &number).unwrap().unwrap();
+        (medium.state, medium.number, medium.of) = (shilu::model::medium::MediumState::Making, n as u32 + 1, 2);
+        medium.set = shilu::model::ids::MediumId::new(&id).unwrap();
+        let part = &mut medium.parts[0];
+        (part.part, part.parts) = (n as u32 + 1, 2);
+        (part.from, part.to) = if n == 0 { (0, 1) } else { (1, part.to) };
+        c.execute("DELETE FROM media_sessions WHERE medium = ?1", [name]).unwrap();
+        shilu::catalog::media::put(&c, &medium).unwrap();
+    }
+    drop(c);
+    bureau.start().await;
+    let custodian = bureau.sign_in("custodian").await;
+    let joined = bureau.dir.path().join("joined");
+    std::fs::create_dir(&joined).unwrap();
+    for (name, whole) in [(&id, false), (&second, true)] {
+        waits(&bureau, &custodian, name, |m| m["state"] == "ready").await;
+        let view = burns(&bureau, &custodian, name, "柜").await;
+        assert_eq!(view["medium"]["copies"][0]["standing"], "verified", "{view}");
+        let one = bureau.dir.path().join(name);
+        extracted(&drive(&bureau), &one);
+        run("sha256sum", &["--quiet", "-c", "contents.sha256"], &one);
+        assert!(std::fs::read_to_string(one.join("README.zh-CN.txt")).unwrap().contains("分盘"));
+        run("cp", &["-a", one.join(&session).to_str().unwrap(), joined.to_str().unwrap()], bureau.dir.path());
+        let checked = Command::new(env!("CARGO_BIN_EXE_shilu-verify")).arg(joined.join(&session)).output().unwrap();
+        assert_eq!(checked.status.code() == Some(0), whole, "{}", String::from_utf8_lossy(&checked.stdout));
+        let without = custodian.get("/api/v1/media").await.1["without"].as_array().unwrap().len();
+        assert_eq!(without, usize::from(!whole), "a half is no second medium");
     }
 }

@@ -91,6 +91,7 @@ pub fn verified(c: &Connection, session: &SessionId) -> Result<Option<DateTime<U
 
 /// The highest number of a year, by its beginning: `d-2026-`.
 pub fn last_number(c: &Connection, begins: &str) -> Result<Option<String>, Fault> {
-    let mut statement = c.prepare_cached("SELECT id FROM media WHERE substr(id, 1, length(?1)) = ?1 ORDER BY length(id) DESC, id DESC LIMIT 1")?;
+    let mut statement =
+        c.prepare_cached("SELECT id FROM media WHERE substr(id, 1, length(?1)) = ?1 ORDER BY length(id) DESC, id DESC LIMIT 1")?;
     Ok(statement.query_row([begins], |r| r.get(0)).optional()?)
 }

@@ -50,16 +50,16 @@ fn upgrade(path: &Path, steps: &[M<'static>]) -> Result<(), Fault> {
 fn go_through(path: &Path, steps: &[M<'static>]) -> Result<(), Fault> {
     let mut c = Connection::open(path)?;
     c.pragma_update(None, "foreign_keys", "ON")?;
-    Migrations::from_slice(steps)
-        .to_latest(&mut c)
-        .map_err(|e| Fault::of("bring to the newest schema", path.display().to_string(), e))?;
+    Migrations::from_slice(steps).to_latest(&mut c).map_err(|e| Fault::of("bring to the newest schema", path.display().to_string(), e))?;
     check(&c)?;
     c.close().map_err(|(_, e)| Fault::from(e))
 }
 
 /// `catalog-before-0005.db`, or `-2`, `-3` behind it: an earlier one is never overwritten.
 fn free_name(path: &Path, schema: usize) -> PathBuf {
-    let name = |n: u32| path.with_file_name(if n == 1 { format!("catalog-before-{schema:04}.db") } else { format!("catalog-before-{schema:04}-{n}.db") });
+    let name = |n: u32| {
+        path.with_file_name(if n == 1 { format!("catalog-before-{schema:04}.db") } else { format!("catalog-before-{schema:04}-{n}.db") })
+    };
     (1..u32::MAX).map(name).find(|p| !durable::exists(p)).unwrap_or_else(|| name(0))
 }
 
@@ -125,7 +125,10 @@ mod tests {
 
     #[test]
     fn everything_in_an_upgraded_database_is_still_read_by_the_catalogs_own_means() {
-        use crate::catalog::{accounts, alarms, cases, copies, deputations, documents, entries, logins, passkeys, plans, provisions, requests, screens, sessions, tokens, viewings};
+        use crate::catalog::{
+            accounts, alarms, cases, copies, deputations, documents, entries, logins, passkeys, plans, provisions, requests, screens,
+            sessions, tokens, viewings,
+        };
         let dir = tempfile::tempdir().unwrap();
         let catalog = Catalog::open(&earlier(dir.path())).unwrap();
         catalog
@@ -145,7 +148,11 @@ mod tests {
                 assert!(!provisions::newest(c, 10)?.is_empty() && !provisions::holds(c, session.as_str())?.is_empty());
                 let id = crate::model::ids::RequestId::new(&one("SELECT id FROM requests")).unwrap();
                 assert!(requests::by_id(c, &id)?.is_some());
-                assert!(!copies::open(c)?.is_empty() || !copies::of_account(c, &crate::model::ids::AccountId::new(&one("SELECT account FROM copies")).unwrap(), 10)?.is_empty());
+                assert!(
+                    !copies::open(c)?.is_empty()
+                        || !copies::of_account(c, &crate::model::ids::AccountId::new(&one("SELECT account FROM copies")).unwrap(), 10)?
+                            .is_empty()
+                );
                 assert!(!screens::all(c)?.is_empty() && !tokens::all(c)?.is_empty());
                 assert!(!plans::between(c, 0, i64::MAX)?.is_empty());
                 let account = crate::model::ids::AccountId::new(&one("SELECT account FROM logins")).unwrap();

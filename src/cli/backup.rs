@@ -44,7 +44,8 @@ pub fn run(options: Options) -> Ended {
     match volume::lock(&parts.data.join("lock")) {
         Ok(_lock) => runtime()?.block_on(async {
             let opened = Catalog::open(&catalog).map_err(|e| e.to_string())?;
-            let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, opened, clock).map_err(|e| e.to_string())?;
+            let acts =
+                Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, opened, clock).map_err(|e| e.to_string())?;
             acts.log_then_do(backups::entry(&made, &to), |_| Ok(())).await.map_err(|e| e.to_string())
         })?,
         Err(_) => eprintln!("shilu: the recorder runs; this backup is not in the custody log"),

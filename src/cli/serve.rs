@@ -97,15 +97,12 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
 /// Reads the files over a catalog that came from a backup or from nothing, behind the recording that goes on: the tree may be large.
 fn made_anew(acts: &Acts, from: Opened, footage: PathBuf, data: PathBuf) {
     let draft = Draft::new(EntryKind::CatalogRestored);
-    let draft = match &from {
-        Opened::FromBackup(backup) => {
-            tracing::warn!(backup = %backup.display(), "the catalog is taken from a backup: accounts, requests and decisions are those of its time");
-            draft.about("from", "backup").about("file", backup.file_name().unwrap_or_default().display())
-        }
-        _ => {
-            tracing::warn!("there is no good backup: accounts and requests are in no file, and are gone");
-            draft.about("from", "files")
-        }
+    let draft = if let Opened::FromBackup(backup) = &from {
+        tracing::warn!(backup = %backup.display(), "the catalog is taken from a backup: accounts, requests and decisions are those of its time");
+        draft.about("from", "backup").about("file", backup.file_name().unwrap_or_default().display())
+    } else {
+        tracing::warn!("there is no good backup: accounts and requests are in no file, and are gone");
+        draft.about("from", "files")
     };
     acts.do_and_log(draft, |_| Ok(()));
     let acts = acts.clone();

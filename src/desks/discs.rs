@@ -192,7 +192,8 @@ impl Desks {
         let mut sessions = Vec::new();
         for part in &medium.parts {
             let (session, folder) = self.session_doc(&part.session).await?;
-            let of_part: Vec<String> = session.segments.get(part.from..part.to).unwrap_or_default().iter().map(|s| s.file.clone()).collect();
+            let of_part: Vec<String> =
+                session.segments.get(part.from..part.to).unwrap_or_default().iter().map(|s| s.file.clone()).collect();
             let all_segments: Vec<String> = session.segments.iter().map(|s| s.file.clone()).collect();
             let all = self.package_members(session.clone(), folder, medium.id.to_string()).await?;
             for member in all {
@@ -382,7 +383,13 @@ impl Desks {
                 // A new copy that is right takes the place of those that are damaged.
                 if written {
                     for damaged in medium.copies.iter().filter(|c| c.standing == CopyStanding::Damaged) {
-                        right = right.standing(damaged.number, CopyStanding::Replaced).noted(now, None, ChangeKind::Replaced, Some(damaged.number), None);
+                        right = right.standing(damaged.number, CopyStanding::Replaced).noted(
+                            now,
+                            None,
+                            ChangeKind::Replaced,
+                            Some(damaged.number),
+                            None,
+                        );
                     }
                 }
                 self.keep_medium(draft, right.noted(now, None, change, Some(copy), None)).await?;
@@ -513,7 +520,9 @@ fn make_image(jobs: &Jobs, medium: &Medium, folder: &Path, list: &[(String, Stri
 fn no_difference(wrong: &[String]) -> Result<(), Fault> {
     match wrong.first() {
         None => Ok(()),
-        Some(first) => Err(Fault::of("put", "a medium together", format!("{} files are not what was sealed, the first: {first}", wrong.len()))),
+        Some(first) => {
+            Err(Fault::of("put", "a medium together", format!("{} files are not what was sealed, the first: {first}", wrong.len())))
+        }
     }
 }
 
@@ -556,7 +565,13 @@ fn copy_tree(tree: &Path, to: &Path, files: &[String], mount: &Path, watching: &
 }
 
 /// Digests of files as the disk has them, not the memory. What is missing has none.
-fn digests_of(root: &Path, files: &[String], jobs: &Jobs, id: &MediumId, watching: &Watching<'_>) -> Result<BTreeMap<String, String>, Fault> {
+fn digests_of(
+    root: &Path,
+    files: &[String],
+    jobs: &Jobs,
+    id: &MediumId,
+    watching: &Watching<'_>,
+) -> Result<BTreeMap<String, String>, Fault> {
     if !durable::exists(root) {
         return Err(Fault::of("read", root.display().to_string(), "it is not there; is the disk plugged in?"));
     }

@@ -177,8 +177,7 @@ impl Desks {
     pub async fn held_sessions(&self, who: &Person) -> Answer<Vec<HeldSession>> {
         self.need(who, Act::KeepMedia)?;
         let now = self.now().utc;
-        let units: Vec<String> =
-            self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect();
+        let units: Vec<String> = self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect();
         let rows = self.read(move |c| {
             let mut rows = Vec::new();
             for held in media::held(c, Some(&units))? {
@@ -261,7 +260,10 @@ impl Desks {
         let parity = self.settings.media.parity_percent;
         let bytes = match wanted.kind.bytes() {
             Some(bytes) => bytes,
-            None => wanted.disk_bytes.filter(|b| DISK_BYTES.contains(b)).ok_or_else(|| Refusal::from(BadField::form("disk_gb", "is not 0.1 to 100000")))?,
+            None => wanted
+                .disk_bytes
+                .filter(|b| DISK_BYTES.contains(b))
+                .ok_or_else(|| Refusal::from(BadField::form("disk_gb", "is not 0.1 to 100000")))?,
         };
         let room = medium::room(bytes, parity);
         let media = disc_plan::plan(items, room).map_err(|_| Refusal::from(BadField::form("kind", "is a file that no such disc holds")))?;
@@ -317,8 +319,11 @@ impl Desks {
                 history: vec![],
             };
             let medium = medium.noted(now, Some((&who.id, &who.name)), ChangeKind::Ordered, None, None);
-            self.keep_medium(entry(EntryKind::MediumOrdered, &medium).by(&who.id).about("medium_kind", medium.kind.as_str()), medium.clone())
-                .await?;
+            self.keep_medium(
+                entry(EntryKind::MediumOrdered, &medium).by(&who.id).about("medium_kind", medium.kind.as_str()),
+                medium.clone(),
+            )
+            .await?;
             // Each session's own part of the log tells that it was put onto a medium, before a file of it is read.
             for part in &medium.parts {
                 let draft = entry(EntryKind::MediumOrdered, &medium).by(&who.id).in_session(&part.session);
@@ -356,7 +361,15 @@ impl Desks {
     }
 
     /// A change that somebody enters: another place, out of the register.
-    async fn change_copy(&self, who: &Person, id: &MediumId, kind: ChangeKind, copy: u32, text: &str, change: impl FnOnce(Medium) -> Medium) -> Answer<Medium> {
+    async fn change_copy(
+        &self,
+        who: &Person,
+        id: &MediumId,
+        kind: ChangeKind,
+        copy: u32,
+        text: &str,
+        change: impl FnOnce(Medium) -> Medium,
+    ) -> Answer<Medium> {
         let _turn = self.media.changes.lock().await;
         let medium = self.medium_of(who, id).await?;
         if medium.copy(copy)?.standing == CopyStanding::Working {

@@ -147,13 +147,11 @@ impl Desks {
                 Ok(None)
             })
             .await?;
-        match found {
-            Some(account) => self.let_in(account, "sso", place).await,
-            None => {
-                self.turn_away(None, place).await?;
-                Err(Refusal::from(BadField::form("sso", "says who you are, and no open account here is yours; ask the administrator"))
-                    .into())
-            }
-        }
+        let Some(account) = found else {
+            self.turn_away(None, place).await?;
+            let why = "says who you are, and no open account here is yours; ask the administrator";
+            return Err(Refusal::from(BadField::form("sso", why)).into());
+        };
+        self.let_in(account, "sso", place).await
     }
 }

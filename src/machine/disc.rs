@@ -161,7 +161,12 @@ fn quoted(text: &str) -> Result<String, Fault> {
 }
 
 /// Runs a program to its end; gives its last lines. What it says goes through `progress` on its way.
-fn run(program: &str, arguments: &[String], watching: &Watching<'_>, mut progress: impl FnMut(&str) -> Option<u32>) -> Result<Vec<String>, Fault> {
+fn run(
+    program: &str,
+    arguments: &[String],
+    watching: &Watching<'_>,
+    mut progress: impl FnMut(&str) -> Option<u32>,
+) -> Result<Vec<String>, Fault> {
     let mut worker = Worker::of_program(program, arguments)?;
     (watching.stop)(worker.stop());
     let mut last: Vec<String> = Vec::new();
@@ -178,7 +183,8 @@ fn run(program: &str, arguments: &[String], watching: &Watching<'_>, mut progres
     if worker.ended()? {
         Ok(last)
     } else {
-        let why: Vec<&String> = last.iter().filter(|l| l.contains("FAIL") || l.contains("FATAL") || l.contains("SORRY") || l.contains("rror")).collect();
+        let why: Vec<&String> =
+            last.iter().filter(|l| l.contains("FAIL") || l.contains("FATAL") || l.contains("SORRY") || l.contains("rror")).collect();
         let why = why.first().map_or_else(|| last.last().cloned().unwrap_or_default(), |l| (*l).clone());
         Err(Fault::of("run", program.to_owned(), if why.is_empty() { "it was ended".to_owned() } else { why }))
     }
@@ -251,7 +257,15 @@ mod tests {
         let mut damaged = whole.clone();
         damaged[1_000_000..1_100_000].fill(0);
         std::fs::write(&file, damaged).unwrap();
-        let repair = || std::process::Command::new("par2").args(["repair", "-q"]).arg("-B").arg(&tree).arg(tree.join("parity/disc.par2")).output().unwrap();
+        let repair = || {
+            std::process::Command::new("par2")
+                .args(["repair", "-q"])
+                .arg("-B")
+                .arg(&tree)
+                .arg(tree.join("parity/disc.par2"))
+                .output()
+                .unwrap()
+        };
         assert!(repair().status.success(), "{}", String::from_utf8_lossy(&repair().stdout));
         assert!(std::fs::read(&file).unwrap() == whole);
     }

@@ -71,8 +71,7 @@ impl Worker {
     /// Its next line; none when it has ended. A carriage return, by which programs write over their last line, ends one too.
     pub fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        loop {
-            let Ok(piece) = self.said.fill_buf() else { break };
+        while let Ok(piece) = self.said.fill_buf() {
             if piece.is_empty() {
                 break;
             }

@@ -71,17 +71,13 @@ pub fn plan(mut items: Vec<Item>, room: u64) -> Result<Vec<Disc>, TooLarge> {
         for (n, (from, to, bytes)) in parts.into_iter().enumerate() {
             let part = Part { session: item.session.clone(), part: n as u32 + 1, parts: count, from, to, bytes };
             // Parts of a session that is spread get discs of their own, so that its set is in order; only the last leaves room.
-            let fits = |d: &&mut Disc| count == 1 && d.bytes + bytes <= room;
-            let disc = match discs.iter_mut().find(fits) {
-                Some(disc) => disc,
-                None => {
-                    discs.push(Disc::default());
-                    let last = discs.len() - 1;
-                    &mut discs[last]
-                }
-            };
-            disc.bytes += bytes;
-            disc.parts.push(part);
+            let fits = |d: &Disc| count == 1 && d.bytes + bytes <= room;
+            let at = discs.iter().position(fits).unwrap_or(discs.len());
+            if at == discs.len() {
+                discs.push(Disc::default());
+            }
+            discs[at].bytes += bytes;
+            discs[at].parts.push(part);
         }
     }
     Ok(discs)

@@ -24,11 +24,11 @@ words!(
         /// DVD+R DL.
         DvdDl = "dvd_dl",
         /// BD-R.
-        Bd25 = "bd_25",
+        Bd25 = "bd25",
         /// BD-R DL.
-        Bd50 = "bd_50",
+        Bd50 = "bd50",
         /// BD-R XL.
-        Bd100 = "bd_100",
+        Bd100 = "bd100",
         /// M-DISC of one layer, BD size.
         MDisc = "m_disc",
         /// A disk that is plugged in and put away.
@@ -222,7 +222,14 @@ impl Medium {
 
     /// With a line of history.
     #[must_use]
-    pub fn noted(mut self, at: DateTime<Utc>, by: Option<(&AccountId, &str)>, kind: ChangeKind, copy: Option<u32>, text: Option<&str>) -> Self {
+    pub fn noted(
+        mut self,
+        at: DateTime<Utc>,
+        by: Option<(&AccountId, &str)>,
+        kind: ChangeKind,
+        copy: Option<u32>,
+        text: Option<&str>,
+    ) -> Self {
         let (by, by_name) = (by.map(|(id, _)| id.clone()), by.map(|(_, name)| name.to_owned()));
         self.history.push(Change { at, by, by_name, kind, copy, text: text.map(Into::into) });
         self

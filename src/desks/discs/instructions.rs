@@ -19,7 +19,8 @@ pub(super) fn members(medium: &Medium, sessions: &[Session], bureau: &str, unit:
 
 /// The six fields of 第十七条, as lines for a label.
 pub(super) fn label(medium: &Medium, sessions: &[Session], bureau: &str, unit: &str) -> String {
-    let mut text = format!("{bureau}\n介质编号 {}\n制作日期 {}　制作人 {}\n", medium.title(), time::shanghai_day(medium.ordered_at), medium.by_name);
+    let mut text =
+        format!("{bureau}\n介质编号 {}\n制作日期 {}　制作人 {}\n", medium.title(), time::shanghai_day(medium.ordered_at), medium.by_name);
     for session in sessions {
         text.push_str(&format!("\n录制编号 {}\n", session.id));
         for (name, value) in six_fields(session, unit) {
@@ -54,7 +55,11 @@ fn seal(session: &Session) -> String {
 
 fn parts(medium: &Medium, words: (&str, &str)) -> String {
     let part = |p: &crate::model::disc_plan::Part| {
-        if p.parts > 1 { format!("  {}/   {} {}/{}{}\n", p.session, words.0, p.part, p.parts, words.1) } else { format!("  {}/\n", p.session) }
+        if p.parts > 1 {
+            format!("  {}/   {} {}/{}{}\n", p.session, words.0, p.part, p.parts, words.1)
+        } else {
+            format!("  {}/\n", p.session)
+        }
     };
     medium.parts.iter().map(part).collect()
 }

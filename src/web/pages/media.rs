@@ -5,7 +5,7 @@ use crate::desks::logins::SignedIn;
 use crate::desks::media::{HeldSession, MediaPlan, MediumView, Register, Wanted};
 use crate::model::digest;
 use crate::model::ids::SessionId;
-use crate::model::medium::{CopyStanding, MediumCopy, MediumKind, MediumState, SecondMedium};
+use crate::model::medium::{ChangeKind, CopyStanding, MediumCopy, MediumKind, MediumState, SecondMedium};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::web::api::media::id_of;
@@ -78,7 +78,12 @@ fn badge(standing: CopyStanding) -> &'static str {
 }
 
 /// The register: `show` narrows to what is `due`, `damaged` or `open`; `text` to a number, a place or a session.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
+pub async fn list(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/media").await;
     let (show, text) = (one(&query, "show").unwrap_or_default(), one(&query, "text").unwrap_or_default());
     match web.desks.media_register(&who.person).await {
@@ -131,9 +136,6 @@ impl NewPage {
         let typed = self.typed("kind");
         typed == kind.as_str() || (typed.is_empty() && *kind == MediumKind::Bd25)
     }
-    fn capacity(&self, kind: &MediumKind) -> String {
-        kind.bytes().map(|b| self.page.size(b)).unwrap_or_default()
-    }
 }
 
 fn wanted(fields: &Fields) -> Result<Wanted, Refusal> {
@@ -149,7 +151,12 @@ fn wanted(fields: &Fields) -> Result<Wanted, Refusal> {
 }
 
 /// What shall go onto media; held sessions without one are ticked. `replaces` begins with a medium's own sessions.
-pub async fn new_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
+pub async fn new_page(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
     let mut draft = query;
     if let Some(Ok(id)) = one(&draft, "replaces").as_deref().map(id_of)
         && let Ok(view) = web.desks.medium(&who.person, &id).await
@@ -241,6 +248,10 @@ impl ShowPage {
     }
     fn step(&self) -> String {
         self.view.step.map(|s| self.page.word("medium-step", s.as_str())).unwrap_or_default()
+    }
+    /// What is told of a failure comes from the machine, in its own words: a sentence before it says what to do.
+    fn failed(&self, kind: &ChangeKind) -> bool {
+        matches!(kind, ChangeKind::NotMade | ChangeKind::NotWritten)
     }
     fn how(&self, copy: &MediumCopy) -> String {
         copy.verified_how.as_deref().map(|how| self.page.word("verified", how)).unwrap_or_default()
