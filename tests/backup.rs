@@ -26,7 +26,7 @@ fn backups(bureau: &Bureau) -> Vec<PathBuf> {
 }
 
 async fn waits_for_a_backup(bureau: &Bureau) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while backups(bureau).is_empty() {
         assert!(Instant::now() < deadline, "{}", bureau.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -112,7 +112,7 @@ async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_every
     let letter = json!({ "letter_no": "（2026）冀0533行初1号", "receiving_body": "威县人民法院", "kind": "litigation", "received": "2026-11-20", "sessions": [session] });
     legal.does("/api/v1/provisions", letter).await;
     legal.does("/api/v1/media", json!({ "sessions": [session], "kind": "dvd" })).await;
-    let deadline = Instant::now() + Duration::from_secs(180);
+    let deadline = Instant::now() + Duration::from_mins(3);
     while legal.get("/api/v1/media").await.1["media"][0]["medium"]["state"] != "ready" {
         assert!(Instant::now() < deadline, "{}", bureau.log());
         tokio::time::sleep(Duration::from_millis(200)).await;

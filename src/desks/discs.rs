@@ -411,12 +411,12 @@ impl Desks {
             Err(no) => {
                 let why = self.told(&medium.id, no);
                 // A check that did not come about says nothing of the copy; a copy that was not written is void.
-                let (change, after) = if written {
-                    (ChangeKind::NotWritten, medium.clone().standing(copy, CopyStanding::Failed))
+                let (kind, change, after) = if written {
+                    (EntryKind::MediumCopyFailed, ChangeKind::NotWritten, medium.clone().standing(copy, CopyStanding::Failed))
                 } else {
-                    (ChangeKind::Cancelled, medium.clone())
+                    (EntryKind::MediumChecked, ChangeKind::NotChecked, medium.clone())
                 };
-                let draft = about(EntryKind::MediumCopyFailed).about("stopped", stopped).text("what", Some(&why));
+                let draft = about(kind).about("result", "not_read").about("stopped", stopped).text("what", Some(&why));
                 let why = if stopped { "stopped" } else { &why };
                 self.keep_medium(draft, after.noted(now, None, change, Some(copy), Some(why))).await
             }
@@ -476,7 +476,8 @@ fn put_together(jobs: &Jobs, medium: &Medium, folder: &Path, members: Vec<Member
     jobs.watched(id, |w| disc::make_parity(&tree, &files, percent, w))?;
     for name in durable::names(&tree.join(PARITY))? {
         let path = format!("{PARITY}/{name}");
-        list.push((path.clone(), volume::digest(&tree.join(&path))?.1));
+        let sha256 = jobs.watched(id, |w| disc::digest(&tree.join(&path), w))?;
+        list.push((path, sha256));
     }
     let mut bytes = 0;
     for (path, _) in &list {
@@ -512,7 +513,7 @@ fn make_image(jobs: &Jobs, medium: &Medium, folder: &Path, list: &[(String, Stri
     let found = jobs.watched(id, |w| disc::digests(&drive, &files, &folder.join("reading.options"), w))?;
     // A recording that is damaged where it lies is found here: nothing is put onto a medium that is not what was sealed.
     no_difference(&compare(list, &found)?)?;
-    let (_, sha256) = volume::digest(&part)?;
+    let sha256 = jobs.watched(id, |w| disc::digest(&part, w))?;
     durable::rename(&part, &folder.join(IMAGE))?;
     Ok(sha256)
 }
@@ -580,7 +581,7 @@ fn digests_of(
         if jobs.cancelled(id) {
             return Err(Fault::of("read", root.display().to_string(), "it was stopped"));
         }
-        if let Ok((_, sha256)) = volume::digest(&root.join(file)) {
+        if let Ok(sha256) = disc::digest(&root.join(file), watching) {
             found.insert(file.clone(), sha256);
         }
         (watching.told)((n * 1000 / files.len().max(1)) as u32);

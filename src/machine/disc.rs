@@ -3,7 +3,7 @@
 
 use crate::machine::fault::Fault;
 use crate::machine::worker::{Stop, Worker};
-use crate::machine::{durable, worker};
+use crate::machine::{durable, volume, worker};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ pub const PARITY: &str = "parity";
 pub const PARITY_FILE: &str = "disc.par2";
 /// Blocks that `par2` cuts the files into, at most and at least; each is repaired whole, and each costs time.
 const BLOCKS: (u64, u64) = (100, 2000);
+/// So much may stand in a program's arguments; what is smallest goes without parity data before that is passed.
+const ARGUMENT_BYTES_MAX: usize = 1_200_000;
 /// A block is not smaller than this where there are few: a lost sector is lost with its neighbours.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
@@ -45,16 +47,24 @@ pub fn copy_file(from: &Path, to: &Path, watching: &Watching<'_>) -> Result<(), 
 /// Reed–Solomon parity over these files of a folder, so many percent of their blocks.
 pub fn make_parity(tree: &Path, files: &[String], percent: u64, watching: &Watching<'_>) -> Result<(), Fault> {
     durable::make_folder(&tree.join(PARITY))?;
-    let mut bytes = 0;
-    for file in files {
-        bytes += durable::length(&tree.join(file))?;
-    }
-    let blocks = (bytes / BLOCK_BYTES).clamp(BLOCKS.0, BLOCKS.1).max(files.len() as u64 * 2);
+    // The largest first: video is what a bad sector meets.
+    let mut sized = files
+        .iter()
+        .map(|f| Ok((durable::length(&tree.join(f))?, tree.join(f).display().to_string())))
+        .collect::<Result<Vec<_>, Fault>>()?;
+    sized.sort_unstable_by(|a, b| b.cmp(a));
+    let mut told = 0;
+    sized.retain(|(bytes, path)| {
+        told += path.len() + 1;
+        *bytes > 0 && told < ARGUMENT_BYTES_MAX
+    });
+    let bytes: u64 = sized.iter().map(|(bytes, _)| bytes).sum();
+    let blocks = (bytes / BLOCK_BYTES).clamp(BLOCKS.0, BLOCKS.1).max(sized.len() as u64 * 2);
     // A basis that does not end in a slash is taken for the beginning of a name.
     let mut arguments = vec!["create".into(), "-q".into(), "-n1".into(), format!("-r{percent}"), format!("-b{blocks}")];
     arguments.extend(["-B".into(), format!("{}/", tree.display())]);
     arguments.push(tree.join(PARITY).join(PARITY_FILE).display().to_string());
-    arguments.extend(files.iter().map(|f| tree.join(f).display().to_string()));
+    arguments.extend(sized.into_iter().map(|(_, path)| path));
     run("par2", &arguments, watching, |line| line.strip_prefix("Processing: ").and_then(share)).map(drop)
 }
 
@@ -97,12 +107,12 @@ pub fn burn(image: &Path, drive: &str, watching: &Watching<'_>) -> Result<(), Fa
 pub fn digests(drive: &str, files: &[String], scratch: &Path, watching: &Watching<'_>) -> Result<BTreeMap<String, String>, Fault> {
     if let Some(path) = drive.strip_prefix("stdio:") {
         // What a file's pages in memory say is no reading of it.
-        drop(crate::machine::volume::open_cold(Path::new(path)));
+        drop(volume::open_cold(Path::new(path)));
     }
     let mut options = vec!["-abort_on FATAL".to_owned(), "-osirrox on".into(), format!("-indev {}", quoted(drive)?)];
     for (n, file) in files.iter().enumerate() {
         // Each answer says which file it is of: one that is not there has none, and shifts no other.
-        options.push(format!("-concat pipe + /bin/sh -c 'echo file {n} $(sha256sum)' + {} --", quoted(&format!("/{file}"))?));
+        options.push(format!("-concat pipe + /bin/sh -c 'echo file {n} $(openssl dgst -sha256 -r)' + {} --", quoted(&format!("/{file}"))?));
     }
     options.push("-end".into());
     durable::write_derived(scratch, (options.join("\n") + "\n").as_bytes())?;
@@ -122,10 +132,19 @@ pub fn digests(drive: &str, files: &[String], scratch: &Path, watching: &Watchin
     }
 }
 
+/// SHA-256 of a file as its volume has it, by a process of the lowest priority: images are large.
+pub fn digest(path: &Path, watching: &Watching<'_>) -> Result<String, Fault> {
+    drop(volume::open_cold(path)?);
+    let arguments = ["dgst", "-sha256", "-r", &path.display().to_string()].map(ToOwned::to_owned);
+    let said = run("openssl", &arguments, watching, |_| None)?;
+    let hex = said.last().and_then(|line| line.split(' ').next()).filter(|hex| hex.len() == 64);
+    hex.map(ToOwned::to_owned).ok_or_else(|| Fault::of("digest", path.display().to_string(), "openssl said nothing"))
+}
+
 /// Which of these programs are not on this machine.
 pub fn missing_programs() -> Vec<&'static str> {
     let there = |name: &&str| ["/usr/bin", "/usr/local/bin", "/bin"].iter().any(|folder| Path::new(folder).join(name).exists());
-    ["xorriso", "par2", "sha256sum", "setpriv"].into_iter().filter(|name| !there(name)).collect()
+    ["xorriso", "par2", "openssl", "setpriv"].into_iter().filter(|name| !there(name)).collect()
 }
 
 fn xorriso(options: &[String], file: &Path, watching: &Watching<'_>) -> Result<Vec<String>, Fault> {

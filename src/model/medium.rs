@@ -116,6 +116,8 @@ words!(
         Checked = "checked",
         /// A check found damage.
         Damaged = "damaged",
+        /// A check did not come about: nothing is said of the copy.
+        NotChecked = "not_checked",
         /// It lies elsewhere now.
         Moved = "moved",
         /// Another took its place.

@@ -251,7 +251,7 @@ impl ShowPage {
     }
     /// What is told of a failure comes from the machine, in its own words: a sentence before it says what to do.
     fn failed(&self, kind: &ChangeKind) -> bool {
-        matches!(kind, ChangeKind::NotMade | ChangeKind::NotWritten)
+        matches!(kind, ChangeKind::NotMade | ChangeKind::NotWritten | ChangeKind::NotChecked)
     }
     fn how(&self, copy: &MediumCopy) -> String {
         copy.verified_how.as_deref().map(|how| self.page.word("verified", how)).unwrap_or_default()

@@ -1473,3 +1473,4 @@ entry-backup-failed = Catalog backup failed
 entry-catalog-restored = Catalog restored
 medium-failed-hint = Nothing is lost. Check drive, disc or disk, and try again.
 medium-technical = For the technician:
+medium-change-not-checked = Check did not come about

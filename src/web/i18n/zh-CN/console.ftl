@@ -1473,3 +1473,4 @@ entry-backup-failed = 目录备份失败
 entry-catalog-restored = 恢复目录
 medium-failed-hint = 原始录制不受影响。请检查光驱、光盘或磁盘后重试。
 medium-technical = 供技术人员参考：
+medium-change-not-checked = 检查未能进行
