@@ -20,6 +20,7 @@ use url::Url;
 mod access;
 mod backup;
 mod custody;
+mod lamp;
 mod media;
 
 use access::Console;
@@ -35,7 +36,7 @@ pub struct Config {
     #[serde(default)]
     contact: String,
     #[serde(default)]
-    lamp: LampFile,
+    lamp: lamp::LampFile,
     storage: Storage,
     #[serde(default)]
     recording: Recording,
@@ -61,21 +62,6 @@ pub struct Config {
 
 fn rules() -> String {
     "2026-01".into()
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LampFile {
-    mqtt: Option<String>,
-    mqtt_user: Option<String>,
-    mqtt_password_file: Option<PathBuf>,
-    topic: String,
-}
-
-impl Default for LampFile {
-    fn default() -> Self {
-        Self { mqtt: None, mqtt_user: None, mqtt_password_file: None, topic: "shilu".into() }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -309,7 +295,7 @@ impl Config {
         }
         let units = units(&mut c, self.units);
         let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
-        let lamp = lamp(&mut c, self.lamp);
+        let lamp = lamp::check(&mut c, self.lamp);
         let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
         let Some(listen) = listen.filter(|_| c.wrong.is_empty()) else { return Err(c.wrong) };
         let data = self.storage.data;
@@ -377,25 +363,6 @@ fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
         preroll_s: if room.preroll_told { recording.preroll_s } else { 0 },
         cameras: room.cameras.iter().filter_map(of).collect(),
     }
-}
-
-fn lamp(c: &mut Checks, file: LampFile) -> Option<LampSettings> {
-    let right = "mqtt://127.0.0.1:1883 would be right";
-    let fits = |t: &str| !t.is_empty() && t.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_/".contains(ch));
-    c.that(fits(&file.topic), "lamp.topic", || "holds letters, digits, - _ and / only".into());
-    let Ok(url) = Url::parse(file.mqtt.as_deref()?) else { return c.ok("lamp.mqtt", Err(format!("is no address; {right}"))) };
-    c.that(url.scheme() == "mqtt", "lamp.mqtt", || format!("begins with {}://; {right}", url.scheme()));
-    c.that(url.username().is_empty() && url.password().is_none(), "lamp.mqtt", || {
-        "holds a name or password; write them as mqtt_user and mqtt_password_file, so that they are never printed".into()
-    });
-    let host = url.host_str().unwrap_or_default().to_owned();
-    c.that(!host.is_empty(), "lamp.mqtt", || format!("names no host; {right}"));
-    let login = match (file.mqtt_user, file.mqtt_password_file) {
-        (Some(user), Some(path)) => c.ok("lamp.mqtt_password_file", read_password(&path)).map(|password| (user, password)),
-        (None, None) => None,
-        _ => c.ok("lamp", Err("mqtt_user and mqtt_password_file belong together; give both or none")),
-    };
-    Some(LampSettings { host, port: url.port().unwrap_or(1883), login, prefix: file.topic })
 }
 
 fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
@@ -523,7 +490,7 @@ mod tests {
         assert_eq!(config.console, Console::default());
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
-        assert_eq!(config.lamp, LampFile::default());
+        assert_eq!(config.lamp, lamp::LampFile::default());
         assert_eq!(config.media, media::MediaFile::default());
         assert_eq!(config.backup, backup::BackupFile::default());
         let room = &config.rooms[0];
