@@ -18,9 +18,12 @@ use std::time::Duration;
 use url::Url;
 
 mod access;
+mod backup;
 mod custody;
 mod retention;
 mod imports;
+mod lamp;
+mod media;
 
 use access::Console;
 pub use custody::Custody;
@@ -36,7 +39,7 @@ pub struct Config {
     #[serde(default)]
     contact: String,
     #[serde(default)]
-    lamp: LampFile,
+    lamp: lamp::LampFile,
     storage: Storage,
     #[serde(default)]
     recording: Recording,
@@ -54,6 +57,9 @@ pub struct Config {
     imports: imports::ImportsFile,
     #[serde(default)]
     devices: Vec<imports::DeviceFile>,
+    media: media::MediaFile,
+    #[serde(default)]
+    backup: backup::BackupFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -62,21 +68,6 @@ pub struct Config {
 
 fn rules() -> String {
     "2026-01".into()
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LampFile {
-    mqtt: Option<String>,
-    mqtt_user: Option<String>,
-    mqtt_password_file: Option<PathBuf>,
-    topic: String,
-}
-
-impl Default for LampFile {
-    fn default() -> Self {
-        Self { mqtt: None, mqtt_user: None, mqtt_password_file: None, topic: "shilu".into() }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -295,6 +286,8 @@ impl Config {
         let retention = retention::check(&mut c, &self.retention);
         c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
+        let media = media::check(&mut c, self.media);
+        let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
@@ -309,7 +302,7 @@ impl Config {
         let units = units(&mut c, self.units);
         let imports = imports::check(&mut c, self.imports, self.devices, &units);
         let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
-        let lamp = lamp(&mut c, self.lamp);
+        let lamp = lamp::check(&mut c, self.lamp);
         let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
         let Some(listen) = listen.filter(|_| c.wrong.is_empty()) else { return Err(c.wrong) };
         let data = self.storage.data;
@@ -350,6 +343,8 @@ impl Config {
                 mail: access.mail,
                 retention,
                 imports,
+                media,
+                backup,
             },
             custody: self.custody,
             lamp,
@@ -376,25 +371,6 @@ fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
         preroll_s: if room.preroll_told { recording.preroll_s } else { 0 },
         cameras: room.cameras.iter().filter_map(of).collect(),
     }
-}
-
-fn lamp(c: &mut Checks, file: LampFile) -> Option<LampSettings> {
-    let right = "mqtt://127.0.0.1:1883 would be right";
-    let fits = |t: &str| !t.is_empty() && t.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_/".contains(ch));
-    c.that(fits(&file.topic), "lamp.topic", || "holds letters, digits, - _ and / only".into());
-    let Ok(url) = Url::parse(file.mqtt.as_deref()?) else { return c.ok("lamp.mqtt", Err(format!("is no address; {right}"))) };
-    c.that(url.scheme() == "mqtt", "lamp.mqtt", || format!("begins with {}://; {right}", url.scheme()));
-    c.that(url.username().is_empty() && url.password().is_none(), "lamp.mqtt", || {
-        "holds a name or password; write them as mqtt_user and mqtt_password_file, so that they are never printed".into()
-    });
-    let host = url.host_str().unwrap_or_default().to_owned();
-    c.that(!host.is_empty(), "lamp.mqtt", || format!("names no host; {right}"));
-    let login = match (file.mqtt_user, file.mqtt_password_file) {
-        (Some(user), Some(path)) => c.ok("lamp.mqtt_password_file", read_password(&path)).map(|password| (user, password)),
-        (None, None) => None,
-        _ => c.ok("lamp", Err("mqtt_user and mqtt_password_file belong together; give both or none")),
-    };
-    Some(LampSettings { host, port: url.port().unwrap_or(1883), login, prefix: file.topic })
 }
 
 fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
@@ -523,7 +499,9 @@ mod tests {
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
         assert_eq!(config.imports, imports::ImportsFile::default());
-        assert_eq!(config.lamp, LampFile::default());
+        assert_eq!(config.lamp, lamp::LampFile::default());
+        assert_eq!(config.media, media::MediaFile::default());
+        assert_eq!(config.backup, backup::BackupFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
         assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
@@ -534,7 +512,13 @@ mod tests {
 
     #[test]
     fn every_option_of_the_code_stands_in_the_commented_file() {
-        let source = [include_str!("config.rs"), include_str!("config/access.rs")].concat();
+        let source = [
+            include_str!("config.rs"),
+            include_str!("config/access.rs"),
+            include_str!("config/media.rs"),
+            include_str!("config/backup.rs"),
+        ]
+        .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
                 && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))

@@ -55,7 +55,8 @@
 //! a head each second ([`custody::tiles`] is the layout, [`model::merkle`] the tree). `desks::outside` takes heads to cosigners, and
 //! digests to the timestamp authority. `desks::packages` makes a hand-over of it under a grant for copies: `custody::package` lays out
 //! a bag as a tar that is made while it is sent. [`custody::bag`], [`custody::verify`] and [`custody::audit`] check what came out, and
-//! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over.
+//! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over. `desks::media` and `desks::discs` put held sessions onto discs
+//! in the cabinet, each read back before it counts ([`model::medium`], [`model::disc_plan`]).
 //!
 //! **A body-worn recorder's card to the custodian.** `desks::imports` takes a file in pieces (`desks::arrivals` keeps them, and takes from
 //! watched folders and `shilu import`); a process of its own digests and looks at it (`capture::examine`); `recorder::imports` makes a
@@ -65,6 +66,7 @@
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its
 //! room, which writes [`model::session::Happening::Restarted`] and opens the valves again. The time between is a gap with its cause.
+//! A catalog that is gone comes from its newest good backup (`desks::backups`), with the files read over it (`desks::rebuild`).
 //!
 //! # What is deliberately absent
 //!

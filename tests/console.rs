@@ -55,6 +55,11 @@ fn a_body_worn_recorders_card_from_the_drop_zone_to_the_custodians_receipt() {
     plays("imports.mjs");
 }
 
+#[test]
+fn media_from_the_hold_to_the_label() {
+    plays("media.mjs");
+}
+
 fn plays(day: &str) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod alarms;
+pub mod backup;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
@@ -13,6 +14,7 @@ pub mod documents;
 pub mod entries;
 pub mod imports;
 pub mod logins;
+pub mod media;
 pub mod pairs;
 pub mod passkeys;
 pub mod plans;
@@ -23,6 +25,7 @@ pub mod screens;
 pub mod sessions;
 pub mod timestamps;
 pub mod tokens;
+mod upgrade;
 pub mod viewings;
 
 use crate::machine::{durable, fault::Fault};
@@ -41,6 +44,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0004-access.sql")),
     M::up(include_str!("schema/0005-retention.sql")),
     M::up(include_str!("schema/0006-imports.sql")),
+    M::up(include_str!("schema/0008-media.sql")),
 ];
 
 /// Readers kept open when idle.
@@ -59,6 +63,17 @@ pub type Reading = Connection;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// Where a catalog that was opened comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// It was there, and whole.
+    Whole,
+    /// It was gone or could not be used, and this backup took its place: what came later is read from the files over it.
+    FromBackup(PathBuf),
+    /// The same without a backup: accounts, requests and what else is in no file are gone.
+    Anew,
+}
+
 /// A handle on the catalog.
 #[derive(Clone)]
 pub struct Catalog {
@@ -73,6 +88,7 @@ impl Catalog {
         if let Some(folder) = path.parent() {
             durable::make_folder(folder)?;
         }
+        upgrade::before_opening(path, STEPS)?;
         let mut connection = Connection::open(path)?;
         prepare(&connection)?;
         Migrations::from_slice(STEPS)
@@ -88,22 +104,38 @@ impl Catalog {
         Ok(Self { jobs, readers: Arc::default(), path: path.to_owned() })
     }
 
-    /// The same; what cannot be opened or is corrupt is put aside (never deleted) under a name that ends in `aside`, and a new
-    /// one begun. Recording does not wait for an index. Tells whether it was so.
-    pub fn open_or_begin_anew(path: &Path, aside: &str) -> Result<(Self, bool), Fault> {
-        let opened = Self::open(path).and_then(|catalog| catalog.read(check).map(|()| catalog));
-        let fault = match opened {
-            Ok(catalog) => return Ok((catalog, false)),
-            Err(fault) => fault,
-        };
-        tracing::error!(%fault, "the catalog cannot be used; it is put aside and made anew from the footage tree");
-        for tail in ["", "-wal", "-shm"] {
-            let with = |end: &str| path.with_file_name(format!("{}{tail}{end}", path.file_name().unwrap_or_default().display()));
-            if durable::exists(&with("")) {
-                durable::rename(&with(""), &with(aside))?;
+    /// The same; what cannot be opened or is corrupt is put aside (never deleted) under a name that ends in `aside`, and the newest of
+    /// `backups` that is good takes its place, or a new one is begun. Recording does not wait for an index. `was_there`: there was a
+    /// catalog once, so that none is a loss and not a beginning.
+    pub fn open_or_begin_anew(path: &Path, aside: &str, backups: &[PathBuf], was_there: bool) -> Result<(Self, Opened), Fault> {
+        if durable::exists(path) || !was_there {
+            match Self::open(path).and_then(|catalog| catalog.read(check).map(|()| catalog)) {
+                Ok(catalog) => return Ok((catalog, Opened::Whole)),
+                Err(fault) => tracing::error!(%fault, "the catalog cannot be used; it is put aside"),
+            }
+        } else {
+            tracing::error!("there is no catalog any more");
+        }
+        put_aside(path, aside)?;
+        for backup in backups {
+            match Self::from_backup(path, backup) {
+                Ok(catalog) => return Ok((catalog, Opened::FromBackup(backup.clone()))),
+                Err(fault) => {
+                    tracing::error!(%fault, "a backup cannot be used");
+                    put_aside(path, &format!("{aside}-backup"))?;
+                }
             }
         }
-        Ok((Self::open(path)?, true))
+        Ok((Self::open(path)?, Opened::Anew))
+    }
+
+    /// Takes a backup as the catalog, where there is none.
+    pub fn from_backup(path: &Path, backup: &Path) -> Result<Self, Fault> {
+        backup::tried(backup)?;
+        durable::copy_whole(backup, path)?;
+        let catalog = Self::open(path)?;
+        catalog.read(check)?;
+        Ok(catalog)
     }
 
     /// Queues a writing transaction: everything in `work` becomes durable together, or nothing does. `done` hears which, on
@@ -146,6 +178,17 @@ impl Catalog {
     }
 }
 
+/// Gives a catalog and what belongs to it another name.
+pub fn put_aside(path: &Path, aside: &str) -> Result<(), Fault> {
+    for tail in ["", "-wal", "-shm"] {
+        let with = |end: &str| path.with_file_name(format!("{}{tail}{end}", path.file_name().unwrap_or_default().display()));
+        if durable::exists(&with("")) {
+            durable::rename(&with(""), &with(aside))?;
+        }
+    }
+    Ok(())
+}
+
 fn check(connection: &Connection) -> Result<(), Fault> {
     let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(Fault::of("use", "the catalog", said)) }
@@ -183,6 +226,23 @@ pub(crate) mod tests {
         c.execute("INSERT INTO entries (number, at, kind, doc) VALUES (0, 'x', 'log_opened', '{}')", []).unwrap();
         assert!(c.execute("UPDATE entries SET kind = 'x'", []).is_err());
         assert!(c.execute("DELETE FROM entries", []).is_err());
+    }
+
+    /// `schema.sql` is the schema as a person reads it: the steps, all gone through. After a new step, `SHILU_UPDATE=1 cargo test
+    /// schema_sql` writes it anew.
+    #[test]
+    fn schema_sql_is_what_the_steps_make() {
+        let c = connection();
+        let own = "SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\\_search\\_%' ESCAPE '\\'
+             ORDER BY tbl_name, CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name";
+        let all: Vec<String> = c.prepare(own).unwrap().query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+        let head = "-- The whole schema of the catalog, as the steps beside schema/ make it: to be read, never run. A test holds the two equal.\n\n";
+        let whole = format!("{head}{}\n", all.join("\n\n"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/schema.sql");
+        if std::env::var_os("SHILU_UPDATE").is_some() {
+            std::fs::write(path, &whole).unwrap();
+        }
+        assert!(std::fs::read_to_string(path).unwrap() == whole, "SHILU_UPDATE=1 cargo test schema_sql writes it anew");
     }
 
     #[test]

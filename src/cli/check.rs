@@ -5,7 +5,7 @@ use crate::cli::Ended;
 use crate::config::{self, Parts};
 use crate::custody::keys::Signer;
 use crate::machine::clock::{Clock, SystemClock};
-use crate::machine::{durable, volume};
+use crate::machine::{disc, durable, volume};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -70,6 +70,10 @@ fn warnings(parts: &Parts) -> Vec<String> {
         }
         Ok(_) => {}
         Err(fault) => warnings.push(fault.to_string()),
+    }
+    let missing = disc::missing_programs();
+    if !missing.is_empty() {
+        warnings.push(format!("no media can be made without {}: apt-get install xorriso par2 openssl", missing.join(", ")));
     }
     if !SystemClock.state().synchronised {
         warnings.push("nothing disciplines the clock: apt-get install chrony, and point it at the bureau's time server".into());

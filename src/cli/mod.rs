@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Logs go to stderr, so that what a subcommand prints can be piped.
 
+pub mod backup;
 pub mod check;
 pub mod demo;
 pub mod drive;
@@ -7,8 +8,10 @@ pub mod examine;
 pub mod import;
 pub mod key;
 pub mod log;
+pub mod make_backup;
 pub mod make_copy;
 pub mod rebuild;
+pub mod restore;
 pub mod serve;
 pub mod user;
 pub mod witness;
@@ -45,6 +48,13 @@ enum Command {
     Witness(witness::Options),
     /// Makes the index anew from the footage tree.
     Rebuild(ConfigArgument),
+    /// A backup of the catalog, restored on trial; also while the recorder runs.
+    Backup(backup::Options),
+    /// The catalog from a backup, with what the files and the custody log know beyond it.
+    Restore(restore::Options),
+    /// Makes a backup of the catalog; the recorder starts it.
+    #[command(hide = true)]
+    MakeBackup,
     /// Makes a viewing copy; the recorder starts it.
     #[command(hide = true)]
     MakeCopy,
@@ -85,6 +95,9 @@ pub fn run() -> ExitCode {
         Command::Key(o) => key::run(o),
         Command::Witness(o) => witness::run(o),
         Command::Rebuild(c) => rebuild::run(&c.config),
+        Command::Backup(o) => backup::run(o),
+        Command::Restore(o) => restore::run(o),
+        Command::MakeBackup => make_backup::run(),
         Command::MakeCopy => make_copy::run(),
         Command::Import(o) => import::run(&o),
         Command::Examine => examine::run(),

@@ -1,19 +1,17 @@
-//! `shilu rebuild`: the database is an index; this makes it anew from the footage tree and the cases' files (promise 7).
+//! `shilu rebuild`: the database is an index; this makes it anew from the footage tree and the other files (promise 7).
 
 use crate::acts::Acts;
-use crate::catalog::{Catalog, retention};
+use crate::catalog::Catalog;
 use crate::cli::{Ended, runtime};
 use crate::config;
-use crate::desks::{cases, disposal, provision};
+use crate::desks::rebuild;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume;
-use crate::recorder::links;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Reads every journal into the catalog; accounts and requests, which live there alone, stay.
-#[allow(clippy::print_stdout)]
+/// Reads every file into the catalog; accounts and requests, which live there alone, stay.
 pub fn run(config: &Path) -> Ended {
     let parts = config::load(config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
@@ -21,21 +19,22 @@ pub fn run(config: &Path) -> Ended {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
-        let (done, mut unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
-        let (cases_done, cases_unread) = cases::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
-        let (disposals_done, disposals_unread) = disposal::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
-        let (provisions_done, provisions_unread) = provision::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
-        unread.extend([cases_unread, disposals_unread, provisions_unread].into_iter().flatten());
-        let table = parts.desks.retention.clone();
-        acts.index_only(move |t| retention::set_table(t, &table));
-        let mut behind = String::new();
-        while let Some(last) = acts.keep(move |t| retention::refresh_some(t, &behind, 500)).await.map_err(|e| e.to_string())? {
-            behind = last;
-        }
-        // An empty write behind the others: when it is done, they are.
-        acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
-        println!("{done} sessions\n{cases_done} cases\n{provisions_done} provisions\n{disposals_done} disposals");
-        unread.iter().for_each(|u| println!("UNREAD    {u}"));
-        Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        read_all(&acts, &parts.recorder.footage, &parts.data).await
     })
+}
+
+/// Reads every file, waits until the rows are there, and tells what was read.
+#[allow(clippy::print_stdout)]
+pub(super) async fn read_all(acts: &Acts, footage: &Path, data: &Path) -> Ended {
+    let read = rebuild::all(acts, footage, data);
+    // An empty write behind the others: when it is done, they are.
+    acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
+    let mut is_whole = true;
+    for r in read {
+        let (done, unread) = r.result.map_err(|e| e.to_string())?;
+        println!("{done} {}", r.what);
+        is_whole &= unread.is_empty();
+        unread.iter().for_each(|u| println!("UNREAD    {u}"));
+    }
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,23 +2,23 @@
 
 use crate::acts::Acts;
 use crate::capture;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Opened};
 use crate::cli::{Ended, runtime};
 use crate::config::{self, Parts, Tls};
 use crate::custody::keys::{KeyFault, Signer};
 use crate::custody::logfile::Opening;
-use crate::desks::{Desks, cases, disposal, lamp, provision};
+use crate::desks::{Desks, backups, lamp, rebuild};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
-use crate::recorder::{Recorder, links};
+use crate::recorder::Recorder;
 use crate::web;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,11 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     let keys = parts.data.join("keys");
     let signer = Arc::new(Signer::open_or_make(&keys, "signing", parts.custody.algorithm).map_err(|e| told(&e))?);
     let aside = format!(".broken-{}", clock.now().utc.format("%Y%m%dT%H%M%SZ"));
-    let (catalog, lost) = Catalog::open_or_begin_anew(&parts.data.join("catalog.db"), &aside).map_err(|e| told(&e))?;
+    let there = backups::all(&parts.desks.backup.folder).unwrap_or_default().into_iter().map(|(_, path)| path).collect::<Vec<_>>();
+    // A log without a catalog beside it: the catalog was lost.
+    let was_there = durable::exists(&parts.data.join("custody/log/origin"));
+    let opened = Catalog::open_or_begin_anew(&parts.data.join("catalog.db"), &aside, &there, was_there);
+    let (catalog, from) = opened.map_err(|e| told(&e))?;
     let acts = Acts::open(opening(&parts).map_err(|e| told(&e))?, catalog, clock.clone()).map_err(|e| told(&e))?;
     acts.do_and_log(
         Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()),
@@ -75,24 +79,8 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     );
     let footage = parts.recorder.footage.clone();
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
-    if lost {
-        // Behind the recording that goes on: the tree may be large.
-        let (acts, data) = (acts.clone(), parts.data.clone());
-        std::thread::spawn(move || {
-            for (what, made) in [
-                ("sessions", links::rebuild(&acts, &footage)),
-                ("cases", cases::rebuild(&acts, &data)),
-                ("provisions", provision::rebuild(&acts, &data)),
-                ("disposals", disposal::rebuild(&acts, &data)),
-            ] {
-                match made {
-                    Ok((done, unread)) => {
-                        tracing::warn!(what, done, ?unread, "the catalog is made anew; accounts and requests are in no file");
-                    }
-                    Err(fault) => tracing::error!(what, %fault, "the catalog is not made anew"),
-                }
-            }
-        });
+    if from != Opened::Whole {
+        made_anew(&acts, from, footage, parts.data.clone());
     }
     let desks = Arc::new(Desks::new(parts.desks, recorder.clone()));
     if let Err(no) = desks.watch_clock().await {
@@ -105,11 +93,34 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
         tracing::error!("the first account cannot be made in the browser: {no}");
     }
     desks.resume_copies().await;
+    desks.resume_media().await;
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }
     let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
     Ok(Running { url, desks, recorder, acts, server, _lock: lock })
+}
+
+/// Reads the files over a catalog that came from a backup or from nothing, behind the recording that goes on: the tree may be large.
+fn made_anew(acts: &Acts, from: Opened, footage: PathBuf, data: PathBuf) {
+    let draft = Draft::new(EntryKind::CatalogRestored);
+    let draft = if let Opened::FromBackup(backup) = &from {
+        tracing::warn!(backup = %backup.display(), "the catalog is taken from a backup: accounts, requests and decisions are those of its time");
+        draft.about("from", "backup").about("file", backup.file_name().unwrap_or_default().display())
+    } else {
+        tracing::warn!("there is no good backup: accounts and requests are in no file, and are gone");
+        draft.about("from", "files")
+    };
+    acts.do_and_log(draft, |_| Ok(()));
+    let acts = acts.clone();
+    std::thread::spawn(move || {
+        for read in rebuild::all(&acts, &footage, &data) {
+            match read.result {
+                Ok((done, unread)) => tracing::warn!(what = read.what, done, ?unread, "read from the files into the catalog"),
+                Err(fault) => tracing::error!(what = read.what, %fault, "not read into the catalog"),
+            }
+        }
+    });
 }
 
 /// The custody log of a configuration. Its head is remembered on every volume that holds footage, and wherever else it is wanted.
@@ -126,6 +137,16 @@ pub fn opening(parts: &Parts) -> Result<Opening, KeyFault> {
 /// What has to be done every minute, as long as there are desks.
 fn look_after(desks: &Arc<Desks>) {
     let desks = Arc::downgrade(desks);
+    let backed_up = desks.clone();
+    // By itself: a large catalog takes its time.
+    tokio::spawn(async move {
+        loop {
+            let Some(desks) = backed_up.upgrade() else { return };
+            desks.back_up_when_due().await;
+            drop(desks);
+            tokio::time::sleep(Duration::from_mins(1)).await;
+        }
+    });
     tokio::spawn(async move {
         if let Some(Err(no)) = match desks.upgrade() {
             Some(desks) => Some(desks.begin_retention().await),

@@ -71,7 +71,10 @@ impl LogFile {
         let found = if durable::exists(&folder.join("origin")) {
             Self::take_up(opening)?
         } else if durable::names(folder)?.is_empty() {
-            return Ok((Self::begin(opening)?, None));
+            let mut log = Self::begin(opening)?;
+            // A bare machine to which keys and catalog were restored: the head that a volume remembers is cited, not passed over.
+            let forgotten = log.forgotten().map(|(what, head)| Broken { why: "restored", what, head: Some(head) });
+            return Ok((log, forgotten));
         } else {
             Found::Broken(Broken { why: "older_form", what: "its files are of an older form".into(), head: None })
         };

@@ -8,12 +8,14 @@ pub mod access;
 pub mod accounts;
 pub mod alarms;
 pub mod arrivals;
+pub mod backups;
 pub mod cases;
 pub mod copies;
 pub mod custody;
 pub mod deputies;
 pub mod disposal;
 pub mod devices;
+pub mod discs;
 pub mod documents;
 pub mod factors;
 pub mod facts;
@@ -27,6 +29,7 @@ pub mod live;
 pub mod logins;
 pub mod loudness;
 pub mod mail;
+pub mod media;
 pub mod passwords;
 pub mod orders;
 pub mod outside;
@@ -35,6 +38,7 @@ pub mod packages;
 pub mod plans;
 pub mod provision;
 pub mod readiness;
+pub mod rebuild;
 pub mod records;
 pub mod refusals;
 pub mod reports;
@@ -126,6 +130,10 @@ pub struct Settings {
     pub retention: Table,
     /// Portable devices and watched folders (第十四条).
     pub imports: imports::ImportSettings,
+    /// Discs and removable disks.
+    pub media: media::MediaSettings,
+    /// Backups of the catalog.
+    pub backup: backups::BackupSettings,
 }
 
 /// All desks.
@@ -160,6 +168,8 @@ pub struct Desks {
     disposals_turn: tokio::sync::Mutex<()>,
     arrivals: arrivals::Arrivals,
     receiving: handover::Receiving,
+    media: discs::Jobs,
+    backups: backups::Backups,
 }
 
 impl Desks {
@@ -201,6 +211,8 @@ impl Desks {
             disposals_turn: tokio::sync::Mutex::default(),
             arrivals,
             receiving: handover::Receiving::default(),
+            media: discs::Jobs::default(),
+            backups: backups::Backups::default(),
         }
     }
 

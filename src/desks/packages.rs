@@ -81,6 +81,8 @@ struct Making {
     unit: Option<(PathBuf, PathBuf)>,
     at: DateTime<Utc>,
     clips: Vec<(u64, u64)>,
+    /// With a joined file to look at.
+    viewing: bool,
 }
 
 impl Desks {
@@ -118,12 +120,23 @@ impl Desks {
         request: String,
         clips: Vec<(u64, u64)>,
     ) -> Answer<(Package, String, usize)> {
+        let making = self.making(session, folder, request, clips, true).await?;
+        Ok(blocking("a package", move || make(&making)).await??)
+    }
+
+    /// The files of a package without its joined copy, for a medium: there, each file has to lie on its own.
+    pub(super) async fn package_members(&self, session: Session, folder: PathBuf, about: String) -> Answer<Vec<Member>> {
+        let making = self.making(session, folder, about, vec![], false).await?;
+        Ok(blocking("a package's files", move || members(&making)).await??)
+    }
+
+    async fn making(&self, session: Session, folder: PathBuf, request: String, clips: Vec<(u64, u64)>, viewing: bool) -> Answer<Making> {
         // The head has to hold the entry of this very hand-over.
         self.acts.sign_head().await?;
         let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
         let (of, log) = (session.id.clone(), origin.clone());
         let entries = self.read(move |c| entries::of_session(c, &log, of.as_str())).await?;
-        let making = Making {
+        Ok(Making {
             folder,
             data: self.settings.data.clone(),
             bureau: self.settings.bureau.clone(),
@@ -135,8 +148,8 @@ impl Desks {
             at: self.now().utc,
             session,
             clips,
-        };
-        Ok(blocking("a package", move || make(&making)).await??)
+            viewing,
+        })
     }
 
     /// Bytes of a package that was made ready, from a byte up to another; the grant is asked for anew each time.
@@ -159,6 +172,13 @@ impl Desks {
 }
 
 fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
+    let members = members(m)?;
+    let manifest = members.iter().find(|f| f.path == "manifest-sha256.txt").map(|f| f.sha256.clone()).unwrap_or_default();
+    let files = members.len();
+    Ok((Package::lay_out(m.session.id.as_str(), members, m.at.timestamp().max(0) as u64)?, manifest, files))
+}
+
+fn members(m: &Making) -> Result<Vec<Member>, Fault> {
     let session = m.session.id.as_str();
     let below = format!("{SESSIONS}/{session}");
     let mut payload = Vec::new();
@@ -179,7 +199,8 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
     // One file to look at: the first camera's, which is the interviewee's. A camera that changed its picture format has none; its
     // segments play one by one.
     // What was taken in is one file already.
-    if let Some(camera) = m.session.devices.first().map(|d| &d.camera).filter(|_| m.session.imported.is_none()) {
+    let wants = m.viewing && m.session.imported.is_none();
+    if let Some(camera) = m.session.devices.first().map(|d| &d.camera).filter(|_| wants) {
         let mut of: Vec<_> = m.session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         of.sort_by_key(|s| s.sequence);
         if let Ok(plan) = copy::plan(&m.folder, &of)
@@ -213,10 +234,7 @@ fn make(m: &Making) -> Result<(Package, String, usize), Fault> {
         ("Internal-Sender-Identifier", m.request.clone()),
         ("Bag-Software-Agent", format!("shilu {}", env!("CARGO_PKG_VERSION"))),
     ];
-    let members = into_bag(payload, tags, &info, |manifest| sign(manifest, m.unit.as_ref()))?;
-    let manifest = members.iter().find(|f| f.path == "manifest-sha256.txt").map(|f| f.sha256.clone()).unwrap_or_default();
-    let files = members.len();
-    Ok((Package::lay_out(session, members, m.at.timestamp().max(0) as u64)?, manifest, files))
+    into_bag(payload, tags, &info, |manifest| sign(manifest, m.unit.as_ref()))
 }
 
 /// A paper, digested now. A small one may still grow (a later link in the journal) and is taken as it is; a large one is a

@@ -215,6 +215,38 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
     to.parent().map_or(Ok(()), sync_folder)
 }
 
+/// A second name for a file's bytes, on the same volume.
+pub fn link(from: &Path, to: &Path) -> Result<(), Fault> {
+    fs::hard_link(from, to).map_err(|e| Fault::file("link", from, e))
+}
+
+/// Makes a file durable that another program wrote.
+pub fn sync_file(path: &Path) -> Result<(), Fault> {
+    File::open(path).and_then(|f| f.sync_all()).map_err(|e| Fault::file("sync", path, e))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Copies a file under a new name: durable, whole or not at all, never over an existing one.
+pub fn copy_whole(from: &Path, to: &Path) -> Result<(), Fault> {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = to.with_file_name(name);
+    if to.exists() {
+        return Err(Fault::file("write", to, std::io::ErrorKind::AlreadyExists.into()));
+    }
+    fs::copy(from, &part).map_err(|e| Fault::file("copy", from, e))?;
+    sync_file(&part)?;
+    rename(&part, to)
+}
+
+/// Removes a folder of what was put together from elsewhere and can be put together again; an absent one is removed already.
+pub fn remove_derived_folder(path: &Path) -> Result<(), Fault> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fault::file("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether anything has that name.
 pub fn exists(path: &Path) -> bool {
     path.exists()

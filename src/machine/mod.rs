@@ -2,6 +2,8 @@
 //! it fail, and so that each durable step is in one place.
 
 pub mod clock;
+#[cfg(feature = "recorder")]
+pub mod disc;
 pub mod durable;
 pub mod fault;
 pub mod openssl;

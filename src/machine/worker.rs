@@ -6,6 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Lines of a program that are kept to say why it failed.
+pub const LINES_KEPT: usize = 40;
+
 /// A worker that runs.
 pub struct Worker {
     child: Stop,
@@ -50,16 +53,44 @@ impl Worker {
         Ok(Self { child: Stop(Arc::new(Mutex::new(child))), said: BufReader::new(stdout) })
     }
 
+    /// Starts another program at the same priority, without input; what it complains of is heard with what it says. It ends with this
+    /// process however that ends: a burner that nobody hears any more would go on.
+    pub fn of_program(program: &str, arguments: &[String]) -> Result<Self, Fault> {
+        let mut child = Command::new("nice")
+            .args(["-n", "19", "ionice", "-c", "3", "setpriv", "--pdeathsig", "KILL", "sh", "-c", "exec \"$@\" 2>&1", "sh", program])
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| Fault::of("start", program.to_owned(), e))?;
+        let Some(stdout) = child.stdout.take() else { return Err(Fault::of("start", program.to_owned(), "it has no pipe")) };
+        Ok(Self { child: Stop(Arc::new(Mutex::new(child))), said: BufReader::new(stdout) })
+    }
+
     /// What ends it.
     pub fn stop(&self) -> Stop {
         self.child.clone()
     }
 
-    /// Its next line; none when it has ended.
+    /// Its next line; none when it has ended. A carriage return, by which programs write over their last line, ends one too.
     pub fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        let read = self.said.read_line(&mut line).unwrap_or(0);
-        (read > 0).then(|| line.trim_end().to_owned())
+        let mut line = Vec::new();
+        while let Ok(piece) = self.said.fill_buf() {
+            if piece.is_empty() {
+                break;
+            }
+            let end = piece.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let taken = end.map_or(piece.len(), |at| at + 1);
+            line.extend_from_slice(&piece[..taken]);
+            self.said.consume(taken);
+            // A program that says no line end for so long says nothing.
+            if end.is_some() || line.len() > 64 * 1024 {
+                return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+        }
+        (!line.is_empty()).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
     /// Waits for its end; whether it ended well.

@@ -215,6 +215,29 @@ words!(
         DeviceCheckedOut = "device_checked_out",
         /// It was said to hold nothing, with a reason.
         DeviceWithoutMaterial = "device_without_material",
+        // --- media (第十九条) and backups of the catalog
+        /// A medium was ordered.
+        MediumOrdered = "medium_ordered",
+        /// What goes onto it was put together; with the digest of its list of contents.
+        MediumMade = "medium_made",
+        /// That failed or was stopped.
+        MediumNotMade = "medium_not_made",
+        /// A copy of it was begun: burning, or copying to a disk.
+        MediumCopyBegun = "medium_copy_begun",
+        /// A copy was not written, or not read back as it has to be.
+        MediumCopyFailed = "medium_copy_failed",
+        /// A copy was read back and is what it has to be.
+        MediumCopyVerified = "medium_copy_verified",
+        /// A check read a copy; what it found.
+        MediumChecked = "medium_checked",
+        /// A copy lies elsewhere, was replaced, or was taken out of the register.
+        MediumChanged = "medium_changed",
+        /// A backup of the catalog was made and restored on trial.
+        BackupMade = "backup_made",
+        /// That failed.
+        BackupFailed = "backup_failed",
+        /// The catalog was taken from a backup.
+        CatalogRestored = "catalog_restored",
     }
 );
 

@@ -111,6 +111,10 @@ id!(
     /// A handover from an officer to a custodian (第十四条), e.g. `h-20261123-3f9a2c`.
     HandoverId
 );
+id!(
+    /// A medium of the register (第十九条), e.g. `d-2026-0001`; written on every copy of it.
+    MediumId
+);
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod backup;
 pub mod case;
 pub mod case_missing;
 pub mod clock_trust;
@@ -14,6 +15,7 @@ pub mod completeness;
 pub mod copy;
 pub mod digest;
 pub mod disposal;
+pub mod disc_plan;
 pub mod entry;
 pub mod facts;
 #[cfg(feature = "recorder")]
@@ -27,6 +29,7 @@ pub mod in_use;
 pub mod initiation;
 pub mod manifest;
 pub mod mark;
+pub mod medium;
 pub mod merkle;
 pub mod minute_code;
 pub mod missing;

@@ -114,6 +114,8 @@ words!(
         ReceiveHandover = "receive_handover",
         /// See what has not come in or was not handed over by midnight.
         SeeOverdue = "see_overdue",
+        /// Make media, check them and keep their register, for the units that one lists (第十九条).
+        KeepMedia = "keep_media",
     }
 );
 
@@ -149,6 +151,7 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::ImportRecording | Act::HandOver => matches!(role, Officer | Custodian),
         Act::ReceiveHandover => matches!(role, Custodian),
         Act::SeeOverdue => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
+        Act::KeepMedia => matches!(role, Custodian | LegalUnit),
     }
 }
 

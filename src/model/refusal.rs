@@ -154,6 +154,19 @@ pub enum Refusal {
         session: String,
         /// In words of `model::disposal::Obstacle`.
         obstacles: Vec<String>,
+    /// The medium is not in a state in which this can be done.
+    #[error("the medium is {state}; this cannot be done to it now")]
+    MediumState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// What shall be written does not fit where it shall lie.
+    #[error("{needed_mb} MB are needed, and {free_mb} MB are free beside the reserve")]
+    NoRoom {
+        /// MB of 10^6 bytes.
+        needed_mb: u64,
+        /// The same.
+        free_mb: u64,
     },
     /// An upload that is not what it has to be.
     #[error("the file is not usable: {problem}")]

@@ -113,6 +113,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NotDisposable { .. }
         | Refusal::FieldsOpen { .. }
         | Refusal::WrongOffset { .. }
+        | Refusal::MediumState { .. }
+        | Refusal::NoRoom { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -173,6 +175,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::SamePerson => "same-person",
         Refusal::FieldsOpen { .. } => "fields-open",
         Refusal::WrongOffset { .. } => "wrong-offset",
+        Refusal::MediumState { .. } => "medium-state",
+        Refusal::NoRoom { .. } => "no-room",
     }
 }
 
@@ -193,6 +197,8 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         }
         Refusal::WrongOffset { received } => vec![("received", received.to_string())],
         Refusal::TooMany { running } => vec![("count", running.to_string())],
+        Refusal::MediumState { state } => vec![("state", lang.of_word("medium-state", state))],
+        Refusal::NoRoom { needed_mb, free_mb } => vec![("needed", needed_mb.to_string()), ("free", free_mb.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
         Refusal::CaseState { state } => vec![("state", lang.of_word("case-state", state))],
         Refusal::HoldState { state } => vec![("state", lang.of_word("hold-state", state))],
@@ -270,6 +276,10 @@ const FORMS: &[(&str, &str)] = &[
     ("is easy to guess", "form-easy"),
     ("is your own", "form-own-account"),
     ("holds letters", "form-number"),
+    ("is a file that no such disc", "form-medium-file"),
+    ("is 1 to 9", "form-copies"),
+    ("is no target", "form-target"),
+    ("is not 0.1", "form-disk-size"),
     ("it is larger", "upload-large"),
     ("it is empty", "upload-empty"),
     ("it is no PNG", "upload-type"),

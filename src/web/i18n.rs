@@ -90,6 +90,7 @@ mod tests {
         handover::{CheckOutState, HandoverStanding},
         import,
         mark::{Manner, MarkKind},
+        medium::{ChangeKind, CopyStanding, MediumKind, MediumState},
         missing::{self, AnswerKind},
         people::{Act, Role},
         plan::PlanState,
@@ -192,6 +193,10 @@ mod tests {
         asked.extend(HandoverStanding::ALL.iter().map(|w| ("transfer", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
         asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
+        asked.extend(MediumKind::ALL.iter().map(|w| ("medium-kind", w.as_str())));
+        asked.extend(MediumState::ALL.iter().map(|w| ("medium-state", w.as_str())));
+        asked.extend(CopyStanding::ALL.iter().map(|w| ("copy-standing", w.as_str())));
+        asked.extend(ChangeKind::ALL.iter().map(|w| ("medium-change", w.as_str())));
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

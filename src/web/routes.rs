@@ -87,6 +87,12 @@ pub fn all(web: Web) -> Router {
     r.add("/setup", Who::Anyone, get(pages::factors::setup_page).post(pages::factors::set_up));
     r.add("/login/sso", Who::Anyone, get(pages::factors::sso));
     r.add("/login/sso/back", Who::Anyone, get(pages::factors::sso_back));
+    // Media (第十九条).
+    let media = Who::May(Act::KeepMedia);
+    r.add("/media", media, get(pages::media::list));
+    r.add("/media/new", media, get(pages::media::new_page).post(pages::media::order));
+    r.add("/media/{id}", media, get(pages::media::show).post(pages::media::step));
+    r.add("/media/{id}/label", media, get(pages::media::label));
 
     // API.
     r.add("/api/openapi.json", Who::Anyone, get(api::openapi));
@@ -185,6 +191,14 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/log/anchor", Who::May(Act::ReadLog), get(api::status::anchor));
     r.add("/api/v1/log/{index}", Who::May(Act::ReadLog), get(api::status::log_entry));
     r.add("/api/v1/log/{index}/proof", Who::May(Act::ReadLog), get(api::status::log_proof));
+    r.add("/api/v1/media", media, get(api::media::list).post(api::media::order));
+    r.add("/api/v1/media/held", media, get(api::media::held));
+    r.add("/api/v1/media/plan", media, post(api::media::plan));
+    r.add("/api/v1/media/{id}", media, get(api::media::show));
+    r.add("/api/v1/media/{id}/cancel", media, post(api::media::cancel));
+    r.add("/api/v1/media/{id}/copies", media, post(api::media::write));
+    r.add("/api/v1/media/{id}/copies/{copy}", media, post(api::media::change));
+    r.add("/api/v1/media/{id}/remove-image", media, post(api::media::remove_image));
     r.add("/healthz", Who::Anyone, get(api::status::healthz));
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
 

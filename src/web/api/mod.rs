@@ -6,6 +6,7 @@ pub mod desk;
 pub mod handover;
 pub mod imports;
 pub mod live;
+pub mod media;
 pub mod people;
 pub mod provision;
 pub mod retention;
@@ -161,6 +162,15 @@ use utoipa::OpenApi;
         handover::receive,
         handover::check_out,
         handover::nothing,
+        media::list,
+        media::held,
+        media::plan,
+        media::order,
+        media::show,
+        media::cancel,
+        media::write,
+        media::change,
+        media::remove_image,
     ),
     components(schemas(
         Problem,

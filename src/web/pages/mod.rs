@@ -10,6 +10,7 @@ pub mod handover;
 pub mod imports;
 pub mod initiation;
 pub mod log;
+pub mod media;
 pub mod oversight;
 pub mod people;
 pub mod plans;
@@ -244,6 +245,12 @@ const DONE: &[&str] = &[
     "receiving",
     "checked-out",
     "nothing-came",
+    "media-ordered",
+    "medium-writing",
+    "medium-checking",
+    "medium-stopped",
+    "medium-changed",
+    "medium-image-removed",
 ];
 
 /// The word of the form before, if there is one.

@@ -1,0 +1,294 @@
+-- The whole schema of the catalog, as the steps beside schema/ make it: to be read, never run. A test holds the two equal.
+
+CREATE TABLE accounts (
+    id             TEXT PRIMARY KEY,
+    username       TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    name           TEXT NOT NULL,
+    unit           TEXT,
+    certificate_no TEXT,
+    roles          TEXT NOT NULL,               -- JSON array of role words
+    leads          TEXT NOT NULL,               -- JSON array of units; empty: all
+    password_hash  TEXT NOT NULL,               -- argon2id, PHC string
+    active         INTEGER NOT NULL DEFAULT 1,
+    failures       INTEGER NOT NULL DEFAULT 0,  -- wrong passwords since the last right one
+    locked_until   INTEGER NOT NULL DEFAULT 0,  -- ms since 1970
+    made_at        INTEGER NOT NULL
+, certificate_until TEXT, valid_from TEXT, valid_until TEXT, email TEXT, sso_name TEXT, one_login INTEGER NOT NULL DEFAULT 0, totp TEXT, totp_new TEXT, totp_step INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE UNIQUE INDEX accounts_by_sso ON accounts (sso_name) WHERE sso_name IS NOT NULL;
+
+CREATE TABLE alarms (
+    id              TEXT PRIMARY KEY,
+    room            TEXT NOT NULL,
+    began_at        INTEGER NOT NULL,           -- ms since 1970
+    ended_at        INTEGER,
+    acknowledged_at INTEGER,
+    acknowledged_by TEXT,
+    reason          TEXT
+) STRICT;
+
+CREATE INDEX alarms_by_time ON alarms (began_at DESC);
+
+CREATE TABLE bound_texts (
+    entry INTEGER NOT NULL REFERENCES entries (number),
+    name  TEXT NOT NULL,
+    salt  TEXT NOT NULL,
+    text  TEXT NOT NULL,
+    PRIMARY KEY (entry, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE case_numbers (
+    number TEXT NOT NULL,
+    id     TEXT NOT NULL REFERENCES cases (id),
+    PRIMARY KEY (number, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE case_search USING fts5 (
+    numbers, parties, cause,
+    content = '', contentless_delete = 1, tokenize = 'unicode61'
+);
+
+CREATE TABLE cases (
+    row        INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    intake_no  TEXT NOT NULL UNIQUE,
+    unit       TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    restricted INTEGER NOT NULL,
+    officers   TEXT NOT NULL,                   -- certificate numbers, each in （）
+    opened_by  TEXT NOT NULL,
+    opened_at  INTEGER NOT NULL,                -- ms since 1970
+    doc        TEXT NOT NULL CHECK (json_valid(doc))
+) STRICT;
+
+CREATE INDEX cases_by_state ON cases (state, opened_at DESC);
+
+CREATE INDEX cases_by_time ON cases (opened_at DESC);
+
+CREATE TABLE copies (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES accounts (id),
+    session TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    doc     TEXT NOT NULL CHECK (json_valid(doc)) -- model::copy::Copy
+) STRICT;
+
+CREATE INDEX copies_by_account ON copies (account, made_at DESC);
+
+CREATE TABLE deputations (
+    id     TEXT PRIMARY KEY,
+    leader TEXT NOT NULL REFERENCES accounts (id),
+    deputy TEXT NOT NULL REFERENCES accounts (id),
+    doc    TEXT NOT NULL CHECK (json_valid(doc)) -- model::access::Deputation
+) STRICT;
+
+CREATE INDEX deputations_by_deputy ON deputations (deputy);
+
+CREATE TABLE documents (
+    session    TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    bytes      INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    by_account TEXT NOT NULL REFERENCES accounts (id),
+    PRIMARY KEY (session, sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entries (
+    number  INTEGER PRIMARY KEY,                -- the entry's index in its log, behind those of earlier logs
+    at      TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    actor   TEXT,
+    session TEXT,
+    doc     TEXT NOT NULL CHECK (json_valid(doc))
+) STRICT;
+
+CREATE INDEX entries_by_kind ON entries (kind, at);
+
+CREATE INDEX entries_by_session ON entries (session, number);
+
+CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries BEGIN
+    SELECT RAISE (ABORT, 'entries are never changed');
+END;
+
+CREATE TRIGGER entries_are_never_removed BEFORE DELETE ON entries BEGIN
+    SELECT RAISE (ABORT, 'entries are never removed');
+END;
+
+CREATE TABLE holds (
+    session TEXT NOT NULL,
+    ground  TEXT NOT NULL,                      -- provision
+    about   TEXT NOT NULL,                      -- its number
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (session, ground, about)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logins (
+    token_sha256 TEXT PRIMARY KEY,
+    account      TEXT NOT NULL REFERENCES accounts (id),
+    csrf         TEXT NOT NULL,
+    made_at      INTEGER NOT NULL,
+    seen_at      INTEGER NOT NULL
+, id TEXT NOT NULL DEFAULT '', address TEXT, agent TEXT, way TEXT NOT NULL DEFAULT 'password', proved_at INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX logins_by_account ON logins (account);
+
+CREATE TABLE logs (
+    origin TEXT PRIMARY KEY,
+    base   INTEGER NOT NULL UNIQUE              -- the number of its first entry
+) STRICT;
+
+CREATE TABLE media (
+    id         TEXT PRIMARY KEY,
+    unit       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    ordered_at INTEGER NOT NULL,                -- ms since 1970
+    next_check TEXT,                            -- the earliest of its copies', 2027-11-25
+    doc        TEXT NOT NULL CHECK (json_valid(doc)) -- model::medium::Medium
+) STRICT;
+
+CREATE INDEX media_by_check ON media (next_check) WHERE next_check IS NOT NULL;
+
+CREATE INDEX media_by_time ON media (ordered_at DESC);
+
+CREATE TABLE media_sessions (
+    session     TEXT NOT NULL,
+    medium      TEXT NOT NULL REFERENCES media (id),
+    part        INTEGER NOT NULL,
+    parts       INTEGER NOT NULL,
+    verified_at INTEGER,                        -- when a copy was last found right, ms since 1970; none: no copy is
+    PRIMARY KEY (session, medium, part)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE passkeys (
+    id      TEXT PRIMARY KEY,                   -- the credential's, base64url
+    account TEXT NOT NULL REFERENCES accounts (id),
+    name    TEXT NOT NULL,
+    doc     TEXT NOT NULL CHECK (json_valid(doc)),
+    made_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT;
+
+CREATE INDEX passkeys_by_account ON passkeys (account);
+
+CREATE TABLE plans (
+    id      TEXT PRIMARY KEY,
+    room    TEXT NOT NULL,
+    unit    TEXT NOT NULL,
+    at      INTEGER NOT NULL,                   -- ms since 1970
+    doc     TEXT NOT NULL CHECK (json_valid(doc)) -- model::plan::Plan
+) STRICT;
+
+CREATE INDEX plans_by_time ON plans (at);
+
+CREATE TABLE provisions (
+    id         TEXT PRIMARY KEY,
+    state      TEXT NOT NULL,
+    entered_at INTEGER NOT NULL,
+    doc        TEXT NOT NULL CHECK (json_valid(doc)) -- model::provision::Provision
+) STRICT;
+
+CREATE INDEX provisions_by_time ON provisions (entered_at DESC);
+
+CREATE TABLE request_sessions (
+    session TEXT NOT NULL,
+    request TEXT NOT NULL REFERENCES requests (id),
+    PRIMARY KEY (session, request)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (
+    id           TEXT PRIMARY KEY,
+    requester    TEXT NOT NULL REFERENCES accounts (id),
+    unit         TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    doc          TEXT NOT NULL CHECK (json_valid(doc)) -- model::access::AccessRequest
+) STRICT;
+
+CREATE INDEX requests_by_requester ON requests (requester, submitted_at DESC);
+
+CREATE INDEX requests_by_state ON requests (state, submitted_at);
+
+CREATE INDEX requests_by_time ON requests (submitted_at);
+
+CREATE TABLE screens (
+    id           TEXT PRIMARY KEY,
+    room         TEXT NOT NULL,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    made_at      INTEGER NOT NULL,              -- ms since 1970
+    made_by      TEXT NOT NULL,
+    ended_at     INTEGER
+) STRICT;
+
+CREATE TABLE session_cases (
+    case_no TEXT NOT NULL,
+    session TEXT NOT NULL,
+    PRIMARY KEY (case_no, session)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE session_search USING fts5 (
+    party, cause, officers, devices, numbers,
+    content = '', contentless_delete = 1, tokenize = 'unicode61'
+);
+
+CREATE TABLE sessions (
+    number     INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    folder     TEXT NOT NULL,                   -- below the footage root
+    unit       TEXT NOT NULL,
+    room       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    started_at INTEGER NOT NULL,                -- ms since 1970
+    length_ms  INTEGER,
+    case_no    TEXT,
+    party      TEXT,
+    cause      TEXT,
+    officers   TEXT NOT NULL,
+    devices    TEXT NOT NULL,
+    gaps       INTEGER NOT NULL,
+    missing    INTEGER NOT NULL,
+    doc        TEXT NOT NULL CHECK (json_valid(doc))
+, restricted INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX sessions_by_start ON sessions (started_at DESC);
+
+CREATE INDEX sessions_listed ON sessions (unit, restricted, started_at DESC);
+
+CREATE TABLE timestamps (
+    root       TEXT NOT NULL,                   -- footage or log
+    path       TEXT NOT NULL,                   -- below it
+    since      INTEGER NOT NULL,                -- waits since, ms since 1970
+    tokens     INTEGER NOT NULL DEFAULT 0,
+    made_at    INTEGER,                         -- the first token's time
+    good_until INTEGER,                         -- when the last token's first certificate ends; none: waits for its first
+    PRIMARY KEY (root, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX timestamps_due ON timestamps (good_until, since);
+
+CREATE TABLE tokens (
+    id           TEXT PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    account      TEXT NOT NULL REFERENCES accounts (id), -- in whose name it acts
+    name         TEXT NOT NULL,                 -- the system's
+    scopes       TEXT NOT NULL CHECK (json_valid(scopes)),
+    made_at      INTEGER NOT NULL,
+    until        INTEGER NOT NULL,
+    ended_at     INTEGER,
+    used_at      INTEGER
+) STRICT;
+
+CREATE TABLE viewings (
+    id        TEXT PRIMARY KEY,
+    account   TEXT NOT NULL REFERENCES accounts (id),
+    session   TEXT NOT NULL,
+    request   TEXT NOT NULL REFERENCES requests (id),
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    seconds   INTEGER NOT NULL DEFAULT 0
+, address TEXT) STRICT;
+
+CREATE INDEX viewings_by_time ON viewings (opened_at);
