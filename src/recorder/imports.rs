@@ -122,12 +122,11 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
     durable::make_folder(&folder)?;
     let length = storing.segment.duration_ms;
     let began = Stamp { at: storing.used_at, at_ms: 0 };
-    let mut session = match journal::session(&folder).ok().flatten() {
-        Some(session) => session,
-        None => {
-            Journal::open(&folder)?.write(began, &Happening::Started(Box::new(storing.start.clone())))?;
-            step::begin(&storing.start, began).0
-        }
+    let mut session = if let Some(session) = journal::session(&folder).ok().flatten() {
+        session
+    } else {
+        Journal::open(&folder)?.write(began, &Happening::Started(Box::new(storing.start.clone())))?;
+        step::begin(&storing.start, began).0
     };
     let mut journal = Journal::open(&folder)?;
     let mut go = |session: &mut Session, at: DateTime<Utc>, happening: Happening| -> Result<(), Fault> {
@@ -155,7 +154,7 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
         recovery::index(shared, &session, &folder, Some(entry));
     } else {
         // Sealed before a crash: the row may be missing, and the log's entries with it.
-        let sealed = session.seal.as_ref().map(|seal| sealed_entry(seal));
+        let sealed = session.seal.as_ref().map(sealed_entry);
         for entry in [Some(entry(&session)), sealed].into_iter().flatten().filter(|e| !is_logged(shared, &session, e.kind)) {
             recovery::index(shared, &session, &folder, Some(entry));
         }
