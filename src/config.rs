@@ -57,6 +57,7 @@ pub struct Config {
     imports: imports::ImportsFile,
     #[serde(default)]
     devices: Vec<imports::DeviceFile>,
+    #[serde(default)]
     media: media::MediaFile,
     #[serde(default)]
     backup: backup::BackupFile,

@@ -145,7 +145,7 @@ mod tests {
                 let number = one("SELECT case_no FROM session_cases");
                 assert!(!cases::sessions(c, &[number])?.is_empty());
                 assert!(!entries::page(c, None, None, 10)?.is_empty());
-                assert!(!provisions::newest(c, 10)?.is_empty() && !provisions::holds(c, session.as_str())?.is_empty());
+                assert!(!provisions::newest(c, 10)?.is_empty() && !provisions::of_session(c, session.as_str())?.is_empty());
                 let id = crate::model::ids::RequestId::new(&one("SELECT id FROM requests")).unwrap();
                 assert!(requests::by_id(c, &id)?.is_some());
                 assert!(

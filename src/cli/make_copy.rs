@@ -22,7 +22,7 @@ pub fn run() -> Ended {
     // What was taken in is bytes from outside.
     let from_outside = match &work {
         Work::Copy { tracks, .. } => tracks.iter().flat_map(|t| &t.pieces).any(|p| p.taken_in),
-        Work::Still { track, .. } => track.pieces.iter().any(|p| p.taken_in),
+        Work::Still { track, .. } | Work::Loudness { track, .. } => track.pieces.iter().any(|p| p.taken_in),
     };
     if from_outside {
         worker::limit(MEMORY_BYTES, CPU_S).map_err(|fault| fault.to_string())?;

@@ -224,7 +224,7 @@ impl Desks {
             }
             Err(no) => {
                 let stopped = self.media.cancelled(&medium.id);
-                let why = self.told(&medium.id, no);
+                let why = self.medium_told(&medium.id, no);
                 let folder = self.medium_folder(&medium.id);
                 // Second names and what can be made again; the recordings are not in it.
                 drop(blocking("removing what was begun", move || durable::remove_derived_folder(&folder.join(TREE))).await);
@@ -238,7 +238,7 @@ impl Desks {
     }
 
     /// A failure in words for the history; the whole of it goes to the journal.
-    fn told(&self, id: &MediumId, no: No) -> String {
+    fn medium_told(&self, id: &MediumId, no: No) -> String {
         match no {
             No::Refusal(refusal) => refusal.to_string(),
             No::Fault(inside) => {
@@ -400,7 +400,7 @@ impl Desks {
                 self.keep_medium(draft, bad).await
             }
             Err(no) => {
-                let why = self.told(&medium.id, no);
+                let why = self.medium_told(&medium.id, no);
                 // A check that did not come about says nothing of the copy; a copy that was not written is void.
                 let (kind, change, after) = if written {
                     (EntryKind::MediumCopyFailed, ChangeKind::NotWritten, medium.clone().standing(copy, CopyStanding::Failed))

@@ -154,6 +154,7 @@ pub enum Refusal {
         session: String,
         /// In words of `model::disposal::Obstacle`.
         obstacles: Vec<String>,
+    },
     /// The medium is not in a state in which this can be done.
     #[error("the medium is {state}; this cannot be done to it now")]
     MediumState {
