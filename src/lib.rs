@@ -26,7 +26,7 @@
 //!
 //! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
 //!
-//! # Seven walks
+//! # The walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
@@ -68,14 +68,20 @@
 //! room, which writes [`model::session::Happening::Restarted`] and opens the valves again. The time between is a gap with its cause.
 //! A catalog that is gone comes from its newest good backup (`desks::backups`), with the files read over it (`desks::rebuild`).
 //!
+//! **A period that is over.** [`model::retention::of`] says of every session as what it is kept, until when, and why; [`model::hold::of`] what
+//! holds it, whether people proposed that or it came by itself with a lawsuit; `catalog::retention` lists both. `desks::disposal` lets a
+//! custodian propose and another person agree, looks at each session once more ([`model::disposal::Disposal::order`]: no order, no
+//! removal), and has `footage::disposal` put what stays in its place before the files go from every volume. By a clock that is in doubt
+//! ([`model::clock_trust`]) nothing goes.
+//!
 //! # What is deliberately absent
 //!
 //! 1. [`model`] has no I/O, clock or async.
 //! 2. A page reaches a recorded picture only through `desks::viewing`; no role can (see [`model::people::may`]).
 //! 3. Only `acts` opens a writing transaction.
 //! 4. Only `recorder` changes a running session.
-//! 5. Nothing rewrites a closed file, and nothing removes footage; `recorder::scrub` alone puts a file's own bytes back, from a copy that
-//!    has the sealed digest, and keeps the damaged one aside.
+//! 5. Nothing rewrites a closed file, and nothing but `desks::disposal` has footage removed; `recorder::scrub` alone puts a file's own bytes
+//!    back, from a copy that has the sealed digest, and keeps the damaged one aside.
 //! 6. [`custody::verify`] needs files alone: `shilu-verify` is built without GStreamer and without a database.
 //! 7. `web`, `catalog` and the log may all fail, and fragments still reach the disk.
 
