@@ -18,6 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 mod access;
+mod archive;
 mod custody;
 
 use access::Console;
@@ -47,6 +48,8 @@ pub struct Config {
     mail: Option<access::MailFile>,
     #[serde(default)]
     retention: Retention,
+    #[serde(default)]
+    archive: archive::ArchiveFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -289,6 +292,7 @@ impl Config {
         c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
+        let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
@@ -340,6 +344,7 @@ impl Config {
                 address: access.address,
                 sso: access.sso,
                 mail: access.mail,
+                archive,
             },
             custody: self.custody,
             lamp,
@@ -513,6 +518,7 @@ mod tests {
         assert_eq!(config.console, Console::default());
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.archive, archive::ArchiveFile::default());
         assert_eq!(config.lamp, LampFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
@@ -524,7 +530,7 @@ mod tests {
 
     #[test]
     fn every_option_of_the_code_stands_in_the_commented_file() {
-        let source = [include_str!("config.rs"), include_str!("config/access.rs")].concat();
+        let source = [include_str!("config.rs"), include_str!("config/access.rs"), include_str!("config/archive.rs")].concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
                 && ["String", "u32", "u64", "i64", "bool", "PathBuf", "Option<"].iter().any(|t| kind.starts_with(t))

@@ -1,6 +1,6 @@
 //! Cases, indexed by number, party and cause; and which sessions are linked to which number.
 
-use crate::catalog::{bad_doc, pairs};
+use crate::catalog::{archive, bad_doc, pairs};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::ids::CaseId;
@@ -55,7 +55,8 @@ pub fn put(c: &Connection, case: &Case) -> Result<(), Fault> {
         "INSERT INTO case_search (rowid, numbers, parties, cause) VALUES (?1, ?2, ?3, ?4)",
         params![row, pairs::index(&case.numbers().join(" / ")), pairs::index(&parties.join(" / ")), pairs::index(&causes.join(" / "))],
     )?;
-    Ok(())
+    let changed = case.versions.last().map_or(0, |v| v.at.timestamp_millis());
+    archive::want(c, "case", case.id.as_str(), &format!("cases/{}", case.id), changed)
 }
 
 /// Notes every case number that a session is or was linked to.

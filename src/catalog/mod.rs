@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod alarms;
+pub mod archive;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
@@ -36,6 +37,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0002-desk.sql")),
     M::up(include_str!("schema/0003-custody.sql")),
     M::up(include_str!("schema/0004-access.sql")),
+    M::up(include_str!("schema/0007-archive.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -1,6 +1,6 @@
 //! Provisions (第二十一条), and the holds that they bring (第十九条).
 
-use crate::catalog::bad_doc;
+use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::ids::ProvisionId;
 use crate::model::provision::Provision;
@@ -17,7 +17,8 @@ pub fn put(c: &Connection, p: &Provision) -> Result<(), Fault> {
     )?;
     let mut hold = c.prepare_cached("INSERT OR IGNORE INTO holds (session, ground, about, since) VALUES (?1, 'provision', ?2, ?3)")?;
     p.sessions.iter().try_for_each(|s| hold.execute(params![s.as_str(), p.id.as_str(), at]).map(drop))?;
-    Ok(())
+    p.sessions.iter().try_for_each(|s| archive::look_again(c, s.as_str()))?;
+    archive::want(c, "provision", p.id.as_str(), &format!("provisions/{}", p.id), at)
 }
 
 fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<Provision>, Fault> {

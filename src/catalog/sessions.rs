@@ -1,6 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{bad_doc, cases, pairs, timestamps};
+use crate::catalog::{archive, bad_doc, cases, pairs, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
@@ -77,6 +77,7 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     cases::link(c, s)?;
     if let Some(seal) = &s.seal {
         timestamps::want(c, "footage", &format!("{folder}/{FILE}"), seal.at.timestamp_millis())?;
+        archive::want(c, "session", s.id.as_str(), &format!("footage/{folder}"), seal.at.timestamp_millis())?;
     }
     c.execute("DELETE FROM session_search WHERE rowid = ?1", [number])?;
     c.execute(

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Logs go to stderr, so that what a subcommand prints can be piped.
 
+pub mod archive;
 pub mod check;
 pub mod demo;
 pub mod drive;
@@ -42,7 +43,9 @@ enum Command {
     /// An outside cosigner of other machines' logs.
     Witness(witness::Options),
     /// Makes the index anew from the footage tree.
-    Rebuild(ConfigArgument),
+    Rebuild(rebuild::Options),
+    /// The bucket: makes it, reads it, brings everything back from it.
+    Archive(archive::Options),
     /// Makes a viewing copy; the recorder starts it.
     #[command(hide = true)]
     MakeCopy,
@@ -77,7 +80,9 @@ pub fn run() -> ExitCode {
         Command::Log(o) => log::run(o),
         Command::Key(o) => key::run(o),
         Command::Witness(o) => witness::run(o),
-        Command::Rebuild(c) => rebuild::run(&c.config),
+        Command::Rebuild(o) if o.from_bucket => archive::rebuild_from_bucket(&o.config.config),
+        Command::Rebuild(o) => rebuild::run(&o.config.config),
+        Command::Archive(o) => archive::run(o),
         Command::MakeCopy => make_copy::run(),
         Command::Demo(o) => demo::run(o),
     };

@@ -2,15 +2,25 @@
 
 use crate::acts::Acts;
 use crate::catalog::Catalog;
-use crate::cli::{Ended, runtime};
+use crate::cli::{ConfigArgument, Ended, runtime};
 use crate::config;
-use crate::desks::cases;
+use crate::desks::{cases, provision};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume;
 use crate::recorder::links;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// From what.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub(super) config: ConfigArgument,
+    /// From the configured archive alone; the footage stays there and is looked at from there.
+    #[arg(long)]
+    pub(super) from_bucket: bool,
+}
 
 /// Reads every journal into the catalog; accounts and requests, which live there alone, stay.
 #[allow(clippy::print_stdout)]
@@ -24,6 +34,8 @@ pub fn run(config: &Path) -> Ended {
         let (done, mut unread) = links::rebuild(&acts, &parts.recorder.footage).map_err(|e| e.to_string())?;
         let (cases_done, cases_unread) = cases::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
         unread.extend(cases_unread);
+        let (_, provisions_unread) = provision::rebuild(&acts, &parts.data).map_err(|e| e.to_string())?;
+        unread.extend(provisions_unread);
         // An empty write behind the others: when it is done, they are.
         acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
         println!("{done} sessions\n{cases_done} cases");

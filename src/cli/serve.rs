@@ -97,6 +97,7 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
         tracing::error!("the first account cannot be made in the browser: {no}");
     }
     desks.resume_copies().await;
+    desks.begin_archiving();
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }

@@ -7,6 +7,8 @@
 pub mod access;
 pub mod accounts;
 pub mod alarms;
+pub mod archive;
+pub mod archiving;
 pub mod cases;
 pub mod copies;
 pub mod custody;
@@ -28,6 +30,7 @@ pub mod provision;
 pub mod readiness;
 pub mod records;
 pub mod reports;
+pub mod retrieval;
 pub mod screens;
 pub mod sessions;
 pub mod setup;
@@ -111,6 +114,8 @@ pub struct Settings {
     pub sso: Option<sso::SsoSettings>,
     /// Notices by e-mail.
     pub mail: Option<mail::MailSettings>,
+    /// The archive.
+    pub archive: Option<archive::ArchiveSettings>,
 }
 
 /// All desks.
@@ -137,6 +142,7 @@ pub struct Desks {
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
+    archive: archive::Archive,
 }
 
 impl Desks {
@@ -146,6 +152,7 @@ impl Desks {
         let (acts, clock) = (shared.acts.clone(), shared.clock.clone());
         let volumes = shared.volumes.iter().map(|v| (v.name().to_owned(), v.place().root().to_owned())).collect();
         let machine = status::Watch::start(volumes, settings.reserve_bytes, clock.clone());
+        let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
             settings,
             recorder,
@@ -167,6 +174,7 @@ impl Desks {
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),
+            archive,
         }
     }
 

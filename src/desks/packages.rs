@@ -117,6 +117,7 @@ impl Desks {
         request: String,
         clips: Vec<(u64, u64)>,
     ) -> Answer<(Package, String, usize)> {
+        self.bring_back(&session, &folder).await?;
         // The head has to hold the entry of this very hand-over.
         self.acts.sign_head().await?;
         let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();

@@ -162,12 +162,21 @@ impl Desks {
     }
 
     /// One file of an open viewing.
-    pub async fn view_segment(&self, who: &Person, viewing: &ViewingId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
+    pub async fn view_segment(
+        &self,
+        who: &Person,
+        viewing: &ViewingId,
+        (camera, sequence): (&CameraId, u32),
+        range: Option<(u64, Option<u64>)>,
+    ) -> Answer<(Footage, u64, u64)> {
         let open = self.viewing(who, viewing)?;
         // Asked anew for each file: a grant that was revoked or ran out opens no further one.
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
-        send_file(open.folder.join(&segment.file), &segment, self.streams.under(&grant, &self.clock))
+        let (from, to) = bounds(range, segment.bytes, "byte of the segment")?;
+        let live = self.streams.under(&grant, &self.clock);
+        let footage = self.send_segment(&open.session, open.folder.join(&segment.file), &segment, (from, to), live).await?;
+        Ok((Footage { sha256: Some(segment.sha256), ..footage }, from, segment.bytes))
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -237,7 +246,8 @@ impl Desks {
     pub async fn copy_segment(&self, who: &Person, session: &SessionId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
         let (session, folder, live) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
         let segment = find(&session.segments, camera, sequence)?;
-        send_file(folder.join(&segment.file), &segment, live)
+        let footage = self.send_segment(&session.id, folder.join(&segment.file), &segment, (0, segment.bytes), live).await?;
+        Ok(Footage { sha256: Some(segment.sha256), ..footage })
     }
 
     /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
@@ -248,6 +258,7 @@ impl Desks {
         if segments.is_empty() {
             return Err(Refusal::no_such("camera", camera.as_str()).into());
         }
+        self.bring_back(&session, &folder).await?;
         let (tx, pieces) = mpsc::channel(4);
         let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
@@ -298,19 +309,13 @@ fn find(segments: &[Segment], camera: &CameraId, sequence: u32) -> Result<Segmen
     found.cloned().ok_or_else(|| Refusal::no_such("segment", &format!("{camera}/{sequence}")))
 }
 
-/// Sends a file in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
-fn send_file(path: PathBuf, segment: &Segment, live: Live) -> Answer<Footage> {
-    let footage = send_part(&path, 0, segment.bytes, segment.file.clone(), live)?;
-    Ok(Footage { sha256: Some(segment.sha256.clone()), ..footage })
-}
-
 /// The bytes that a request for a part means, of so many: from one up to another. `what` they are of, where there are none.
 pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'static str) -> Result<(u64, u64), Refusal> {
     let (from, to) = range.map_or((0, whole), |(from, last)| (from, last.map_or(whole, |last| last.saturating_add(1).min(whole))));
     if from < to { Ok((from, to)) } else { Err(Refusal::no_such(what, &from.to_string())) }
 }
 
-/// A part of a file, in pieces.
+/// A part of a file, in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = durable::open(path)?;

@@ -12,9 +12,13 @@
 //!
 //! The expert's tool needs [`continuity`] and [`tree`] alone, and is built with them alone.
 
+#[cfg(feature = "recorder")]
+pub mod archive;
 pub mod continuity;
 #[cfg(feature = "recorder")]
 pub mod copy;
+#[cfg(feature = "recorder")]
+pub mod envelope;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 #[cfg(feature = "recorder")]

@@ -19,6 +19,8 @@ pub const SIGNER: &str = "signer.pem";
 pub fn interim_name(number: u32) -> String {
     format!("interim-{number}.json")
 }
+/// Beside a session whose footage lies in the archive alone: since when.
+pub const RELEASED: &str = "released.json";
 /// The folder of attached documents.
 pub const DOCUMENTS: &str = "documents";
 

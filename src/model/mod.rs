@@ -7,6 +7,7 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod archive;
 pub mod case;
 pub mod case_missing;
 pub mod completeness;

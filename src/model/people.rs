@@ -93,6 +93,8 @@ words!(
         AppointDeputy = "appoint_deputy",
         /// Hand material to courts and other bodies (第二十一条).
         Provide = "provide",
+        /// See how the archive stands, and have it read again.
+        SeeArchive = "see_archive",
     }
 );
 
@@ -119,6 +121,7 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::WatchLive => matches!(role, LiveViewer),
         Act::AppointDeputy => matches!(role, LeaderInCharge | BureauHead),
         Act::Provide => matches!(role, LegalUnit),
+        Act::SeeArchive => matches!(role, Custodian | LegalUnit | Inspector | Administrator),
     }
 }
 

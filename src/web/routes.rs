@@ -178,6 +178,11 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/log/{index}/proof", Who::May(Act::ReadLog), get(api::status::log_proof));
     r.add("/healthz", Who::Anyone, get(api::status::healthz));
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
+    // The archive.
+    r.add("/archive", Who::May(Act::SeeArchive), get(pages::archive::show));
+    r.add("/archive/verify", Who::May(Act::SeeArchive), post(pages::archive::verify));
+    r.add("/api/v1/archive", Who::May(Act::SeeArchive), get(api::archive::show));
+    r.add("/api/v1/archive/verify", Who::May(Act::SeeArchive), post(api::archive::verify));
 
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod archive;
 pub mod cases;
 pub mod desk;
 pub mod live;
@@ -131,6 +132,8 @@ use utoipa::OpenApi;
         viewing::make_package,
         viewing::fetch_package,
         live::live,
+        archive::show,
+        archive::verify,
     ),
     components(schemas(
         Problem,

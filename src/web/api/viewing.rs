@@ -26,16 +26,20 @@ pub async fn open(
     Ok((StatusCode::CREATED, Json(viewing)))
 }
 
-/// One file of an open viewing.
-#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
+/// One file of an open viewing, or with `Range: bytes=…` a part of it.
+#[utoipa::path(get, path = "/api/v1/viewings/{id}/{camera}/{sequence}", params(("id" = String, Path), ("camera" = String, Path), ("sequence" = u32, Path)), responses((status = 200, content_type = "video/mp4", body = Vec<u8>), (status = 206, content_type = "video/mp4", body = Vec<u8>), (status = 403, body = Problem)))]
 pub async fn segment(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     path: Result<Path<(String, String, u32)>, PathRejection>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let Path((id, camera, sequence)) = path?;
     let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
-    Ok(stream(web.desks.view_segment(&who.person, &id, &camera, sequence).await?, "video/mp4", None))
+    let range = range_of(&headers);
+    let (footage, from, whole) = web.desks.view_segment(&who.person, &id, (&camera, sequence), range).await?;
+    let tag = footage.sha256.clone().unwrap_or_default();
+    Ok(ranged(footage, from, whole, range.is_some(), "video/mp4", &tag))
 }
 
 /// Seconds.

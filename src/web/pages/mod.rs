@@ -1,6 +1,7 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod archive;
 pub mod case_forms;
 pub mod cases;
 mod csv;
@@ -201,6 +202,7 @@ const DONE: &[&str] = &[
     "provision-handed",
     "provision-verified",
     "provision-closed",
+    "archive-verifying",
 ];
 
 /// The word of the form before, if there is one.
