@@ -20,6 +20,7 @@ use url::Url;
 mod access;
 mod archive;
 mod custody;
+pub mod overview;
 
 use access::Console;
 pub use custody::Custody;

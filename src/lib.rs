@@ -26,7 +26,7 @@
 //!
 //! An arrow points down, always; `tests/architecture.rs` holds the table and fails on an arrow that it does not grant.
 //!
-//! # Six walks
+//! # Seven walks
 //!
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
@@ -56,6 +56,11 @@
 //! a bag as a tar that is made while it is sent. [`custody::bag`], [`custody::verify`] and [`custody::audit`] check what came out, and
 //! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over.
 //!
+//! **A seal to the bucket, and back.** Whatever writes a session's row puts it in the queue ([`model::archive`], `catalog::archive`).
+//! `desks::archiving`, a thread, puts each file under a lock, reads object and lock back (`footage::archive`, the only S3), and last an
+//! index that names all of them: from the indexes alone `shilu archive restore` makes a store anew, and `desks::overview` sees many
+//! sites. Where footage was released here, `desks::archive` gives it from the bucket, under the same grants.
+//!
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its
 //! room, which writes [`model::session::Happening::Restarted`] and opens the valves again. The time between is a gap with its cause.
@@ -66,7 +71,8 @@
 //! 2. A page reaches a recorded picture only through `desks::viewing`; no role can (see [`model::people::may`]).
 //! 3. Only `acts` opens a writing transaction.
 //! 4. Only `recorder` changes a running session.
-//! 5. Nothing rewrites a closed file, and nothing removes footage; `recorder::scrub` alone puts a file's own bytes back, from a copy that
+//! 5. Nothing rewrites a closed file, and nothing removes footage but its release, once the archive holds it verified and locked;
+//!    `recorder::scrub` alone puts a file's own bytes back, from a copy that
 //!    has the sealed digest, and keeps the damaged one aside.
 //! 6. [`custody::verify`] needs files alone: `shilu-verify` is built without GStreamer and without a database.
 //! 7. `web`, `catalog` and the log may all fail, and fragments still reach the disk.

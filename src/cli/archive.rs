@@ -65,7 +65,7 @@ impl Bucket {
     /// Of a configuration.
     pub fn of(parts: &Parts) -> Result<Self, String> {
         let settings = parts.desks.archive.clone().ok_or("no [archive] is configured")?;
-        let store = Store::new(settings.store.clone(), Arc::new(SystemClock)).map_err(|e| e.to_string())?;
+        let store = Store::new(settings.store.clone(), Arc::new(SystemClock));
         let opens = settings.identity_file.as_deref().map(Identities::read).transpose().map_err(|e| e.to_string())?;
         Ok(Self { store, opens, settings })
     }
@@ -174,7 +174,15 @@ pub fn rebuild_from_bucket(path: &Path) -> Ended {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
-        acts.keep(move |t| found.iter().try_for_each(|index| queue::adopt(t, index))).await.map_err(|e| e.to_string())
+        let away = |index: &Index| index.kind == "session" && durable::exists(&parts.data.join(&index.folder).join(crate::footage::tree::RELEASED));
+        let indexes: Vec<(bool, Index)> = found.into_iter().map(|index| (away(&index), index)).collect();
+        let take_over = move |t: &crate::catalog::Writing<'_>| {
+            indexes.iter().try_for_each(|(away, index)| {
+                queue::adopt(t, index)?;
+                if *away { queue::released(t, &index.id, Some(index.at.timestamp_millis())) } else { Ok(()) }
+            })
+        };
+        acts.keep(take_over).await.map_err(|e| e.to_string())
     })?;
     Ok(if brought == ExitCode::SUCCESS { made } else { brought })
 }

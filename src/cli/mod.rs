@@ -7,6 +7,7 @@ pub mod drive;
 pub mod key;
 pub mod log;
 pub mod make_copy;
+pub mod overview;
 pub mod rebuild;
 pub mod serve;
 pub mod user;
@@ -46,6 +47,8 @@ enum Command {
     Rebuild(rebuild::Options),
     /// The bucket: makes it, reads it, brings everything back from it.
     Archive(archive::Options),
+    /// A console that only reads, over the archive of many sites.
+    Overview(overview::Options),
     /// Makes a viewing copy; the recorder starts it.
     #[command(hide = true)]
     MakeCopy,
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Rebuild(o) if o.from_bucket => archive::rebuild_from_bucket(&o.config.config),
         Command::Rebuild(o) => rebuild::run(&o.config.config),
         Command::Archive(o) => archive::run(o),
+        Command::Overview(o) => overview::run(o),
         Command::MakeCopy => make_copy::run(),
         Command::Demo(o) => demo::run(o),
     };

@@ -126,11 +126,10 @@ impl Archive {
     /// Nothing is asked of the bucket yet.
     pub(crate) fn open(settings: Option<&ArchiveSettings>, clock: Arc<dyn crate::machine::clock::Clock>) -> Self {
         let Some(settings) = settings else { return Self::default() };
-        let store = Store::new(settings.store.clone(), clock).map_err(|e| e.to_string());
-        let opens = settings.identity_file.as_deref().map(Identities::read).transpose().map_err(|e| e.to_string());
-        match (store, opens) {
-            (Ok(store), Ok(opens)) => Self { open: Some((Arc::new(store), opens.map(Arc::new))), ..Self::default() },
-            (Err(problem), _) | (_, Err(problem)) => Self { problem: Some(problem), ..Self::default() },
+        let store = Arc::new(Store::new(settings.store.clone(), clock));
+        match settings.identity_file.as_deref().map(Identities::read).transpose() {
+            Ok(opens) => Self { open: Some((store, opens.map(Arc::new))), ..Self::default() },
+            Err(problem) => Self { problem: Some(problem.to_string()), ..Self::default() },
         }
     }
 

@@ -390,6 +390,18 @@ impl Archivist {
             let (keep, floor) = self.keeping(session.as_ref())?;
             let mut changed = None;
             for object in self.read(|c| archive::of_item(c, &item.kind, &item.id))? {
+                // Taken over from an index, or run out: the bucket itself knows.
+                let mut object = object;
+                if object.lock.until <= now {
+                    match self.store.lock_of(&object.stored.key, &object.stored.version) {
+                        Ok(has) => object.lock = has,
+                        Err(StoreFault::Absent) => {
+                            self.found_damaged(&object, "is gone")?;
+                            continue;
+                        }
+                        Err(other) => return Err(other.into()),
+                    }
+                }
                 let wanted = lock(keep, floor.min(object.lock.until), Some(object.lock), now);
                 if wanted == object.lock {
                     continue;

@@ -24,6 +24,7 @@ pub mod mail;
 pub mod passwords;
 pub mod outside;
 pub mod oversight;
+pub mod overview;
 pub mod packages;
 pub mod plans;
 pub mod provision;

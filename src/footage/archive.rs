@@ -20,7 +20,7 @@ use reqwest::blocking::{Body, Client, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
 
@@ -83,7 +83,7 @@ pub struct Version {
 /// The bucket.
 pub struct Store {
     settings: StoreSettings,
-    client: Client,
+    client: OnceLock<Client>,
     clock: Arc<dyn Clock>,
 }
 
@@ -157,10 +157,18 @@ impl<R: Read> Read for Paced<R> {
 
 impl Store {
     /// Nothing is asked yet.
-    pub fn new(settings: StoreSettings, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
-        let client = Client::builder().connect_timeout(CONNECT).timeout(None).no_proxy().build();
-        let client = client.map_err(|_| StoreFault::Unfit("the HTTP client does not start".into()))?;
-        Ok(Self { settings, client, clock })
+    pub fn new(settings: StoreSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, client: OnceLock::new(), clock }
+    }
+
+    /// Made at the first use: it blocks, and whoever opens the desks must not.
+    fn client(&self) -> Result<&Client, StoreFault> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = Client::builder().connect_timeout(CONNECT).timeout(None).no_proxy().build();
+        let made = made.map_err(|_| StoreFault::Unfit("the HTTP client does not start".into()))?;
+        Ok(self.client.get_or_init(|| made))
     }
 
     fn rate(&self) -> Option<u64> {
@@ -197,7 +205,7 @@ impl Store {
         let named = headers.iter().map(|(n, v)| (*n, v.as_str()));
         let signable = SignableRequest::new(method.as_str(), url.as_str(), named, SignableBody::Precomputed(sha256));
         let (signed, _) = sign(signable.map_err(|e| unfit(e.to_string()))?, &params).map_err(|e| unfit(e.to_string()))?.into_parts();
-        let mut request = self.client.request(method, url).timeout(self.patience(body.len() as u64 + PART_BYTES));
+        let mut request = self.client()?.request(method, url).timeout(self.patience(body.len() as u64 + PART_BYTES));
         for (name, value) in headers.iter().map(|(n, v)| (*n, v.as_str())).chain(signed.headers()) {
             request = request.header(name, value);
         }

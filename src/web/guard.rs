@@ -132,7 +132,7 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
 }
 
 /// A browser says where a request comes from; what comes from another site is not let in, whatever its cookies.
-fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
+pub(super) fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
     let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
     let foreign = matches!(site, Some("cross-site" | "same-site"));
     // A link from elsewhere may open a page; it may not change anything.

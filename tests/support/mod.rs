@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod bureau;
 pub mod camera;
+pub mod ceph;
 #[path = "replay.rs"]
 pub mod replay;
 pub mod stored;

@@ -1354,3 +1354,26 @@ entry-local-copy-released = Local copy released
 entry-local-copy-back = Local copy brought back
 entry-archive-disposal-due = To be deleted from the archive
 entry-archive-disposed = Deleted from the archive
+
+# The overview of many sites
+overview-title = Overview of sites
+overview-hint = Made from the archive alone; it only reads, and holds no footage.
+overview-sites = Sites
+overview-search = Search all sites
+overview-site = Site
+overview-heard = Last heard
+overview-silent = not heard for over 30 minutes
+overview-well = reporting
+overview-signed = signed by the known key
+overview-not-compared = signed; key not compared
+overview-wrong-key = wrong signature: not to be believed
+overview-recording = recording
+overview-idle = idle
+overview-faults = Faults: { $count }
+overview-restricted = { $count } restricted, not listed
+overview-month = Supervision figures of this month
+overview-never = Nothing has been heard of this site yet.
+overview-no-footage = Footage stays with the unit that made it and is viewed by its approval (第三条, 第二十二条).
+overview-footage = Footage
+overview-ask = Request at the owning site
+overview-ask-there = Request it at the owning site

@@ -1354,3 +1354,26 @@ entry-local-copy-released = 本机副本已释放
 entry-local-copy-back = 本机副本已取回
 entry-archive-disposal-due = 归档待删除
 entry-archive-disposed = 归档已删除
+
+# 多站点总览
+overview-title = 多站点总览
+overview-hint = 仅据归档存储汇总，只读；不提供任何录音录像。
+overview-sites = 站点
+overview-search = 跨站点检索
+overview-site = 站点
+overview-heard = 最近上报
+overview-silent = 超过 30 分钟未上报
+overview-well = 正常上报
+overview-signed = 已由已知密钥签名
+overview-not-compared = 有签名，密钥未核对
+overview-wrong-key = 签名不符，不可采信
+overview-recording = 录制中
+overview-idle = 空闲
+overview-faults = 故障 { $count } 项
+overview-restricted = 投诉举报材料 { $count } 次，不列出
+overview-month = 本月监督数据
+overview-never = 尚未收到该站点的上报。
+overview-no-footage = 录音录像由制作单位保存，须经制作单位审批后查阅（第三条、第二十二条）。
+overview-footage = 录音录像
+overview-ask = 到所属站点申请查阅
+overview-ask-there = 请到所属站点申请查阅
