@@ -149,9 +149,10 @@ pub fn by_id(c: &Connection, kind: &str, id: &str) -> Result<Option<Item>, Fault
     Ok(items(c, "WHERE kind = ?1 AND id = ?2", [kind, id])?.pop())
 }
 
-/// What waits, longest first; what has a problem comes last.
-pub fn waiting(c: &Connection, rows_max: u32) -> Result<Vec<Item>, Fault> {
-    items(c, "WHERE since IS NOT NULL AND dispose_at IS NULL ORDER BY problem IS NOT NULL, since LIMIT ?1", [rows_max])
+/// What waits, longest first; what has a problem of its own comes last, or not at all.
+pub fn waiting(c: &Connection, rows_max: u32, with_problems: bool) -> Result<Vec<Item>, Fault> {
+    let tail = "WHERE since IS NOT NULL AND dispose_at IS NULL AND (problem IS NULL OR ?2) ORDER BY problem IS NOT NULL, since LIMIT ?1";
+    items(c, tail, params![rows_max, with_problems])
 }
 
 /// Those whose locks were compared longest ago, before a moment.

@@ -97,7 +97,7 @@ pub fn run(options: Options) -> Ended {
 #[allow(clippy::print_stdout)]
 fn status(parts: &Parts) -> Ended {
     let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
-    let (f, waiting) = catalog.read(|c| Ok((queue::figures(c)?, queue::waiting(c, 1000)?))).map_err(|e| e.to_string())?;
+    let (f, waiting) = catalog.read(|c| Ok((queue::figures(c)?, queue::waiting(c, 1000, true)?))).map_err(|e| e.to_string())?;
     println!("sessions  {}\nobjects   {}\nbytes     {}\nreleased  {}\nwaiting   {}", f.sessions, f.objects, f.bytes, f.released, f.waiting);
     for item in waiting {
         println!("WAITS     {} {} {}", item.kind, item.id, item.problem.unwrap_or_default());

@@ -27,6 +27,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
+/// Lines of the queue that a page shows.
+const QUEUE_ROWS: u32 = 50;
+
 /// What the configuration says of it.
 #[derive(Debug, Clone)]
 pub struct ArchiveSettings {
@@ -181,7 +184,7 @@ impl Desks {
     /// How it stands.
     pub async fn archive_view(&self, who: &Person) -> Answer<ArchiveView> {
         self.need(who, Act::SeeArchive)?;
-        let (figures, queue) = self.read(|c| Ok((archive::figures(c)?, archive::waiting(c, 50)?))).await?;
+        let (figures, queue) = self.read(|c| Ok((archive::figures(c)?, archive::waiting(c, QUEUE_ROWS, true)?))).await?;
         let (settings, mut doing) = (self.settings.archive.as_ref(), self.archive.doing());
         doing.problem = self.archive.trouble();
         let Figures { waiting, waiting_since, sessions, released, disposing, objects, bytes, verified_since } = figures;

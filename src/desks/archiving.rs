@@ -40,8 +40,10 @@ const REST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(12);
 /// How often the custody log is archived while it grows.
 const LOG_EVERY: Duration = Duration::from_mins(10);
-/// How often what is given up is tried again.
+/// How often what is given up, or may be released, is looked at.
 const DISPOSE_EVERY: Duration = Duration::from_secs(20);
+/// How often what has a problem of its own is tried again.
+const AGAIN_EVERY: Duration = Duration::from_mins(5);
 /// Things that are done in one go.
 const BATCH: u32 = 20;
 
@@ -79,7 +81,7 @@ impl Archivist {
     /// Goes on as long as there is somebody who tells the site's status, when it is due.
     pub(super) fn run(self, status: &dyn Fn(bool) -> Option<Option<SignedStatus>>) {
         let (mut fit, mut rest) = (false, REST.0);
-        let (mut log_due, mut dispose_due, mut status_due) = (Due::now(), Due::now(), Due::now());
+        let (mut log_due, mut dispose_due, mut status_due, mut again_due) = (Due::now(), Due::now(), Due::now(), Due::now());
         loop {
             let Some(now_is) = status(status_due.is_past()) else { return };
             let open = is_open(self.settings.window, self.now());
@@ -100,14 +102,18 @@ impl Archivist {
                     self.want_log()?;
                     log_due = Due::after(LOG_EVERY);
                 }
-                let mut busy = self.put_waiting()?;
+                let again = again_due.is_past();
+                let mut busy = self.put_waiting(again)?;
+                if again {
+                    again_due = Due::after(AGAIN_EVERY);
+                }
                 busy |= self.compare_locks()?;
                 busy |= self.read_again()?;
                 if dispose_due.is_past() {
                     self.dispose_due()?;
+                    self.release_due()?;
                     dispose_due = Due::after(DISPOSE_EVERY);
                 }
-                self.release_due()?;
                 Ok::<_, Trouble>(busy)
             })();
             let wait = match done {
@@ -142,15 +148,14 @@ impl Archivist {
         })?)
     }
 
-    /// Puts what waits; whether there was something.
-    fn put_waiting(&self) -> Result<bool, Trouble> {
-        let waiting = self.read(|c| archive::waiting(c, BATCH))?;
+    /// Puts what waits; whether there was something. What had a problem of its own is tried `again` now and then.
+    fn put_waiting(&self, again: bool) -> Result<bool, Trouble> {
+        let waiting = self.read(|c| archive::waiting(c, BATCH, again))?;
         let mut any = false;
         for item in waiting {
             if !is_open(self.settings.window, self.now()) {
                 break;
             }
-            // What has a problem of its own is tried again with the others' next round, not in a loop.
             any |= item.problem.is_none();
             self.tell(|d| d.what = Some(format!("{} {}", item.kind, item.id)));
             match self.archive(&item) {

@@ -7,6 +7,7 @@ use crate::web::i18n::{self, Lang};
 use crate::web::pages::{self, Page, html};
 use crate::web::{error, guard};
 use askama::Template;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -115,7 +116,7 @@ async fn sites(State(overview): Seen, headers: HeaderMap) -> Response {
     }
 }
 
-async fn search(State(overview): Seen, headers: HeaderMap, by: Option<Query<OverviewSearch>>) -> Response {
+async fn search(State(overview): Seen, headers: HeaderMap, by: Result<Query<OverviewSearch>, QueryRejection>) -> Response {
     let person = match signed_in(&overview, &headers) {
         Ok(person) => person,
         Err(away) => return away,
