@@ -49,6 +49,7 @@ async fn recorded(bureau: &Bureau) -> String {
 }
 
 fn store(ceph: &Ceph) -> Store {
+    drop(rustls::crypto::ring::default_provider().install_default()); // as `shilu` does for itself
     let settings = StoreSettings {
         endpoint: ceph.endpoint().parse().unwrap(),
         region: "us-east-1".into(),
@@ -187,11 +188,12 @@ async fn what_is_archived_is_locked_survives_an_outage_is_put_again_when_damaged
     let out = Command::new(SHILU).args(["rebuild", "--from-bucket", "--config"]).arg(bureau.config()).output().unwrap();
     assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert_eq!(docs(&bureau.data()), rows, "equal in everything that the manifests and journals hold");
-    for role in ["reviewer", "leader_in_charge"] {
-        bureau.add_account(role, role, "land-use");
+    // Accounts are in no file: they are made anew.
+    for (username, role) in [("looker", "reviewer"), ("decider", "leader_in_charge")] {
+        bureau.add_account(username, role, "land-use");
     }
     bureau.start().await;
-    let (reviewer, leader) = (bureau.sign_in("reviewer").await, bureau.sign_in("leader_in_charge").await);
+    let (reviewer, leader) = (bureau.sign_in("looker").await, bureau.sign_in("decider").await);
     let face = before.iter().find(|(name, _)| name.contains(&first) && name.contains("/face-") && name.ends_with("-0001.mp4")).unwrap();
     let sha256 = shilu::model::digest::sha256(face.1);
     looks_at_what_lies_in_the_archive_alone(&bureau, &reviewer, &leader, &first, &sha256).await;

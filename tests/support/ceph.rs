@@ -68,7 +68,7 @@ impl Ceph {
     /// Turns a bit of an object over, below the gateway and all its locks.
     pub fn damage(&self, key: &str) {
         let all = self.rados(&["ls"]);
-        let name = all.lines().find(|l| l.ends_with(key)).unwrap_or_else(|| panic!("no {key} in {all}"));
+        let name = all.lines().find(|l| l.contains("__:") && l.ends_with(key)).unwrap_or_else(|| panic!("no {key} in {all}"));
         let file = self.dir.path().join("object");
         self.rados(&["get", name, &file.display().to_string()]);
         let mut data = std::fs::read(&file).unwrap();
