@@ -10,6 +10,8 @@
 set -euo pipefail
 verb=$1 dir=$2 port=${3:-7480} mon=${4:-6789}
 export CEPH_CONF=$dir/ceph.conf
+# A monitor that has only just begun answers some first questions with "wrong fsid": asked again, it knows.
+again() { for _ in $(seq 60); do "$@" >/dev/null 2>"$dir/log/again" && return; sleep 0.3; done; cat "$dir/log/again" >&2; exit 1; }
 answers() { for _ in $(seq 300); do curl -s -o /dev/null "http://127.0.0.1:$port" && return; sleep 0.2; done; echo "no gateway" >&2; exit 1; }
 if [ "$verb" = away ]; then
   pid=$(cat "$dir/run/client.rgw.pid"); kill "$pid"
@@ -57,11 +59,12 @@ C
 monmaptool --create --clobber --fsid "$fsid" --addv a "[v1:127.0.0.1:$mon]" "$dir/monmap" >/dev/null
 ceph-mon --mkfs -i a --monmap "$dir/monmap"
 ceph-mon -i a
+again ceph mon stat
 ceph-mgr -i x
 osd_uuid=$(cat /proc/sys/kernel/random/uuid)
-ceph osd new "$osd_uuid" >/dev/null
+again ceph osd new "$osd_uuid"
 ceph-osd -i 0 --mkfs --osd-uuid "$osd_uuid"
-ceph-osd -i 0
-radosgw -n client.rgw
+again ceph-osd -i 0
+again radosgw -n client.rgw
 answers
-radosgw-admin user create --uid=recorder --display-name=recorder --access-key=test --secret-key=testtest >/dev/null
+again radosgw-admin user create --uid=recorder --display-name=recorder --access-key=test --secret-key=testtest
