@@ -200,13 +200,7 @@ async fn what_is_archived_is_locked_survives_an_outage_is_put_again_when_damaged
 }
 
 /// Under a grant, whole and in parts; without one, and after its revocation, not at all.
-async fn looks_at_what_lies_in_the_archive_alone(
-    bureau: &Bureau,
-    reviewer: &Person,
-    leader: &Person,
-    session: &str,
-    sha256: &str,
-) {
+async fn looks_at_what_lies_in_the_archive_alone(bureau: &Bureau, reviewer: &Person, leader: &Person, session: &str, sha256: &str) {
     assert!(!std::fs::read_dir(bureau.folder(session)).unwrap().any(|e| e.unwrap().path().extension().is_some_and(|e| e == "mp4")));
     let viewings = format!("/api/v1/sessions/{session}/viewings");
     assert_eq!(reviewer.post(&viewings, json!({})).await.0, StatusCode::FORBIDDEN);
@@ -284,7 +278,16 @@ async fn a_lock_holds_to_its_last_second_and_then_every_version_goes() {
         }
         // Nobody makes it shorter.
         let shorter = Lock { until: until - chrono::TimeDelta::seconds(6), held: false };
-        assert!(store.relock("site-c/session/s-1/aa", &versions[0], Lock { until: shorter.until - chrono::TimeDelta::days(1), held: false }, shorter).is_err());
+        assert!(
+            store
+                .relock(
+                    "site-c/session/s-1/aa",
+                    &versions[0],
+                    Lock { until: shorter.until - chrono::TimeDelta::days(1), held: false },
+                    shorter
+                )
+                .is_err()
+        );
         let deadline = Instant::now() + Duration::from_secs(60);
         while !versions.iter().all(|v| store.delete("site-c/session/s-1/aa", v).is_ok()) {
             assert!(Instant::now() < deadline, "still locked");

@@ -71,7 +71,8 @@ pub struct Figures {
 }
 
 const ITEM: &str = "kind, id, folder, since, number, archived_at, released_at, dispose_at, problem";
-const OBJECT: &str = "key, version, kind, id, name, file_sha256, file_bytes, part, bytes, sha256, stored_bytes, stored_sha256, locked_until, held";
+const OBJECT: &str =
+    "key, version, kind, id, name, file_sha256, file_bytes, part, bytes, sha256, stored_bytes, stored_sha256, locked_until, held";
 
 fn item(r: &Row<'_>) -> rusqlite::Result<Item> {
     Ok(Item {
@@ -198,8 +199,10 @@ pub fn problem(c: &Connection, item: &Item, what: &str) -> Result<(), Fault> {
 /// An object was put and read back; what held the same part before gives way.
 pub fn put(c: &Connection, o: &Object, at: i64) -> Result<(), Fault> {
     if !o.name.is_empty() {
-        c.prepare_cached("UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ?3 AND (part = ?4 OR file_sha256 <> ?5)")?
-            .execute(params![o.kind, o.id, o.name, o.part, o.file_sha256])?;
+        c.prepare_cached(
+            "UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ?3 AND (part = ?4 OR file_sha256 <> ?5)",
+        )?
+        .execute(params![o.kind, o.id, o.name, o.part, o.file_sha256])?;
     } else {
         c.prepare_cached("UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ''")?
             .execute(params![o.kind, o.id])?;
@@ -275,8 +278,12 @@ pub fn verified(c: &Connection, o: &Object, at: i64) -> Result<(), Fault> {
 
 /// Its lock is another now.
 pub fn locked(c: &Connection, o: &Object, lock: Lock) -> Result<(), Fault> {
-    c.prepare_cached("UPDATE archive_objects SET locked_until = ?3, held = ?4 WHERE key = ?1 AND version = ?2")?
-        .execute(params![o.stored.key, o.stored.version, lock.until.timestamp_millis(), lock.held])?;
+    c.prepare_cached("UPDATE archive_objects SET locked_until = ?3, held = ?4 WHERE key = ?1 AND version = ?2")?.execute(params![
+        o.stored.key,
+        o.stored.version,
+        lock.until.timestamp_millis(),
+        lock.held
+    ])?;
     Ok(())
 }
 

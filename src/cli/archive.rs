@@ -174,7 +174,9 @@ pub fn rebuild_from_bucket(path: &Path) -> Ended {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
-        let away = |index: &Index| index.kind == "session" && durable::exists(&parts.data.join(&index.folder).join(crate::footage::tree::RELEASED));
+        let away = |index: &Index| {
+            index.kind == "session" && durable::exists(&parts.data.join(&index.folder).join(crate::footage::tree::RELEASED))
+        };
         let indexes: Vec<(bool, Index)> = found.into_iter().map(|index| (away(&index), index)).collect();
         let take_over = move |t: &crate::catalog::Writing<'_>| {
             indexes.iter().try_for_each(|(away, index)| {

@@ -66,9 +66,12 @@ pub(super) fn store(
         let bare = url.path() == "/" && url.username().is_empty() && url.password().is_none() && url.query().is_none();
         c.that(safe && bare, "archive.endpoint", || format!("is no https address without path and password; {right}"));
     }
-    let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+    let named =
+        (3..=63).contains(&bucket.len()) && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
     c.that(named, "archive.bucket", || format!("{bucket:?} is no bucket's name; 3 to 63 of a–z, 0–9, - and . would be right"));
-    let Some(file) = access_key_file else { return c.ok("archive.access_key_file", Err("is missing; a file with two lines, key and secret")) };
+    let Some(file) = access_key_file else {
+        return c.ok("archive.access_key_file", Err("is missing; a file with two lines, key and secret"));
+    };
     let lines = c.ok("archive.access_key_file", read_password(file))?;
     let keys = lines.expose_secret().split_once('\n').map(|(key, secret)| (key.trim().to_owned(), secret.trim().to_owned()));
     c.that(keys.is_some(), "archive.access_key_file", || "holds no two lines; key in the first, secret in the second".into());

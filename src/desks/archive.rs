@@ -5,8 +5,8 @@ use crate::catalog::archive::{self, Figures, Item};
 use crate::catalog::{Reading, provisions, sessions};
 use crate::desks::archiving::Archivist;
 use crate::desks::retrieval::{restore, send_parts};
-use crate::desks::viewing::{Footage, send_part};
 use crate::desks::streams::Live;
+use crate::desks::viewing::{Footage, send_part};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::archive::{Store, StoreFault, StoreSettings};
 use crate::footage::envelope::{Identities, Recipients};
@@ -188,8 +188,7 @@ impl Desks {
         let (settings, mut doing) = (self.settings.archive.as_ref(), self.archive.doing());
         doing.problem = self.archive.trouble();
         let Figures { waiting, waiting_since, sessions, released, disposing, objects, bytes, verified_since } = figures;
-        let queued =
-            |i: Item| Queued { kind: i.kind, id: i.id, since: at(i.since.unwrap_or_default()), problem: i.problem };
+        let queued = |i: Item| Queued { kind: i.kind, id: i.id, since: at(i.since.unwrap_or_default()), problem: i.problem };
         Ok(ArchiveView {
             configured: settings.is_some(),
             place: settings.map(|s| format!("{} {}", s.store.endpoint, s.store.bucket)).unwrap_or_default(),
@@ -247,7 +246,8 @@ impl Desks {
         tokio::task::spawn_blocking(move || {
             let give = |piece: Result<Bytes, String>| {
                 let failed = piece.is_err();
-                let piece = if under.is() { piece.map_err(std::io::Error::other) } else { Err(std::io::Error::other("the approval has ended")) };
+                let piece =
+                    if under.is() { piece.map_err(std::io::Error::other) } else { Err(std::io::Error::other("the approval has ended")) };
                 tx.blocking_send(piece).is_ok() && !failed && under.is()
             };
             send_parts(&store, opens.as_deref(), &parts, from, to, give);
@@ -329,7 +329,11 @@ impl Desks {
             ("shilu_archive_waiting_since_seconds", "Unix time since when the oldest waits.", f.waiting_since.unwrap_or(0) as u64 / 1000),
             ("shilu_archive_objects", "Objects in use in the archive.", f.objects),
             ("shilu_archive_bytes", "Their bytes.", f.bytes),
-            ("shilu_archive_verified_since_seconds", "Unix time since when everything was read again.", f.verified_since.unwrap_or(0) as u64 / 1000),
+            (
+                "shilu_archive_verified_since_seconds",
+                "Unix time since when everything was read again.",
+                f.verified_since.unwrap_or(0) as u64 / 1000,
+            ),
             ("shilu_archive_damaged", "Objects found damaged since the start.", self.archive.doing().damaged),
         ] {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");

@@ -195,7 +195,8 @@ impl Archivist {
         let root = self.data.join(&item.folder);
         let wanted = |name: &String| {
             let plain = !name.ends_with(".part") && !name.ends_with(".restoring") && !name.contains(".damaged-") && name != tree::RELEASED;
-            let public = item.kind != "keys" || name.ends_with(".pub.pem") || name.starts_with("succession-") || name.starts_with("retired/");
+            let public =
+                item.kind != "keys" || name.ends_with(".pub.pem") || name.starts_with("succession-") || name.starts_with("retired/");
             plain && public && !name.contains(".p/")
         };
         Ok(Files::Folder(root).all()?.into_iter().filter(wanted).collect())
@@ -517,7 +518,8 @@ impl Archivist {
             }
             let objects = self.read(|c| archive::of_item(c, "session", &item.id))?;
             let files = archive::files(&objects);
-            let is_there = |s: &crate::model::session::Segment| files.iter().any(|f| f.name == s.file && f.sha256 == s.sha256 && is_complete(f));
+            let is_there =
+                |s: &crate::model::session::Segment| files.iter().any(|f| f.name == s.file && f.sha256 == s.sha256 && is_complete(f));
             let locked = objects.iter().all(|o| o.lock.until > self.now());
             if !locked || !session.segments.iter().all(is_there) {
                 continue;

@@ -318,7 +318,8 @@ impl Overview {
                 && holds(&r.cause, &by.cause)
         };
         let all = self.seen.read().unwrap_or_else(PoisonError::into_inner);
-        let mut found: Vec<&OverviewRow> = all.values().flat_map(|s| s.rows.values().filter_map(|(_, r)| r.as_ref())).filter(fits).collect();
+        let mut found: Vec<&OverviewRow> =
+            all.values().flat_map(|s| s.rows.values().filter_map(|(_, r)| r.as_ref())).filter(fits).collect();
         found.sort_by_key(|r| std::cmp::Reverse(r.started_at));
         let total = found.len();
         let rows = found.into_iter().take(ROWS_MAX).map(|r| OverviewRow { ask_at: self.ask_at(&all, r), ..r.clone() });

@@ -111,7 +111,14 @@ pub fn read_index(store: &Store, opens: Option<&Identities>, key: &str, version:
 }
 
 /// Sends what lies in parts, from a byte up to another. An encrypted part is opened whole: its digest is checked before a byte is given.
-pub(super) fn send_parts(store: &Store, opens: Option<&Identities>, parts: &[Object], from: u64, to: u64, give: impl Fn(Result<Bytes, String>) -> bool) {
+pub(super) fn send_parts(
+    store: &Store,
+    opens: Option<&Identities>,
+    parts: &[Object],
+    from: u64,
+    to: u64,
+    give: impl Fn(Result<Bytes, String>) -> bool,
+) {
     use std::io::Read;
     let mut at = 0;
     for part in parts {

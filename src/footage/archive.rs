@@ -180,7 +180,14 @@ impl Store {
     }
 
     /// One exchange; `query` already in its order, empty values for flags.
-    fn ask(&self, method: Method, key: &str, query: &[(&str, &str)], headers: &[(&str, String)], body: Bytes) -> Result<Response, StoreFault> {
+    fn ask(
+        &self,
+        method: Method,
+        key: &str,
+        query: &[(&str, &str)],
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Response, StoreFault> {
         let unfit = |what: String| StoreFault::Unfit(format!("a request cannot be signed: {what}"));
         let mut url = self.settings.endpoint.clone();
         url.set_path(&format!("/{}{}{key}", self.settings.bucket, if key.is_empty() { "" } else { "/" }));
@@ -214,7 +221,8 @@ impl Store {
             let paced = Paced { inner: std::io::Cursor::new(body), bytes_per_s: self.rate() };
             request = request.body(Body::sized(paced, length));
         }
-        let answer = request.send().map_err(|e| StoreFault::Away(if e.is_connect() { "cannot be reached" } else { "breaks off" }.into()))?;
+        let answer =
+            request.send().map_err(|e| StoreFault::Away(if e.is_connect() { "cannot be reached" } else { "breaks off" }.into()))?;
         if answer.status().is_success() { Ok(answer) } else { Err(told(answer)) }
     }
 
@@ -264,7 +272,8 @@ impl Store {
         }
         let answer = self.ask(Method::PUT, key, &[], &headers, data)?;
         let version = answer.headers().get("x-amz-version-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let version = version.ok_or_else(|| StoreFault::Unfit("the bucket keeps no versions; it has to be made with Object Lock".into()))?;
+        let version =
+            version.ok_or_else(|| StoreFault::Unfit("the bucket keeps no versions; it has to be made with Object Lock".into()))?;
         if let Some(lock) = lock {
             self.confirm(key, &version, lock)?;
         }
