@@ -18,12 +18,14 @@ use std::time::Duration;
 use url::Url;
 
 mod access;
+mod archive;
 mod backup;
 mod custody;
-mod retention;
 mod imports;
 mod lamp;
 mod media;
+pub mod overview;
+mod retention;
 
 use access::Console;
 pub use custody::Custody;
@@ -61,6 +63,8 @@ pub struct Config {
     media: media::MediaFile,
     #[serde(default)]
     backup: backup::BackupFile,
+    #[serde(default)]
+    archive: archive::ArchiveFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -290,6 +294,7 @@ impl Config {
         let media = media::check(&mut c, self.media);
         let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
+        let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
@@ -346,6 +351,7 @@ impl Config {
                 imports,
                 media,
                 backup,
+                archive,
             },
             custody: self.custody,
             lamp,
@@ -499,6 +505,7 @@ mod tests {
         assert_eq!(config.console, Console::default());
         assert_eq!(config.custody, Custody::default());
         assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.archive, archive::ArchiveFile::default());
         assert_eq!(config.imports, imports::ImportsFile::default());
         assert_eq!(config.lamp, lamp::LampFile::default());
         assert_eq!(config.media, media::MediaFile::default());
@@ -518,6 +525,7 @@ mod tests {
             include_str!("config/access.rs"),
             include_str!("config/media.rs"),
             include_str!("config/backup.rs"),
+            include_str!("config/archive.rs"),
         ]
         .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {

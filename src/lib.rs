@@ -55,13 +55,18 @@
 //! a head each second ([`custody::tiles`] is the layout, [`model::merkle`] the tree). `desks::outside` takes heads to cosigners, and
 //! digests to the timestamp authority. `desks::packages` makes a hand-over of it under a grant for copies: `custody::package` lays out
 //! a bag as a tar that is made while it is sent. [`custody::bag`], [`custody::verify`] and [`custody::audit`] check what came out, and
-//! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over. `desks::media` and `desks::discs` put held sessions onto discs
-//! in the cabinet, each read back before it counts ([`model::medium`], [`model::disc_plan`]).
+//! `src/custody/FORMAT.md` says how anyone else can. `recorder::scrub` reads every file again and brings back what fell over. `desks::media` and
+//! `desks::discs` put held sessions onto discs in the cabinet, each read back before it counts ([`model::medium`], [`model::disc_plan`]).
 //!
 //! **A body-worn recorder's card to the custodian.** `desks::imports` takes a file in pieces (`desks::arrivals` keeps them, and takes from
 //! watched folders and `shilu import`); a process of its own digests and looks at it (`capture::examine`); `recorder::imports` makes a
 //! sealed session of it ([`model::import`]), whatever moment a crash comes at. `desks::handover` brings it, and the day's room sessions,
 //! from the officer to the custodian, who reads every file again ([`model::handover`]).
+//!
+//! **A seal to the bucket, and back.** Whatever writes a session's row puts it in the queue ([`model::archive`], `catalog::archive`).
+//! `desks::archiving`, a thread, puts each file under a lock, reads object and lock back (`footage::archive`, the only S3), and last an
+//! index that names all of them: from the indexes alone `shilu archive restore` makes a store anew, and `desks::overview` sees many
+//! sites. Where footage was released here, `desks::archive` gives it from the bucket, under the same grants.
 //!
 //! **Power cut to resumed session.** `recorder::recovery::open_sessions` finds folders whose journal has no seal, takes up the files
 //! that were open as they lie (`footage::segment::recover`: digested whole, cut only in words), and gives the session back to its
@@ -80,8 +85,9 @@
 //! 2. A page reaches a recorded picture only through `desks::viewing`; no role can (see [`model::people::may`]).
 //! 3. Only `acts` opens a writing transaction.
 //! 4. Only `recorder` changes a running session.
-//! 5. Nothing rewrites a closed file, and nothing but `desks::disposal` has footage removed; `recorder::scrub` alone puts a file's own bytes
-//!    back, from a copy that has the sealed digest, and keeps the damaged one aside.
+//! 5. Nothing rewrites a closed file; nothing but `desks::disposal` has footage given up, and nothing but its release takes it from here,
+//!    once the archive holds it verified and locked; `recorder::scrub` alone puts a file's own bytes back, from a copy that has the
+//!    sealed digest, and keeps the damaged one aside.
 //! 6. [`custody::verify`] needs files alone: `shilu-verify` is built without GStreamer and without a database.
 //! 7. `web`, `catalog` and the log may all fail, and fragments still reach the disk.
 

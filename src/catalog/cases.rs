@@ -1,6 +1,6 @@
 //! Cases, indexed by number, party and cause; and which sessions are linked to which number.
 
-use crate::catalog::{bad_doc, pairs, retention};
+use crate::catalog::{archive, bad_doc, pairs, retention};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::ids::CaseId;
@@ -61,7 +61,8 @@ pub fn put(c: &Connection, case: &Case) -> Result<(), Fault> {
         let sessions: Vec<String> = linked.query_map([number], |r| r.get(0))?.collect::<Result<_, _>>()?;
         sessions.iter().try_for_each(|s| retention::refresh(c, s))?;
     }
-    Ok(())
+    let changed = case.versions.last().map_or(0, |v| v.at.timestamp_millis());
+    archive::want(c, "case", case.id.as_str(), &format!("cases/{}", case.id), changed)
 }
 
 /// Notes every case number that a session is or was linked to.

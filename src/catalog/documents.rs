@@ -1,5 +1,6 @@
 //! Documents attached to sessions.
 
+use crate::catalog::archive;
 use crate::machine::fault::Fault;
 use rusqlite::{Connection, params};
 
@@ -26,7 +27,7 @@ pub fn add(c: &Connection, session: &str, d: &DocumentRow) -> Result<(), Fault> 
         "INSERT OR IGNORE INTO documents (session, sha256, name, media_type, bytes, at, by_account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![session, d.sha256, d.name, d.media_type, d.bytes as i64, d.at_ms, d.by],
     )?;
-    Ok(())
+    archive::changed(c, session, d.at_ms)
 }
 
 /// Those of a session, oldest first, with the name of who attached them.

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod alarms;
 pub mod backup;
+pub mod archive;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
@@ -45,6 +46,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0005-retention.sql")),
     M::up(include_str!("schema/0006-imports.sql")),
     M::up(include_str!("schema/0008-media.sql")),
+    M::up(include_str!("schema/0007-archive.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -1,6 +1,6 @@
 //! Provisions (第二十一条), and the holds that they bring (第十九条).
 
-use crate::catalog::{bad_doc, retention};
+use crate::catalog::{archive, bad_doc, retention};
 use crate::machine::fault::Fault;
 use crate::model::ids::ProvisionId;
 use crate::model::provision::Provision;
@@ -18,7 +18,8 @@ pub fn put(c: &Connection, p: &Provision) -> Result<(), Fault> {
     let mut of = c.prepare_cached("INSERT OR IGNORE INTO provision_sessions (session, provision) VALUES (?1, ?2)")?;
     p.sessions.iter().try_for_each(|s| of.execute([s.as_str(), p.id.as_str()]).map(drop))?;
     // What is provided is held from this moment on (第十九条).
-    p.sessions.iter().try_for_each(|s| retention::refresh(c, s.as_str()))
+    p.sessions.iter().try_for_each(|s| retention::refresh(c, s.as_str()))?;
+    archive::want(c, "provision", p.id.as_str(), &format!("provisions/{}", p.id), at)
 }
 
 /// Those that hold a session.

@@ -1,7 +1,7 @@
 //! How long sessions are kept, indexed: a row a session, made again whenever the session, a case of it, a provision of it or the table of
 //! periods changes.
 
-use crate::catalog::{bad_doc, cases, provisions, sessions};
+use crate::catalog::{archive, bad_doc, cases, provisions, sessions};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::hold::{self, Hold};
@@ -91,7 +91,11 @@ pub fn refresh(c: &Connection, session: &str) -> Result<(), Fault> {
     let doc: Option<String> = c.prepare_cached("SELECT doc FROM sessions WHERE id = ?1")?.query_row([session], |r| r.get(0)).optional()?;
     let Some(doc) = doc else { return Ok(()) };
     let session: Session = serde_json::from_str(&doc).map_err(bad_doc("sessions"))?;
-    if session.ended_at.is_some() { put(c, &session) } else { Ok(()) }
+    if session.ended_at.is_none() {
+        return Ok(());
+    }
+    put(c, &session)?;
+    archive::look_again(c, session.id.as_str())
 }
 
 /// Whether a session was given up.

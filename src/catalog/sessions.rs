@@ -1,12 +1,12 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{bad_doc, cases, imports, pairs, retention, timestamps};
+use crate::catalog::{archive, bad_doc, cases, imports, pairs, retention, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
 use crate::model::manifest::FILE;
 use crate::model::missing;
-use crate::model::session::Session;
+use crate::model::session::{Session, State};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -76,8 +76,10 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     cases::link(c, s)?;
     imports::index(c, s)?;
-    if let Some(seal) = &s.seal {
+    // What was given up is neither stamped nor archived any more.
+    if let Some(seal) = s.seal.as_ref().filter(|_| s.state != State::Disposed) {
         timestamps::want(c, "footage", &format!("{folder}/{FILE}"), seal.at.timestamp_millis())?;
+        archive::want(c, "session", s.id.as_str(), &format!("footage/{folder}"), seal.at.timestamp_millis())?;
     }
     c.execute("DELETE FROM session_search WHERE rowid = ?1", [number])?;
     c.execute(

@@ -1,5 +1,6 @@
 //! Which files have a timestamp from outside, which wait for one, and how long each is good for.
 
+use crate::catalog::archive;
 use crate::machine::fault::Fault;
 use rusqlite::{Connection, params};
 
@@ -51,5 +52,7 @@ pub fn waiting(c: &Connection) -> Result<(u64, Option<i64>), Fault> {
 pub fn stamped(c: &Connection, root: &str, path: &str, tokens: u32, (at, good_until): (i64, i64)) -> Result<(), Fault> {
     let set = "UPDATE timestamps SET tokens = ?3, made_at = coalesce(made_at, ?4), good_until = ?5 WHERE root = ?1 AND path = ?2";
     c.prepare_cached(set)?.execute(params![root, path, tokens, at, good_until])?;
-    Ok(())
+    // The token lies beside the manifest, in the session's folder.
+    let session = path.rsplit('/').nth(1).filter(|_| root == "footage").unwrap_or_default();
+    archive::changed(c, session, at)
 }

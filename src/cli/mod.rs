@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Logs go to stderr, so that what a subcommand prints can be piped.
 
+pub mod archive;
 pub mod backup;
 pub mod check;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod key;
 pub mod log;
 pub mod make_backup;
 pub mod make_copy;
+pub mod overview;
 pub mod rebuild;
 pub mod restore;
 pub mod serve;
@@ -47,7 +49,7 @@ enum Command {
     /// An outside cosigner of other machines' logs.
     Witness(witness::Options),
     /// Makes the index anew from the footage tree.
-    Rebuild(ConfigArgument),
+    Rebuild(rebuild::Options),
     /// A backup of the catalog, restored on trial; also while the recorder runs.
     Backup(backup::Options),
     /// The catalog from a backup, with what the files and the custody log know beyond it.
@@ -55,6 +57,10 @@ enum Command {
     /// Makes a backup of the catalog; the recorder starts it.
     #[command(hide = true)]
     MakeBackup,
+    /// The bucket: makes it, reads it, brings everything back from it.
+    Archive(archive::Options),
+    /// A console that only reads, over the archive of many sites.
+    Overview(overview::Options),
     /// Makes a viewing copy; the recorder starts it.
     #[command(hide = true)]
     MakeCopy,
@@ -94,10 +100,13 @@ pub fn run() -> ExitCode {
         Command::Log(o) => log::run(o),
         Command::Key(o) => key::run(o),
         Command::Witness(o) => witness::run(o),
-        Command::Rebuild(c) => rebuild::run(&c.config),
         Command::Backup(o) => backup::run(o),
         Command::Restore(o) => restore::run(o),
         Command::MakeBackup => make_backup::run(),
+        Command::Rebuild(o) if o.from_bucket => archive::rebuild_from_bucket(&o.config.config),
+        Command::Rebuild(o) => rebuild::run(&o.config.config),
+        Command::Archive(o) => archive::run(o),
+        Command::Overview(o) => overview::run(o),
         Command::MakeCopy => make_copy::run(),
         Command::Import(o) => import::run(&o),
         Command::Examine => examine::run(),

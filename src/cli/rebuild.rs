@@ -2,7 +2,7 @@
 
 use crate::acts::Acts;
 use crate::catalog::Catalog;
-use crate::cli::{Ended, runtime};
+use crate::cli::{ConfigArgument, Ended, runtime};
 use crate::config;
 use crate::desks::rebuild;
 use crate::machine::clock::{Clock, SystemClock};
@@ -10,6 +10,16 @@ use crate::machine::volume;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// From what.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub(super) config: ConfigArgument,
+    /// From the configured archive alone; the footage stays there and is looked at from there.
+    #[arg(long)]
+    pub(super) from_bucket: bool,
+}
 
 /// Reads every file into the catalog; accounts and requests, which live there alone, stay.
 pub fn run(config: &Path) -> Ended {

@@ -94,6 +94,7 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     }
     desks.resume_copies().await;
     desks.resume_media().await;
+    desks.begin_archiving();
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }

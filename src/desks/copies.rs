@@ -170,6 +170,7 @@ impl Desks {
     }
 
     async fn make_copy(self: &Arc<Self>, copy: &Copy, session: &Session, folder: &Path, name: &str) -> Answer<(u64, String)> {
+        self.bring_back(session, folder).await?;
         let mut cameras: Vec<&CameraId> = copy.order.cameras.iter().chain(&copy.order.sound).collect();
         cameras.dedup();
         let made_in = self.copy_folder(&copy.id);

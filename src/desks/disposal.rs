@@ -6,9 +6,10 @@
 //! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
 
 use crate::acts::Acts;
-use crate::catalog::{Writing, disposals, documents, entries, provisions, sessions};
+use crate::catalog::{Writing, disposals, documents, entries, provisions, sessions, timestamps};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::disposal::{self as footage, Papers};
+use crate::footage::tree;
 use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::digest;
 use crate::model::disposal::{self, Disposal, DisposalState, Item, Obstacle, Order, Outcome, Standing};
@@ -231,6 +232,10 @@ impl Desks {
             }
         }
         let whole = gone_from.len() == shared.volumes.len() && self.remove_retained(order.session()).await?;
+        if whole {
+            // The bucket lets go when its lock ends; until then nothing opens what lies there.
+            self.archive_dispose(order.session()).await?;
+        }
         let (stays, at) = (Box::new(order.stays().clone()), self.now().utc);
         let outcome = if whole { Outcome::Gone { stays, gone_from, at } } else { Outcome::Going { stays, gone_from } };
         let next = disposal.with(order.session(), outcome, at);
@@ -298,6 +303,7 @@ fn write(t: &Writing<'_>, folder: &Path, disposal: &Disposal) -> Result<(), Faul
 /// The index forgets the names: what the session said, its documents, and the texts that entries bind.
 fn forget(t: &Writing<'_>, session: &Session, folder: &str) -> Result<(), Fault> {
     sessions::put(t, session, folder)?;
+    timestamps::forget(t, "footage", &format!("{folder}/{}", tree::MANIFEST))?;
     documents::forget(t, session.id.as_str())?;
     entries::forget_texts(t, session.id.as_str())
 }

@@ -9,6 +9,8 @@ pub mod accounts;
 pub mod alarms;
 pub mod arrivals;
 pub mod backups;
+pub mod archive;
+pub mod archiving;
 pub mod cases;
 pub mod copies;
 pub mod custody;
@@ -34,6 +36,7 @@ pub mod passwords;
 pub mod orders;
 pub mod outside;
 pub mod oversight;
+pub mod overview;
 pub mod packages;
 pub mod plans;
 pub mod provision;
@@ -43,6 +46,7 @@ pub mod records;
 pub mod refusals;
 pub mod reports;
 pub mod retention;
+pub mod retrieval;
 pub mod screens;
 pub mod sessions;
 pub mod setup;
@@ -134,6 +138,8 @@ pub struct Settings {
     pub media: media::MediaSettings,
     /// Backups of the catalog.
     pub backup: backups::BackupSettings,
+    /// The archive.
+    pub archive: Option<archive::ArchiveSettings>,
 }
 
 /// All desks.
@@ -170,6 +176,7 @@ pub struct Desks {
     receiving: handover::Receiving,
     media: discs::Jobs,
     backups: backups::Backups,
+    archive: archive::Archive,
 }
 
 impl Desks {
@@ -183,6 +190,7 @@ impl Desks {
         let state = settings.data.join("imports/folders.json");
         let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
         let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
+        let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
             settings,
             recorder,
@@ -213,6 +221,7 @@ impl Desks {
             receiving: handover::Receiving::default(),
             media: discs::Jobs::default(),
             backups: backups::Backups::default(),
+            archive,
         }
     }
 

@@ -131,6 +131,7 @@ impl Desks {
     }
 
     async fn making(&self, session: Session, folder: PathBuf, request: String, clips: Vec<(u64, u64)>, viewing: bool) -> Answer<Making> {
+        self.bring_back(&session, &folder).await?;
         // The head has to hold the entry of this very hand-over.
         self.acts.sign_head().await?;
         let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();

@@ -106,6 +106,7 @@ impl Desks {
         let outside = self.outside();
         faults.extend(outside.troubles.iter().map(|(who, what)| format!("{who}: {what}")));
         faults.extend(self.backup_fault());
+        faults.extend(self.archive.trouble().map(|what| format!("archive: {what}")));
         if self.acts.spooled() > 100 {
             faults.push(format!("{} acts wait to be logged", self.acts.spooled()));
         }
@@ -155,6 +156,7 @@ impl Desks {
             vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
         );
         gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
+        self.archive_figures(&mut text);
         self.not_durable(&mut text);
         self.backup_metrics(&mut text);
         text

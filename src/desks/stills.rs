@@ -36,6 +36,7 @@ impl Desks {
             .about("camera", camera)
             .about("at_ms", at_ms);
         self.acts.log_then_do(draft, |_| Ok(())).await?;
+        self.bring_back(&session, &folder).await?;
         let moment = session.started_at + TimeDelta::milliseconds(at);
         let to = self.settings.data.join("copies").join(format!("still-{}.jpg", randomness::hex::<8>()?));
         let work = Work::Still {

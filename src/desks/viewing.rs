@@ -181,7 +181,7 @@ impl Desks {
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
         let (path, live, kind) = (open.folder.join(&segment.file), self.streams.under(&grant, &self.clock), media_type(&segment.file));
-        if from_ms > 0 {
+        if from_ms > 0 && durable::exists(&path) {
             let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
             let found = crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await??;
             if let Some(at) = found {
@@ -191,7 +191,7 @@ impl Desks {
             }
         }
         let (from, to) = bounds(range, segment.bytes, "byte of the file")?;
-        let footage = send_part(&path, from, to, segment.file.clone(), live)?;
+        let footage = self.send_segment(&open.session, path, &segment, (from, to), live).await?;
         Ok((Footage { sha256: Some(segment.sha256.clone()), ..footage }, from, segment.bytes, kind))
     }
 
@@ -262,7 +262,8 @@ impl Desks {
     pub async fn copy_segment(&self, who: &Person, session: &SessionId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
         let (session, folder, live) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
         let segment = find(&session.segments, camera, sequence)?;
-        send_file(folder.join(&segment.file), &segment, live)
+        let footage = self.send_segment(&session.id, folder.join(&segment.file), &segment, (0, segment.bytes), live).await?;
+        Ok(Footage { sha256: Some(segment.sha256), ..footage })
     }
 
     /// A camera's whole session as one file: a derived, labelled copy; needs a grant for copies.
@@ -277,6 +278,7 @@ impl Desks {
         if segments.is_empty() {
             return Err(Refusal::no_such("camera", camera.as_str()).into());
         }
+        self.bring_back(&session, &folder).await?;
         let (tx, pieces) = mpsc::channel(4);
         let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
@@ -328,19 +330,13 @@ fn find(segments: &[Segment], camera: &CameraId, sequence: u32) -> Result<Segmen
     found.cloned().ok_or_else(|| Refusal::no_such("segment", &format!("{camera}/{sequence}")))
 }
 
-/// Sends a file in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
-fn send_file(path: PathBuf, segment: &Segment, live: Live) -> Answer<Footage> {
-    let footage = send_part(&path, 0, segment.bytes, segment.file.clone(), live)?;
-    Ok(Footage { sha256: Some(segment.sha256.clone()), ..footage })
-}
-
 /// The bytes that a request for a part means, of so many: from one up to another. `what` they are of, where there are none.
 pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'static str) -> Result<(u64, u64), Refusal> {
     let (from, to) = range.map_or((0, whole), |(from, last)| (from, last.map_or(whole, |last| last.saturating_add(1).min(whole))));
     if from < to { Ok((from, to)) } else { Err(Refusal::no_such(what, &from.to_string())) }
 }
 
-/// A part of a file, in pieces.
+/// A part of a file, in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
     send_stretches(path, std::iter::once(from..to).collect(), name, live)
 }

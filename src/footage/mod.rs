@@ -12,6 +12,8 @@
 //!
 //! The expert's tool needs [`continuity`] and [`tree`] alone, and is built with them alone.
 
+#[cfg(feature = "recorder")]
+pub mod archive;
 pub mod continuity;
 #[cfg(feature = "recorder")]
 pub mod copy;
@@ -19,6 +21,8 @@ pub mod copy;
 pub mod disposal;
 #[cfg(feature = "recorder")]
 pub mod entrance;
+#[cfg(feature = "recorder")]
+pub mod envelope;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 #[cfg(feature = "recorder")]

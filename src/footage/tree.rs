@@ -21,6 +21,8 @@ pub fn interim_name(number: u32) -> String {
 }
 /// The name of what stays of a session that was given up.
 pub const TOMBSTONE: &str = crate::model::disposal::TOMBSTONE;
+/// Beside a session whose footage lies in the archive alone: since when.
+pub const RELEASED: &str = "released.json";
 /// The folder of attached documents.
 pub const DOCUMENTS: &str = "documents";
 

@@ -209,6 +209,14 @@ pub fn remove_disposed(path: &Path) -> Result<(), Fault> {
     }
 }
 
+/// Removes a file of footage that the archive holds, verified and locked; for its release alone.
+pub fn remove_released(path: &Path) -> Result<(), Fault> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fault::file("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a file another name in its folder, durably.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
     fs::rename(from, to).map_err(|e| Fault::file("rename", from, e))?;

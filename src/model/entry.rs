@@ -238,6 +238,25 @@ words!(
         BackupFailed = "backup_failed",
         /// The catalog was taken from a backup.
         CatalogRestored = "catalog_restored",
+        // The archive.
+        /// A session, a case or a provision lies in the archive, read back and locked.
+        Archived = "archived",
+        /// Its locks there were made longer, or a hold was put on them or taken off.
+        ArchiveRelocked = "archive_relocked",
+        /// What lies in the archive was read again.
+        ArchiveVerified = "archive_verified",
+        /// An object there is not what was put, or is gone.
+        ArchiveDamaged = "archive_damaged",
+        /// It was put again from the copy here.
+        ArchiveRepaired = "archive_repaired",
+        /// The copy of a session's footage here was given up; the archive has it.
+        LocalCopyReleased = "local_copy_released",
+        /// It was brought back from the archive.
+        LocalCopyBack = "local_copy_back",
+        /// A session that was given up is to go from the archive too, when its locks end.
+        ArchiveDisposalDue = "archive_disposal_due",
+        /// It is gone from the archive.
+        ArchiveDisposed = "archive_disposed",
     }
 );
 

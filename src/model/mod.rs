@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod backup;
+pub mod archive;
 pub mod case;
 pub mod case_missing;
 pub mod clock_trust;

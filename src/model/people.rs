@@ -116,6 +116,8 @@ words!(
         SeeOverdue = "see_overdue",
         /// Make media, check them and keep their register, for the units that one lists (第十九条).
         KeepMedia = "keep_media",
+        /// See how the archive stands, and have it read again.
+        SeeArchive = "see_archive",
     }
 );
 
@@ -152,6 +154,7 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::ReceiveHandover => matches!(role, Custodian),
         Act::SeeOverdue => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::KeepMedia => matches!(role, Custodian | LegalUnit),
+        Act::SeeArchive => matches!(role, Custodian | LegalUnit | Inspector | Administrator),
     }
 }
 

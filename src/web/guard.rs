@@ -143,7 +143,7 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
 }
 
 /// A browser says where a request comes from; what comes from another site is not let in, whatever its cookies.
-fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
+pub(super) fn same_site(headers: &HeaderMap, method: &Method) -> Result<(), Refusal> {
     let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
     // An old browser says only where its page is from; `null` where it does not tell.
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());

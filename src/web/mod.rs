@@ -8,6 +8,7 @@ pub mod api;
 pub mod error;
 pub mod guard;
 pub mod i18n;
+pub mod overview;
 pub mod pages;
 pub mod routes;
 pub mod witness;
@@ -40,6 +41,9 @@ pub struct Web {
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Largest upload.
 pub const UPLOAD_BYTES_MAX: usize = 21 * 1024 * 1024;
+/// Nothing from elsewhere, nothing inside a page's own text.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
 /// How long a request may take that is no stream.
 pub const REQUEST: Duration = Duration::from_secs(30);
 
@@ -47,8 +51,6 @@ pub const REQUEST: Duration = Duration::from_secs(30);
 pub fn router(desks: Arc<Desks>, settings: Settings) -> Router {
     let web = Web { desks, settings };
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
-    let policy = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
-                  form-action 'self'; frame-ancestors 'none'";
     // A browser that was here once comes by TLS alone; without TLS the header is not understood, and not sent.
     let all = if settings.secure {
         routes::all(web).layer(fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
@@ -56,7 +58,7 @@ pub fn router(desks: Arc<Desks>, settings: Settings) -> Router {
         routes::all(web)
     };
     all.layer(CatchPanicLayer::custom(|_| error::broken()))
-        .layer(fixed(header::CONTENT_SECURITY_POLICY, policy))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))

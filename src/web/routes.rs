@@ -201,6 +201,11 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/media/{id}/remove-image", media, post(api::media::remove_image));
     r.add("/healthz", Who::Anyone, get(api::status::healthz));
     r.add("/metrics", Who::Anyone, get(api::status::metrics));
+    // The archive.
+    r.add("/archive", Who::May(Act::SeeArchive), get(pages::archive::show));
+    r.add("/archive/verify", Who::May(Act::SeeArchive), post(pages::archive::verify));
+    r.add("/api/v1/archive", Who::May(Act::SeeArchive), get(api::archive::show));
+    r.add("/api/v1/archive/verify", Who::May(Act::SeeArchive), post(api::archive::verify));
 
     // Keeping and giving up (第十八条, 第十九条).
     let keeping = Who::May(Act::ReadRetention);

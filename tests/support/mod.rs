@@ -5,6 +5,7 @@ pub mod authority;
 pub mod bureau;
 pub mod camera;
 pub mod many;
+pub mod ceph;
 #[path = "replay.rs"]
 pub mod replay;
 pub mod stored;

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod archive;
 pub mod cases;
 pub mod desk;
 pub mod handover;
@@ -171,6 +172,8 @@ use utoipa::OpenApi;
         media::write,
         media::change,
         media::remove_image,
+        archive::show,
+        archive::verify,
     ),
     components(schemas(
         Problem,

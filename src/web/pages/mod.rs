@@ -1,6 +1,7 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod archive;
 pub mod case_forms;
 pub mod cases;
 mod csv;
@@ -251,6 +252,7 @@ const DONE: &[&str] = &[
     "medium-stopped",
     "medium-changed",
     "medium-image-removed",
+    "archive-verifying",
 ];
 
 /// The word of the form before, if there is one.

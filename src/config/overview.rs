@@ -1,0 +1,95 @@
+//! The overview's own file: which bucket, which sites, who may look.
+
+use crate::config::{Checks, Wrong, archive, place};
+use crate::desks::overview::{Account, OverviewSettings, Site};
+use crate::machine::durable;
+use crate::model::ids::UnitId;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverviewFile {
+    name: String,
+    #[serde(default = "listen")]
+    listen: String,
+    endpoint: String,
+    bucket: String,
+    #[serde(default = "region")]
+    region: String,
+    access_key_file: PathBuf,
+    identity_file: Option<PathBuf>,
+    #[serde(default = "refresh_s")]
+    refresh_s: u64,
+    sites: Vec<SiteFile>,
+    accounts: Vec<AccountFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteFile {
+    id: String,
+    name: String,
+    console: Option<String>,
+    key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountFile {
+    username: String,
+    name: String,
+    password_hash: String,
+}
+
+fn listen() -> String {
+    "127.0.0.1:8050".into()
+}
+
+fn region() -> String {
+    "us-east-1".into()
+}
+
+fn refresh_s() -> u64 {
+    60
+}
+
+/// Reads and checks a file; every error at once.
+pub fn load(path: &Path) -> Result<(SocketAddr, OverviewSettings), Wrong> {
+    let file = path.display().to_string();
+    let wrong = |wrong: Vec<String>| Wrong { file: file.clone(), wrong };
+    let bytes = durable::read_whole(path, 1 << 20).map_err(|fault| wrong(vec![fault.to_string()]))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong(vec!["is not UTF-8 text".into()]))?;
+    let read: OverviewFile = toml::from_str(&text).map_err(|e| wrong(vec![place(&text, &e)]))?;
+    let mut c = Checks::default();
+    let at: Option<SocketAddr> =
+        c.ok("listen", read.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8050 would be right", read.listen)));
+    // No TLS of its own: in front of it stands whatever the bureau has in front of its other services.
+    c.that(at.is_none_or(|a| a.ip().is_loopback()), "listen", || "can be reached from outside; listen on 127.0.0.1".into());
+    c.within("refresh_s", read.refresh_s as i64, 1, 86_400);
+    c.that(!read.sites.is_empty(), "sites", || "there is none; write at least one [[sites]]".into());
+    c.that(!read.accounts.is_empty(), "accounts", || "there is none; `shilu overview --hash-password` makes the hash for one".into());
+    for account in &read.accounts {
+        c.that(account.password_hash.starts_with("$argon2id$"), "accounts.password_hash", || {
+            "is none; `shilu overview --hash-password` makes one".into()
+        });
+    }
+    for site in &read.sites {
+        c.ok("sites.id", UnitId::new(&site.id));
+    }
+    let keys = Some(&read.access_key_file);
+    let store = archive::store(&mut c, (&read.endpoint, &read.bucket, &read.region), keys, 0);
+    let (Some(at), Some(store)) = (at, store.filter(|_| c.wrong.is_empty())) else { return Err(wrong(c.wrong)) };
+    let site = |s: SiteFile| Site { id: s.id, name: s.name, console: s.console, key: s.key };
+    let account = |a: AccountFile| Account { username: a.username, name: a.name, password_hash: a.password_hash };
+    let settings = OverviewSettings {
+        name: read.name,
+        store,
+        identity_file: read.identity_file,
+        refresh_s: read.refresh_s,
+        sites: read.sites.into_iter().map(site).collect(),
+        accounts: read.accounts.into_iter().map(account).collect(),
+    };
+    Ok((at, settings))
+}

@@ -1,0 +1,62 @@
+//! Encryption of what leaves the building (age-encryption.org/v1): Debian's `age` opens it without this program. Several recipients
+//! are an escrow: each of their keys opens everything alone.
+
+use crate::machine::{durable, fault::Fault};
+use age::x25519;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// To whom it is encrypted.
+pub struct Recipients(Vec<x25519::Recipient>);
+
+/// What opens it; it cannot be printed.
+pub struct Identities(Vec<x25519::Identity>);
+
+impl Recipients {
+    /// `age1…` each; what is none is told.
+    pub fn parse(texts: &[String]) -> Result<Self, String> {
+        let one = |t: &String| t.parse::<x25519::Recipient>().map_err(|_| format!("{t:?} is no recipient; age1… would be right"));
+        texts.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is anybody.
+    pub fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Bytes that each of them can open.
+    pub fn encrypt(&self, data: &[u8]) -> Result<Vec<u8>, Fault> {
+        let fault = |e: String| Fault::of("encrypt", "for the archive", e);
+        let to = self.0.iter().map(|r| r as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(to).map_err(|e| fault(e.to_string()))?;
+        let mut sealed = Vec::with_capacity(data.len() + data.len() / 4096 + 512);
+        let mut writer = encryptor.wrap_output(&mut sealed).map_err(|e| fault(e.to_string()))?;
+        writer.write_all(data).map_err(|e| fault(e.to_string()))?;
+        writer.finish().map_err(|e| fault(e.to_string()))?;
+        Ok(sealed)
+    }
+}
+
+impl Identities {
+    /// A file as `age-keygen` writes it.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
+        let text = durable::read_whole(path, 65536)?;
+        let text = String::from_utf8_lossy(&text);
+        let keys: Vec<x25519::Identity> = text.lines().filter_map(|l| l.trim().parse().ok()).collect();
+        if keys.is_empty() {
+            return Err(Fault::of("read", path.display().to_string(), "there is no AGE-SECRET-KEY-1… in it"));
+        }
+        Ok(Self(keys))
+    }
+
+    /// What was encrypted to one of them.
+    pub fn decrypt(&self, data: &[u8]) -> Result<Vec<u8>, Fault> {
+        let fault = |e: String| Fault::of("decrypt", "what the archive holds", e);
+        let decryptor = age::Decryptor::new(data).map_err(|e| fault(e.to_string()))?;
+        let keys = self.0.iter().map(|k| k as &dyn age::Identity);
+        let mut reader = decryptor.decrypt(keys).map_err(|e| fault(e.to_string()))?;
+        let mut plain = Vec::with_capacity(data.len());
+        reader.read_to_end(&mut plain).map_err(|e| fault(e.to_string()))?;
+        Ok(plain)
+    }
+}

@@ -1,0 +1,162 @@
+//! The overview of many sites: a console of its own, that only reads. No route leads to a picture, and none changes anything.
+
+use crate::desks::No;
+use crate::desks::overview::{Overview, OverviewRow, OverviewSearch, Signed, SiteView};
+use crate::model::refusal::Refusal;
+use crate::web::i18n::{self, Lang};
+use crate::web::pages::{self, Page, html};
+use crate::web::{error, guard};
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Form, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use serde::Deserialize;
+use std::sync::Arc;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// The cookie: behind TLS of the bureau's own, so it cannot be bound to the host here.
+const COOKIE: &str = "shilu-overview";
+/// Largest form.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+type Seen = State<Arc<Overview>>;
+
+/// The service.
+pub fn router(overview: Arc<Overview>) -> Router {
+    let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    Router::new()
+        .route("/", get(sites))
+        .route("/search", get(search))
+        .route("/login", get(login_page).post(login))
+        .route("/logout", post(logout))
+        .route("/language", get(pages::people::language))
+        .route("/assets/{file}", get(pages::asset))
+        .layer(middleware::from_fn(own_site))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, super::POLICY))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(overview)
+}
+
+/// What comes from another site signs nobody in or out.
+async fn own_site(request: axum::extract::Request, next: middleware::Next) -> Response {
+    let method: Method = request.method().clone();
+    match guard::same_site(request.headers(), &method) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => error::problem(&refusal.into()).0.into_response(),
+    }
+}
+
+fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
+    Page {
+        lang: Lang::of(headers),
+        bureau: overview.name().into(),
+        who: None,
+        path: path.into(),
+        waiting: 0,
+        cases_waiting: 0,
+        done: None,
+        is_proved: false,
+    }
+}
+
+/// The person's name, or the way to sign in.
+fn signed_in(overview: &Overview, headers: &HeaderMap) -> Result<String, Response> {
+    let token = i18n::cookie(headers, COOKIE).unwrap_or_default();
+    overview.signed_in(token).map_err(|_| Redirect::to("/login").into_response())
+}
+
+#[derive(Template)]
+#[template(path = "overview_login.html", config = "src/web/askama.toml")]
+struct LoginPage {
+    page: Page,
+    problem: Option<String>,
+    username: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html", config = "src/web/askama.toml")]
+struct SitesPage {
+    page: Page,
+    person: String,
+    sites: Vec<SiteView>,
+}
+
+impl SitesPage {
+    fn signed(&self, site: &SiteView) -> (&'static str, &'static str) {
+        match site.signed {
+            Signed::ByKnownKey => ("good", "overview-signed"),
+            Signed::NotCompared => ("warn", "overview-not-compared"),
+            Signed::Wrong => ("bad", "overview-wrong-key"),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "overview_search.html", config = "src/web/askama.toml")]
+struct SearchPage {
+    page: Page,
+    person: String,
+    sites: Vec<SiteView>,
+    by: OverviewSearch,
+    rows: Vec<OverviewRow>,
+    total: usize,
+}
+
+async fn sites(State(overview): Seen, headers: HeaderMap) -> Response {
+    match signed_in(&overview, &headers) {
+        Ok(person) => html(&SitesPage { page: page(&overview, &headers, "/"), person, sites: overview.sites() }),
+        Err(away) => away,
+    }
+}
+
+async fn search(State(overview): Seen, headers: HeaderMap, by: Result<Query<OverviewSearch>, QueryRejection>) -> Response {
+    let person = match signed_in(&overview, &headers) {
+        Ok(person) => person,
+        Err(away) => return away,
+    };
+    let by = by.map(|Query(by)| by).unwrap_or_default();
+    let (rows, total) = overview.search(&by);
+    html(&SearchPage { page: page(&overview, &headers, "/search"), person, sites: overview.sites(), by, rows, total })
+}
+
+async fn login_page(State(overview): Seen, headers: HeaderMap) -> Response {
+    html(&LoginPage { page: page(&overview, &headers, "/login"), problem: None, username: String::new() })
+}
+
+#[derive(Deserialize)]
+struct LoginForm {
+    username: String,
+    password: String,
+}
+
+async fn login(State(overview): Seen, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
+    match overview.sign_in(&form.username, form.password.into()).await {
+        Ok(token) => {
+            let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict");
+            ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
+        }
+        Err(no) => {
+            let lang = Lang::of(&headers);
+            let (status, problem) = error::problem(&no);
+            let problem = match no {
+                No::Refusal(Refusal::WrongCredentials | Refusal::LockedOut { .. }) | No::Fault(_) if lang == Lang::En => problem.message_en,
+                _ => problem.message,
+            };
+            let page = page(&overview, &headers, "/login");
+            (status, html(&LoginPage { page, problem: Some(problem), username: form.username })).into_response()
+        }
+    }
+}
+
+async fn logout(State(overview): Seen, headers: HeaderMap) -> Response {
+    overview.sign_out(i18n::cookie(&headers, COOKIE).unwrap_or_default());
+    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    ([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
+}

@@ -1,0 +1,33 @@
+//! The archive: how it stands, in words.
+
+use crate::desks::archive::ArchiveView;
+use crate::desks::logins::SignedIn;
+use crate::web::Web;
+use crate::web::pages::{Page, after, html, no_page};
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+#[derive(Template)]
+#[template(path = "archive.html", config = "src/web/askama.toml")]
+struct ArchivePage {
+    page: Page,
+    archive: ArchiveView,
+}
+
+/// The page.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/archive").await;
+    match web.desks.archive_view(&who.person).await {
+        Ok(archive) => html(&ArchivePage { page, archive }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Has everything read again.
+pub async fn verify(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+    let done = web.desks.verify_archive(&who.person).await;
+    after(&web, who, &headers, "/archive", "archive-verifying", done).await
+}
