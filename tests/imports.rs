@@ -59,7 +59,7 @@ async fn sends(who: &Person, id: &str, offset: usize, piece: Vec<u8>) -> (Status
 
 /// Waits until something at an address is as wanted.
 async fn waits(who: &Person, path: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let (_, now) = who.get(path).await;
         if until(&now) {

@@ -227,7 +227,7 @@ impl Desks {
             return Err(Refusal::WrongOffset { received: arrival.received }.into());
         }
         if piece.is_empty() || offset.saturating_add(piece.len() as u64) > arrival.bytes {
-            return Err(Refusal::BadUpload { problem: "it is larger than was said".into() }.into());
+            return Err(Refusal::BadUpload { problem: "more bytes came than were said".into() }.into());
         }
         let (desk, wanted) = (self.arrivals.clone(), id.clone());
         let written = blocking("a piece of an upload", move || {

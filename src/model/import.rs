@@ -292,7 +292,7 @@ pub fn device_slug(device_no: Option<&str>) -> String {
     let Some(number) = device_no.filter(|n| !n.is_empty()) else { return "device-unknown".into() };
     let plain: String = number.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(24).collect();
     let plain = plain.trim_matches('-');
-    if number.is_ascii() && number.len() <= 24 && plain.len() == number.len() {
+    if plain == number.to_lowercase() {
         format!("device-{plain}")
     } else {
         // What was left out must not make two devices one.

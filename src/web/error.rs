@@ -288,6 +288,7 @@ const FORMS: &[(&str, &str)] = &[
     ("does not fit", "form-import-room"),
     ("you belong to no unit", "form-import-unit"),
     ("has no bytes", "form-import-empty"),
+    ("more bytes came", "form-import-more"),
     ("is not behind its arrival", "form-import-time"),
     ("say why", "form-import-reason"),
     ("say what is to be corrected", "form-correction"),

@@ -1637,6 +1637,7 @@ refusal-wrong-offset = { $received } bytes have arrived; go on from there.
 form-import-room = does not fit: room is kept free for recording interviews
 form-import-unit = your account belongs to no unit; tell the administrator
 form-import-empty = the file is empty
+form-import-more = more arrived than was announced
 form-import-time = cannot be later than its arrival
 form-import-reason = say why
 form-correction = fill in the number or the time to be corrected

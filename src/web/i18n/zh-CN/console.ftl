@@ -1637,6 +1637,7 @@ refusal-wrong-offset = 已收到 { $received } 字节，请从该处续传。
 form-import-room = 存储空间不足：须为询问室录制保留空间
 form-import-unit = 您的账号不属于任何股室，请联系系统管理员
 form-import-empty = 文件是空的
+form-import-more = 收到的内容多于申报的大小
 form-import-time = 不得晚于接收时间
 form-import-reason = 请说明原因
 form-correction = 请填写要更正的编号或时间
