@@ -22,6 +22,9 @@ use std::sync::{Mutex, PoisonError};
 /// The largest tombstone that is read: a session of 8 h and sixteen cameras has some 8,000 files.
 const TOMBSTONE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// Sessions of one transaction when the catalog is made anew.
+const BATCH: usize = 256;
+
 /// One at a time: two links of one session must not both become its version 2.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -86,12 +89,16 @@ fn add(shared: &Shared, folder: &Path, happening: &Happening, entry: impl Into<O
 pub fn rebuild(acts: &Acts, root: &Path) -> Result<(usize, Vec<String>), Fault> {
     let mut done = 0;
     let mut unread = Vec::new();
+    let mut batch: Vec<(Session, String)> = Vec::new();
     for (id, folder) in tree::sessions(root)? {
         match journal::session(&folder) {
             Ok(Some(session)) => {
                 let below = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
-                acts.index_only(move |t| sessions::put(t, &session, &below));
+                batch.push((session, below));
                 done += 1;
+                if batch.len() == BATCH {
+                    index_all(acts, std::mem::take(&mut batch));
+                }
             }
             Ok(None) => unread.push(format!("{id}: its journal has no first line")),
             Err(fault) => unread.push(fault.to_string()),
@@ -102,11 +109,24 @@ pub fn rebuild(acts: &Acts, root: &Path) -> Result<(usize, Vec<String>), Fault> 
         match read.and_then(|data| serde_json::from_slice::<Tombstone>(&data).map_err(|e| format!("{id}: {e}"))) {
             Ok(stays) => {
                 let below = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
-                acts.index_only(move |t| sessions::put(t, &stays.session(), &below));
+                batch.push((stays.session(), below));
                 done += 1;
             }
             Err(why) => unread.push(why),
         }
     }
+    index_all(acts, batch);
     Ok((done, unread))
+}
+
+/// Many in one transaction: each would be synced by itself. One that cannot be written is told, and takes no other with it.
+fn index_all(acts: &Acts, batch: Vec<(Session, String)>) {
+    acts.index_only(move |t| {
+        for (session, below) in &batch {
+            if let Err(fault) = sessions::put(t, session, below) {
+                tracing::error!(session = %session.id, %fault, "not in the catalog");
+            }
+        }
+        Ok(())
+    });
 }

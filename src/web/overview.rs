@@ -61,6 +61,10 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         path: path.into(),
         waiting: 0,
         cases_waiting: 0,
+        due: 0,
+        holds_waiting: 0,
+        disposals_waiting: 0,
+        receipts_waiting: 0,
         done: None,
         is_proved: false,
     }
