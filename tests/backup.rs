@@ -54,6 +54,13 @@ fn made_from_files(data: &Path) -> BTreeMap<&'static str, Rows> {
         ("holds", &[]),
         ("media", &[]),
         ("media_sessions", &[]),
+        ("retention", &[]),
+        ("retention_table", &[]),
+        ("provision_sessions", &[]),
+        ("disposals", &[]),
+        ("disposal_sessions", &[]),
+        ("imported", &[]),
+        ("handed_over", &[]),
         ("entries", &[]),
         ("logs", &[]),
     ];
@@ -90,6 +97,9 @@ const OF_BACKUPS: &[(&str, &str)] = &[
     ("deputations", "the log tells them; their terms are here"),
     ("tokens", "keys of systems"),
     ("copies", "copies end with their approval"),
+    ("check_outs", "the log tells them; a device's readings are here"),
+    ("archive_items", "what lies in the bucket is read from the bucket; what waits is found by its session"),
+    ("archive_objects", "the same"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

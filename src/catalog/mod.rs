@@ -45,8 +45,8 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0004-access.sql")),
     M::up(include_str!("schema/0005-retention.sql")),
     M::up(include_str!("schema/0006-imports.sql")),
-    M::up(include_str!("schema/0008-media.sql")),
     M::up(include_str!("schema/0007-archive.sql")),
+    M::up(include_str!("schema/0008-media.sql")),
 ];
 
 /// Readers kept open when idle.

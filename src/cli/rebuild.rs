@@ -1,9 +1,9 @@
 //! `shilu rebuild`: the database is an index; this makes it anew from the footage tree and the other files (promise 7).
 
 use crate::acts::Acts;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, retention};
 use crate::cli::{ConfigArgument, Ended, runtime};
-use crate::config;
+use crate::config::{self, Parts};
 use crate::desks::rebuild;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume;
@@ -29,14 +29,17 @@ pub fn run(config: &Path) -> Ended {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
-        read_all(&acts, &parts.recorder.footage, &parts.data).await
+        read_all(&acts, &parts).await
     })
 }
 
 /// Reads every file, waits until the rows are there, and tells what was read.
 #[allow(clippy::print_stdout)]
-pub(super) async fn read_all(acts: &Acts, footage: &Path, data: &Path) -> Ended {
-    let read = rebuild::all(acts, footage, data);
+pub(super) async fn read_all(acts: &Acts, parts: &Parts) -> Ended {
+    // What is read is dated by the table of periods that is configured (第十八条).
+    let table = parts.desks.retention.clone();
+    acts.index_only(move |t| retention::set_table(t, &table));
+    let read = rebuild::all(acts, &parts.recorder.footage, &parts.data);
     // An empty write behind the others: when it is done, they are.
     acts.keep(|_| Ok(())).await.map_err(|e| e.to_string())?;
     let mut is_whole = true;

@@ -64,7 +64,7 @@ pub fn run(options: Options) -> Ended {
         made.holding.rows.iter().filter(|(table, _)| OF_BACKUPS.contains(&table.as_str())).for_each(|(table, rows)| {
             println!("{rows} {table} (from the backup alone)");
         });
-        let ended = rebuild::read_all(&acts, &parts.recorder.footage, &parts.data).await;
+        let ended = rebuild::read_all(&acts, &parts).await;
         acts.sign_head().await.map_err(|e| told(&e))?;
         ended
     })
