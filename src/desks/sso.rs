@@ -147,13 +147,10 @@ impl Desks {
                 Ok(None)
             })
             .await?;
-        match found {
-            Some(account) => self.let_in(account, "sso", place).await,
-            None => {
-                self.turn_away(None, place).await?;
-                Err(Refusal::from(BadField::form("sso", "says who you are, and no open account here is yours; ask the administrator"))
-                    .into())
-            }
+        if let Some(account) = found {
+            return self.let_in(account, "sso", place).await;
         }
+        self.turn_away(None, place).await?;
+        Err(Refusal::from(BadField::form("sso", "says who you are, and no open account here is yours; ask the administrator")).into())
     }
 }
