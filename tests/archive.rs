@@ -27,7 +27,7 @@ fn archive(config: &Path, arguments: &[&str]) -> (bool, String) {
 
 /// Waits until the archive stands as wanted.
 async fn waits(who: &Person, what: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let (_, now) = who.get("/api/v1/archive").await;
         if until(&now) {
@@ -150,7 +150,7 @@ async fn what_is_archived_is_locked_survives_an_outage_is_put_again_when_damaged
     let letter = json!({ "letter_no": "（2026）冀0533行初1号", "receiving_body": "威县人民法院", "kind": "litigation", "received": "2026-11-20",
         "sessions": [second] });
     bureau.sign_in("legal_unit").await.does("/api/v1/provisions", letter).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !kinds(&bureau).await.iter().any(|k| k == "archive_relocked") {
         assert!(Instant::now() < deadline, "no hold there");
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -288,7 +288,7 @@ async fn a_lock_holds_to_its_last_second_and_then_every_version_goes() {
                 )
                 .is_err()
         );
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !versions.iter().all(|v| store.delete("site-c/session/s-1/aa", v).is_ok()) {
             assert!(Instant::now() < deadline, "still locked");
             std::thread::sleep(Duration::from_millis(500));

@@ -198,14 +198,12 @@ pub fn problem(c: &Connection, item: &Item, what: &str) -> Result<(), Fault> {
 
 /// An object was put and read back; what held the same part before gives way.
 pub fn put(c: &Connection, o: &Object, at: i64) -> Result<(), Fault> {
-    if !o.name.is_empty() {
-        c.prepare_cached(
-            "UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ?3 AND (part = ?4 OR file_sha256 <> ?5)",
-        )?
-        .execute(params![o.kind, o.id, o.name, o.part, o.file_sha256])?;
-    } else {
+    if o.name.is_empty() {
         c.prepare_cached("UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ''")?
             .execute(params![o.kind, o.id])?;
+    } else {
+        let text = "UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ?3 AND (part = ?4 OR file_sha256 <> ?5)";
+        c.prepare_cached(text)?.execute(params![o.kind, o.id, o.name, o.part, o.file_sha256])?;
     }
     c.prepare_cached(
         "INSERT OR REPLACE INTO archive_objects (key, version, kind, id, name, file_sha256, file_bytes, part, bytes, sha256, stored_bytes,

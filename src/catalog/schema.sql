@@ -29,6 +29,48 @@ CREATE TABLE alarms (
 
 CREATE INDEX alarms_by_time ON alarms (began_at DESC);
 
+CREATE TABLE archive_items (
+    kind        TEXT NOT NULL,                  -- session, case, provision, log, keys
+    id          TEXT NOT NULL,
+    folder      TEXT NOT NULL,                  -- below the data root
+    since       INTEGER,                        -- waits since, ms since 1970; none: nothing waits
+    number      INTEGER NOT NULL DEFAULT 0,     -- of its newest index
+    archived_at INTEGER,
+    looked_at   INTEGER NOT NULL DEFAULT 0,     -- when its locks were compared with what retention says
+    released_at INTEGER,                        -- its footage lies in the archive alone since
+    dispose_at  INTEGER,                        -- given up since; its objects go when their locks end
+    problem     TEXT,
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX archive_looked ON archive_items (looked_at);
+
+CREATE INDEX archive_waiting ON archive_items (since) WHERE since IS NOT NULL;
+
+CREATE TABLE archive_objects (
+    key           TEXT NOT NULL,
+    version       TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    name          TEXT NOT NULL,                -- below the item's folder; empty: an index
+    file_sha256   TEXT NOT NULL,
+    file_bytes    INTEGER NOT NULL,
+    part          INTEGER NOT NULL,
+    bytes         INTEGER NOT NULL,
+    sha256        TEXT NOT NULL,
+    stored_bytes  INTEGER NOT NULL,
+    stored_sha256 TEXT NOT NULL,
+    locked_until  INTEGER NOT NULL,             -- ms since 1970
+    held          INTEGER NOT NULL,
+    verified_at   INTEGER NOT NULL,
+    current       INTEGER NOT NULL DEFAULT 1,   -- 0: another version or another content has taken its place
+    PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX archive_objects_of ON archive_objects (kind, id, current);
+
+CREATE INDEX archive_objects_verified ON archive_objects (current, verified_at);
+
 CREATE TABLE bound_texts (
     entry INTEGER NOT NULL REFERENCES entries (number),
     name  TEXT NOT NULL,
@@ -65,6 +107,20 @@ CREATE INDEX cases_by_state ON cases (state, opened_at DESC);
 
 CREATE INDEX cases_by_time ON cases (opened_at DESC);
 
+CREATE TABLE check_outs (
+    id        TEXT PRIMARY KEY,
+    device_no TEXT NOT NULL,
+    unit      TEXT NOT NULL,
+    account   TEXT NOT NULL REFERENCES accounts (id),
+    at        INTEGER NOT NULL,                 -- ms since 1970
+    battery   INTEGER,                          -- percent, as it was read
+    free_gb   INTEGER,
+    ended_at  INTEGER,                          -- said to hold nothing
+    reason    TEXT
+) STRICT;
+
+CREATE INDEX check_outs_by_time ON check_outs (at DESC);
+
 CREATE TABLE copies (
     id      TEXT PRIMARY KEY,
     account TEXT NOT NULL REFERENCES accounts (id),
@@ -83,6 +139,22 @@ CREATE TABLE deputations (
 ) STRICT;
 
 CREATE INDEX deputations_by_deputy ON deputations (deputy);
+
+CREATE TABLE disposal_sessions (
+    session  TEXT NOT NULL,
+    disposal TEXT NOT NULL REFERENCES disposals (id),
+    PRIMARY KEY (session, disposal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE disposals (
+    id          TEXT PRIMARY KEY,
+    unit        TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    proposed_at INTEGER NOT NULL,
+    doc         TEXT NOT NULL CHECK (json_valid(doc)) -- model::disposal::Disposal
+) STRICT;
+
+CREATE INDEX disposals_by_time ON disposals (proposed_at DESC);
 
 CREATE TABLE documents (
     session    TEXT NOT NULL,
@@ -116,13 +188,42 @@ CREATE TRIGGER entries_are_never_removed BEFORE DELETE ON entries BEGIN
     SELECT RAISE (ABORT, 'entries are never removed');
 END;
 
+CREATE TABLE handed_over (
+    session  TEXT PRIMARY KEY,
+    handover TEXT NOT NULL,
+    unit     TEXT NOT NULL,
+    at       INTEGER NOT NULL,                  -- ms since 1970
+    received INTEGER NOT NULL                   -- 1: with the custodian's receipt
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX handed_over_by_number ON handed_over (handover);
+
+CREATE INDEX handed_over_by_unit ON handed_over (unit, at DESC);
+
 CREATE TABLE holds (
     session TEXT NOT NULL,
     ground  TEXT NOT NULL,                      -- provision
     about   TEXT NOT NULL,                      -- its number
-    since   INTEGER NOT NULL,
+    since   INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'confirmed',
     PRIMARY KEY (session, ground, about)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX holds_by_state ON holds (state, since);
+
+CREATE TABLE imported (
+    session     TEXT PRIMARY KEY,
+    sha256      TEXT NOT NULL,
+    unit        TEXT NOT NULL,
+    account     TEXT NOT NULL,                  -- who handed it in
+    device_no   TEXT NOT NULL,                  -- as it was last corrected; empty: not known
+    taken_in_at INTEGER NOT NULL                -- ms since 1970
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX imported_by_device ON imported (device_no, taken_in_at);
+
+CREATE INDEX imported_by_digest ON imported (sha256);
+
+CREATE INDEX imported_by_unit ON imported (unit, taken_in_at DESC);
 
 CREATE TABLE logins (
     token_sha256 TEXT PRIMARY KEY,
@@ -183,6 +284,12 @@ CREATE TABLE plans (
 
 CREATE INDEX plans_by_time ON plans (at);
 
+CREATE TABLE provision_sessions (
+    session   TEXT NOT NULL,
+    provision TEXT NOT NULL REFERENCES provisions (id),
+    PRIMARY KEY (session, provision)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE provisions (
     id         TEXT PRIMARY KEY,
     state      TEXT NOT NULL,
@@ -212,6 +319,26 @@ CREATE INDEX requests_by_requester ON requests (requester, submitted_at DESC);
 CREATE INDEX requests_by_state ON requests (state, submitted_at);
 
 CREATE INDEX requests_by_time ON requests (submitted_at);
+
+CREATE TABLE retention (
+    session  TEXT PRIMARY KEY,
+    unit     TEXT NOT NULL,
+    class    TEXT NOT NULL,
+    earliest INTEGER,                           -- ms since 1970; none: there is no date
+    held     INTEGER NOT NULL,                  -- some hold is in force
+    gone     INTEGER NOT NULL                   -- disposed
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX retention_by_class ON retention (class, unit) WHERE gone = 0;
+
+CREATE INDEX retention_due ON retention (earliest, unit) WHERE gone = 0 AND held = 0 AND earliest IS NOT NULL;
+
+CREATE INDEX retention_held ON retention (unit, session) WHERE held = 1;
+
+CREATE TABLE retention_table (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    doc TEXT NOT NULL CHECK (json_valid(doc))   -- model::retention::Table
+) STRICT;
 
 CREATE TABLE screens (
     id           TEXT PRIMARY KEY,
@@ -256,6 +383,8 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_start ON sessions (started_at DESC);
 
 CREATE INDEX sessions_listed ON sessions (unit, restricted, started_at DESC);
+
+CREATE INDEX sessions_to_hand_over ON sessions (unit, started_at) WHERE state IN ('sealed', 'handed_over');
 
 CREATE TABLE timestamps (
     root       TEXT NOT NULL,                   -- footage or log

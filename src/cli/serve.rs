@@ -31,9 +31,11 @@ const SEND_BUFFER_BYTES: usize = 128 * 1024;
 pub fn run(config: &Path) -> Ended {
     let parts = config::load(config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
+        // Heard from the first moment on: who stops a recorder that has just come up stops it in good order.
+        let end = wait_for_the_end();
         let running = start(parts).await?;
         tracing::info!("the console is at {}", running.url);
-        wait_for_the_end().await;
+        end.await;
         running.stop().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -217,14 +219,17 @@ impl Running {
     }
 }
 
-/// SIGTERM, SIGINT.
-pub async fn wait_for_the_end() {
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// SIGTERM, SIGINT; heard from this call on, whenever it is awaited. Needs a tokio runtime.
+pub fn wait_for_the_end() -> impl Future<Output = ()> {
+    let term = signal(SignalKind::terminate());
+    async move {
+        let Ok(mut term) = term else {
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
     }
 }

@@ -35,7 +35,7 @@ use tokio::runtime::Handle;
 /// How long it rests with nothing to do.
 const TICK: Duration = Duration::from_secs(1);
 /// How long it rests after the bucket was away: doubled each time, up to the second.
-const REST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
+const REST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(2));
 /// How often locks are compared with what retention says.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(12);
 /// How often the custody log is archived while it grows.

@@ -82,7 +82,7 @@ fn is_common(text: &str) -> bool {
     for word in COMMON {
         rest = rest.replace(word, "");
     }
-    rest.chars().filter(|c| c.is_alphanumeric()).count() < 6 && rest.len() < text.len()
+    rest.chars().filter(|c| c.is_alphabetic()).count() < 6 && rest.len() < text.len()
 }
 
 /// The PHC string of a password.

@@ -70,9 +70,12 @@ pub fn restore(store: &Store, opens: Option<&Identities>, file: &StoredFile, fol
     durable::rename(&part_path, &path).map_err(|e| told(&e))
 }
 
+/// Number, name and version of an index.
+type Numbered = (u64, String, String);
+
 /// The newest index of each item under a site that can be read, and what cannot.
 pub fn indexes(store: &Store, opens: Option<&Identities>, site: &str, below: &str) -> Result<(Vec<Index>, Vec<String>), StoreFault> {
-    let mut newest: BTreeMap<(String, String), Vec<(u64, String, String)>> = BTreeMap::new();
+    let mut newest: BTreeMap<(String, String), Vec<Numbered>> = BTreeMap::new();
     // Every version is listed: a marker or a later version under the same name hides nothing.
     for version in store.versions(&format!("{site}/index/{below}"))?.into_iter().filter(|v| !v.is_marker) {
         if let Some((kind, id, number)) = parse_index_key(site, &version.key) {

@@ -27,7 +27,7 @@ use url::Url;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 /// What an exchange may take besides its bytes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Slower than this is away, bytes a second, where nothing is limited.
 const SLOWEST: u64 = 64 * 1024;
 /// Sent or read at a time.

@@ -180,7 +180,6 @@ mod tests {
         asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));
         asked.extend(RetentionClass::ALL.iter().map(|w| ("class", w.as_str())));
-        asked.extend(Reason::ALL.iter().map(|w| ("why", w.as_str())));
         asked.extend(Ground::ALL.iter().map(|w| ("ground", w.as_str())));
         asked.extend(HoldState::ALL.iter().map(|w| ("hold-state", w.as_str())));
         asked.extend(DisposalState::ALL.iter().map(|w| ("disposal-state", w.as_str())));
@@ -197,6 +196,10 @@ mod tests {
         asked.extend(MediumState::ALL.iter().map(|w| ("medium-state", w.as_str())));
         asked.extend(CopyStanding::ALL.iter().map(|w| ("copy-standing", w.as_str())));
         asked.extend(ChangeKind::ALL.iter().map(|w| ("medium-change", w.as_str())));
+        for (reason, lang) in Reason::ALL.iter().flat_map(|r| [(r, Lang::Zh), (r, Lang::En)]) {
+            let sentence = lang.with(&format!("why-{}", reason.as_str().replace('_', "-")), &[("about", "12号".into())]);
+            assert!(!sentence.contains('⟨'), "{reason:?}");
+        }
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {
             let missing: Vec<_> = asked.iter().map(|(p, w)| lang.of_word(p, w)).filter(|t| t.starts_with('⟨')).collect();

@@ -70,10 +70,9 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
     }
 }
 
-/// The person's name, or the way to sign in.
-fn signed_in(overview: &Overview, headers: &HeaderMap) -> Result<String, Response> {
-    let token = i18n::cookie(headers, COOKIE).unwrap_or_default();
-    overview.signed_in(token).map_err(|_| Redirect::to("/login").into_response())
+/// The person's name; none: the way leads to the sign-in.
+fn signed_in(overview: &Overview, headers: &HeaderMap) -> Option<String> {
+    overview.signed_in(i18n::cookie(headers, COOKIE)?).ok()
 }
 
 #[derive(Template)]
@@ -115,16 +114,13 @@ struct SearchPage {
 
 async fn sites(State(overview): Seen, headers: HeaderMap) -> Response {
     match signed_in(&overview, &headers) {
-        Ok(person) => html(&SitesPage { page: page(&overview, &headers, "/"), person, sites: overview.sites() }),
-        Err(away) => away,
+        Some(person) => html(&SitesPage { page: page(&overview, &headers, "/"), person, sites: overview.sites() }),
+        None => pages::see("/login"),
     }
 }
 
 async fn search(State(overview): Seen, headers: HeaderMap, by: Result<Query<OverviewSearch>, QueryRejection>) -> Response {
-    let person = match signed_in(&overview, &headers) {
-        Ok(person) => person,
-        Err(away) => return away,
-    };
+    let Some(person) = signed_in(&overview, &headers) else { return pages::see("/login") };
     let by = by.map(|Query(by)| by).unwrap_or_default();
     let (rows, total) = overview.search(&by);
     html(&SearchPage { page: page(&overview, &headers, "/search"), person, sites: overview.sites(), by, rows, total })

@@ -17,6 +17,14 @@ struct ArchivePage {
     archive: ArchiveView,
 }
 
+impl ArchivePage {
+    /// What is worked on: the kind in words, and which.
+    fn working(&self, what: &str) -> (String, String) {
+        let (kind, id) = what.split_once(' ').unwrap_or((what, ""));
+        (self.page.word("archive-kind", kind), if kind == id { String::new() } else { id.to_owned() })
+    }
+}
+
 /// The page.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/archive").await;
