@@ -146,7 +146,8 @@ async fn every_route_is_opened_by_those_whom_the_table_of_doors_names_and_by_nob
     let free = |r: &str| r.starts_with("/me") || r.starts_with("/api/v1/me") || r.ends_with("/logout") || r == "/prove";
     let open_to_all: Vec<&str> =
         table.lines().filter(|l| l.as_bytes().get(6) == Some(&b'+')).map(|l| l.rsplit(' ').next().unwrap()).collect();
-    for (method, route) in routes().into_iter().filter(|(_, r)| !free(r) && !r.starts_with("/login") && !open_to_all.contains(&r.as_str())) {
+    for (method, route) in routes().into_iter().filter(|(_, r)| !free(r) && !r.starts_with("/login") && !open_to_all.contains(&r.as_str()))
+    {
         assert_eq!(tries(&caller, &method, &address(&route)).await, '2', "{method} {route}");
     }
 }
