@@ -245,9 +245,9 @@ pub fn take_try(c: &Connection, id: &AccountId, now_ms: i64, lock_after: u32, lo
     }
     let last = failures + 1 >= lock_after;
     if last {
-        set_failures(c, id, 0, lock_until)?
+        set_failures(c, id, 0, lock_until)?;
     } else {
-        set_failures(c, id, failures + 1, 0)?
+        set_failures(c, id, failures + 1, 0)?;
     }
     Ok(Try::Taken { last })
 }

@@ -28,6 +28,7 @@ impl Stop {
 
 /// Called by a worker at its beginning: it ends with whoever started it, also with one that was killed. Else it would go on beside the
 /// one that the next recorder starts, on the same files. What counts is the thread that started it; it waits for the worker's end.
+#[cfg(feature = "recorder")]
 pub fn end_with_parent() -> Result<(), Fault> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|e| Fault::of("bind", "a worker to its parent", e))
 }

@@ -65,10 +65,9 @@ impl ClockTrust {
         let kind = match before {
             Some(before) if now.stepped_since(before) > STEP.num_milliseconds() => Some(DoubtKind::SetForward),
             Some(before) if now.stepped_since(before) < -STEP.num_milliseconds() => Some(DoubtKind::SetBack),
-            Some(_) => None,
             None if now.utc + STEP < seen => Some(DoubtKind::SetBack),
             None if now.utc - seen > AWAY => Some(DoubtKind::Away),
-            None => None,
+            _ => None,
         };
         if let Some(kind) = kind {
             next.doubts.push(Doubt { kind, from: before.map_or(seen, |b| b.utc), to: now.utc });

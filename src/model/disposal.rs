@@ -153,7 +153,7 @@ pub struct Tombstone {
 impl Tombstone {
     /// The session as lists still know it: no name of anyone, no word that was said.
     pub fn session(&self) -> Session {
-        let link = |(n, no): (usize, &Option<&String>)| Link {
+        let link = |(n, no): (usize, Option<&String>)| Link {
             version: n as u32 + 1,
             at: self.started_at,
             by: self.proposed_by.clone(),
@@ -172,7 +172,7 @@ impl Tombstone {
             ended_at: self.ended_at,
             length_ms: Some(self.length_ms),
             mistake: None,
-            links: numbers.iter().enumerate().map(link).collect(),
+            links: numbers.into_iter().enumerate().map(link).collect(),
             devices: self.devices.clone(),
             marks: vec![],
             record: InterviewRecord::default(),

@@ -217,9 +217,8 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
     let leads = who.lists_unit(&session.unit);
     let own = |word: Option<&Word>| word.is_some_and(|w| w.by == who.id);
     match change {
-        HoldChange::Proposed { .. } if proposes => Ok(()),
         HoldChange::LiftProposed { .. } if proposes && hold.is_some_and(|h| h.pending) => Err(Refusal::HoldPending),
-        HoldChange::LiftProposed { .. } if proposes => Ok(()),
+        HoldChange::Proposed { .. } | HoldChange::LiftProposed { .. } if proposes => Ok(()),
         HoldChange::Confirmed if decides && leads => {
             if own(hold.and_then(|h| h.proposed.as_ref())) {
                 Err(Refusal::OwnHold)
