@@ -234,6 +234,10 @@ async fn what_is_encrypted_opens_with_debians_age_and_what_was_released_here_is_
     let sealed = officer.ends(&id).await;
     let folder = bureau.folder(&id);
     let inspector = bureau.sign_in("inspector").await;
+    // What nobody has classified is not released; what is routine may be.
+    waits(&inspector, "archived", is_done).await;
+    assert!(!folder.join("released.json").exists());
+    bureau.sign_in("custodian").await.does(&format!("/api/v1/sessions/{id}/routine"), json!({ "reason": "来访咨询" })).await;
     waits(&inspector, "released", |a| is_done(a) && a["released"] == 1).await;
     assert!(folder.join("released.json").exists() && kinds(&bureau).await.iter().any(|k| k == "local_copy_released"));
 

@@ -60,6 +60,11 @@ fn media_from_the_hold_to_the_label() {
     plays("media.mjs");
 }
 
+#[test]
+fn a_hold_from_its_proposal_to_the_two_who_lift_it() {
+    plays("keeping.mjs");
+}
+
 fn plays(day: &str) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();

@@ -249,7 +249,12 @@ async fn the_index_can_be_lost_and_is_made_anew_from_the_tree() {
         let _ = std::fs::remove_file(bureau.data().join(name));
     }
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "1 sessions\n0 cases", "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout).trim(),
+        "1 sessions\n0 cases\n0 provisions\n0 media\n0 disposals",
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     bureau.add_account("again", "officer", "land-use");
     bureau.start().await;
     let (_, page) = bureau.sign_in("again").await.get("/api/v1/sessions?party=张三").await;

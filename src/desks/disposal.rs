@@ -6,7 +6,7 @@
 //! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
 
 use crate::acts::Acts;
-use crate::catalog::{Writing, disposals, documents, entries, provisions, sessions, timestamps};
+use crate::catalog::{Writing, disposals, documents, entries, media, provisions, sessions, timestamps};
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::disposal::{self as footage, Papers};
 use crate::footage::tree;
@@ -112,7 +112,9 @@ impl Desks {
                 return Err(self.refused(who, Refusal::NotDisposable { session: id.to_string(), obstacles }, "propose_disposal"));
             }
             if !items.iter().any(|i| i.session == *id) {
-                items.push(Item { session: id.clone(), folder: doc.folder, retention, outcome: None });
+                let wanted = id.clone();
+                let media = self.read(move |c| media::of_session(c, &wanted)).await?.into_iter().map(|m| m.id).collect();
+                items.push(Item { session: id.clone(), folder: doc.folder, retention, outcome: None, media });
             }
         }
         let id = format!("d-{}-{}", &time::shanghai_stamp(now)[..8], randomness::hex::<3>()?);

@@ -293,7 +293,8 @@ pub fn video(header: &[u8]) -> Result<Option<Track>, Malformed> {
     Ok(None)
 }
 
-/// Where a player can enter: the decode time, ns, of the first picture of a `moof`, if that picture needs none before it (8.8.3.1).
+/// Where a player can enter: the decode time, ns, of the first picture of a `moof` that needs none before it (8.8.3.1). It need not be
+/// the fragment's first: a camera's key pictures do not keep our fifths of a second, and a player leaves out what comes before.
 pub fn entrance_ns(moof: &[u8], video: Track) -> Result<Option<u64>, Malformed> {
     for whole in boxes(moof, 0..moof.len())?.iter().filter(|b| &b.kind == b"moof") {
         for traf in inside(moof, whole, b"traf")? {
@@ -302,28 +303,47 @@ pub fn entrance_ns(moof: &[u8], video: Track) -> Result<Option<u64>, Malformed> 
                 continue;
             }
             let trun = first(moof, &traf, b"trun", "trun")?.content;
-            let flags = first_flags(moof, &tfhd, &trun).ok_or(Malformed::Lacking("sample flags"))?;
+            let behind = first_key(moof, &tfhd, &trun).ok_or(Malformed::Lacking("sample flags"))?;
             let at = decode_times(&moof[..whole.end])?.into_iter().find(|t| t.track == video.id).map(|t| t.value);
-            let ns = at.map(|at| (u128::from(at) * 1_000_000_000 / u128::from(video.timescale)) as u64);
-            return Ok(ns.filter(|_| flags & 0x1_0000 == 0));
+            let ns = |units: u64| (u128::from(units) * 1_000_000_000 / u128::from(video.timescale)) as u64;
+            return Ok(at.zip(behind).map(|(at, behind)| ns(at.saturating_add(behind))));
         }
     }
     Ok(None)
 }
 
-/// The flags of a run's first sample: its own, the run's for its first, or the track's for all.
-fn first_flags(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Option<u32> {
-    let (head, flags) = (u32_at(data, tfhd.start)?, u32_at(data, trun.start)?);
-    let first = trun.start + 8 + usize::from(flags & 1 != 0) * 4;
-    if flags & 4 != 0 {
-        return u32_at(data, first);
+/// How far behind a run's beginning its first key picture lies, in units of its track; the inner none: it has no key picture. Flags are
+/// a sample's own, the run's for its first, or the track's for all.
+fn first_key(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Option<Option<u64>> {
+    let (head, flags, count) = (u32_at(data, tfhd.start)?, u32_at(data, trun.start)?, u32_at(data, trun.start + 4)?);
+    // `base_data_offset` has eight bytes; description, duration, size and flags have four each.
+    let default = |bit: u32| {
+        let before = usize::from(head & 1 != 0) * 8 + [2, 8, 16].iter().filter(|b| **b < bit && head & **b != 0).count() * 4;
+        if head & bit != 0 { u32_at(data, tfhd.start + 8 + before) } else { Some(0) }
+    };
+    let (each_duration, each_flags) = (default(8)?, default(0x20)?);
+    let mut at = trun.start + 8 + usize::from(flags & 1 != 0) * 4;
+    let of_first = if flags & 4 != 0 { Some(u32_at(data, at)?) } else { None };
+    at += usize::from(flags & 4 != 0) * 4;
+    let (length, own_flags) = (4 * (flags >> 8 & 0xf).count_ones() as usize, 4 * (flags >> 8 & 3).count_ones() as usize);
+    let mut passed = 0_u64;
+    for n in 0..count {
+        let said = match of_first.filter(|_| n == 0) {
+            Some(said) => said,
+            None if flags & 0x400 != 0 => u32_at(data.get(..trun.end)?, at + own_flags)?,
+            None => each_flags,
+        };
+        if said & 0x1_0000 == 0 {
+            return Some(Some(passed));
+        }
+        // Without fields of their own all that follow are alike.
+        if length == 0 && n > 0 {
+            return Some(None);
+        }
+        passed += u64::from(if flags & 0x100 != 0 { u32_at(data.get(..trun.end)?, at)? } else { each_duration });
+        at += length;
     }
-    if flags & 0x400 != 0 {
-        return u32_at(data, first + 4 * (flags >> 8 & 3).count_ones() as usize);
-    }
-    // `base_data_offset` has eight bytes; description, duration and size have four each.
-    let before = usize::from(head & 1 != 0) * 8 + [2, 8, 16].iter().filter(|bit| head & **bit != 0).count() * 4;
-    if head & 0x20 != 0 { u32_at(data, tfhd.start + 8 + before) } else { Some(0) }
+    Some(None)
 }
 
 #[cfg(test)]
@@ -373,6 +393,25 @@ mod tests {
     }
 
     #[test]
+    fn a_player_enters_at_the_first_key_picture_wherever_in_its_fragment_it_lies() {
+        let words = |all: &[u32]| all.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        let enters = |head: &[u32], run: &[u32]| {
+            let tfdt = boxed(b"tfdt", &words(&[0, 90_000]));
+            let traf = [boxed(b"tfhd", &words(head)), tfdt, boxed(b"trun", &words(run))].concat();
+            entrance_ns(&boxed(b"moof", &boxed(b"traf", &traf)), TRACK[0])
+        };
+        const DELTA: u32 = 0x0101_0000;
+        const KEY: u32 = 0x0200_0000;
+        // By the run's own flags for its first; by each sample's; by the track's for all; and none at all.
+        assert_eq!(enters(&[0x28, 1, 9_000, DELTA], &[0x205, 2, 99, KEY, 10, 10]), Ok(Some(1_000_000_000)));
+        assert_eq!(enters(&[0x8, 1, 9_000], &[0x601, 3, 99, 10, DELTA, 10, KEY, 10, DELTA]), Ok(Some(1_100_000_000)));
+        assert_eq!(enters(&[0x28, 1, 9_000, KEY], &[0x201, 2, 99, 10, 10]), Ok(Some(1_000_000_000)));
+        assert_eq!(enters(&[0x28, 1, 9_000, DELTA], &[0x201, 2, 99, 10, 10]), Ok(None));
+        assert_eq!(enters(&[0x28, 2, 9_000, KEY], &[0x201, 1, 99, 10]), Ok(None), "another track's");
+        assert!(enters(&[0x8, 1, 9_000], &[0x601, 3, 99, 10, DELTA]).is_err(), "cut short");
+    }
+
+    #[test]
     fn a_torn_end_is_left_out() {
         let header = [boxed(b"ftyp", b"iso6"), boxed(b"moov", b"")].concat();
         let mut file = [header.clone(), fragment(0), fragment(1)].concat();
@@ -392,7 +431,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(data in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = (check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), end_ns(&data, TRACK[0]), shifted(&Bytes::from(data.clone()), &TRACK, -5), shifted_apart(&Bytes::from(data), &TRACK, -5));
+            let _ = (entrance_ns(&data, TRACK[0]), check(&data), tracks(&data), extent(&data), start_ns(&data, &TRACK), end_ns(&data, TRACK[0]), shifted(&Bytes::from(data.clone()), &TRACK, -5), shifted_apart(&Bytes::from(data), &TRACK, -5));
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::model::clock_trust::ClockTrust;
 use crate::model::facts::{Facts, Link};
 use crate::model::hold::{Hold, Word, in_effect};
-use crate::model::ids::{AccountId, DisposalId, RoomId, SessionId, UnitId};
+use crate::model::ids::{AccountId, DisposalId, MediumId, RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, words};
 use crate::model::record::InterviewRecord;
 use crate::model::refusal::Refusal;
@@ -214,6 +214,9 @@ pub struct Item {
     /// What became of it.
     #[serde(default)]
     pub outcome: Option<Outcome>,
+    /// Discs and disks of the register that hold it: no program takes it from those; people destroy them, and enter it there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<MediumId>,
 }
 
 /// What became of a session.
@@ -405,7 +408,8 @@ mod tests {
     }
 
     fn proposed() -> Disposal {
-        let item = Item { session: kept().id, folder: "land/room-1/x".into(), retention: retention(Some(200)), outcome: None };
+        let item =
+            Item { session: kept().id, folder: "land/room-1/x".into(), retention: retention(Some(200)), outcome: None, media: vec![] };
         let proposed = Word { at: DateTime::UNIX_EPOCH, by: AccountId::new("li").unwrap(), reason: None };
         Disposal {
             id: DisposalId::new("d-1").unwrap(),

@@ -47,6 +47,9 @@ public_addr=127.0.0.1
 ms_bind_msgr2=false
 [mon]
 mon_data=$dir/mon/a
+# Megabytes are enough here, however full the volume is.
+mon_data_avail_crit=1
+mon_data_avail_warn=1
 [osd]
 osd_data=$dir/osd/0
 osd_objectstore=memstore

@@ -1931,3 +1931,4 @@ overview-no-footage = Footage stays with the unit that made it and is viewed by 
 overview-footage = Footage
 overview-ask = Request at the owning site
 overview-ask-there = Request it at the owning site
+disposal-media = On media that have to be destroyed by hand, and entered so in their register:

@@ -1931,3 +1931,4 @@ overview-no-footage = 录音录像由制作单位保存，须经制作单位审�
 overview-footage = 录音录像
 overview-ask = 到所属站点申请查阅
 overview-ask-there = 请到所属站点申请查阅
+disposal-media = 载有该件的介质须另行销毁并在介质登记中注明：
