@@ -18,6 +18,7 @@ await officer.waitForSelector('.seal');
 assert.equal(await officer.locator('nav a[href="/media"]').count(), 0, 'an officer keeps no media');
 
 const legal = await person('legal_unit');
+await legal.click('nav a[href="/retention"]');
 await legal.click('nav a[href="/media"]');
 await legal.waitForSelector('.empty');
 await shot(legal, 'media-0-empty');
@@ -30,6 +31,7 @@ await legal.fill('[name=sessions]', session);
 await legal.click('form[action="/provisions"] button.primary');
 
 const custodian = await person('custodian');
+await custodian.click('nav a[href="/retention"]');
 await custodian.click('nav a[href="/media"]');
 await custodian.waitForSelector(`text=${session}`);
 await shot(custodian, 'media-1-register');

@@ -134,6 +134,10 @@ impl Page {
     pub fn length(&self, ms: impl Borrow<u64>) -> String {
         time::length_text(*ms.borrow())
     }
+    /// Whether this page is one of keeping and giving up.
+    pub fn keeps_here(&self) -> bool {
+        ["/retention", "/holds", "/disposals", "/media", "/archive"].iter().any(|p| self.path.starts_with(p))
+    }
     /// What waits for this person of keeping and giving up.
     pub fn keeping_waiting(&self) -> usize {
         self.due + self.holds_waiting + self.disposals_waiting
