@@ -151,10 +151,9 @@ fn look_after(desks: &Arc<Desks>) {
         }
     });
     tokio::spawn(async move {
-        if let Some(Err(no)) = match desks.upgrade() {
-            Some(desks) => Some(desks.begin_retention().await),
-            None => None,
-        } {
+        if let Some(desks) = desks.upgrade()
+            && let Err(no) = desks.begin_retention().await
+        {
             tracing::error!("how long sessions are kept is not listed anew: {no}");
         }
         loop {

@@ -82,7 +82,7 @@ pub struct SessionRow {
 pub struct SessionPage {
     /// Newest first.
     pub rows: Vec<SessionRow>,
-    /// Of all that this person may list.
+    /// Of all that this person may list; counted up to 10,001.
     pub total: u64,
     /// Which page this is.
     pub page: u32,

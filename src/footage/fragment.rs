@@ -303,7 +303,7 @@ pub fn entrance_ns(moof: &[u8], video: Track) -> Result<Option<u64>, Malformed> 
                 continue;
             }
             let trun = first(moof, &traf, b"trun", "trun")?.content;
-            let behind = first_key(moof, &tfhd, &trun).ok_or(Malformed::Lacking("sample flags"))?;
+            let behind = first_key(moof, &tfhd, &trun)?;
             let at = decode_times(&moof[..whole.end])?.into_iter().find(|t| t.track == video.id).map(|t| t.value);
             let ns = |units: u64| (u128::from(units) * 1_000_000_000 / u128::from(video.timescale)) as u64;
             return Ok(at.zip(behind).map(|(at, behind)| ns(at.saturating_add(behind))));
@@ -312,38 +312,40 @@ pub fn entrance_ns(moof: &[u8], video: Track) -> Result<Option<u64>, Malformed> 
     Ok(None)
 }
 
-/// How far behind a run's beginning its first key picture lies, in units of its track; the inner none: it has no key picture. Flags are
-/// a sample's own, the run's for its first, or the track's for all.
-fn first_key(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Option<Option<u64>> {
-    let (head, flags, count) = (u32_at(data, tfhd.start)?, u32_at(data, trun.start)?, u32_at(data, trun.start + 4)?);
+/// How far behind a run's beginning its first key picture lies, in units of its track; none: it has no key picture. Flags are a sample's
+/// own, the run's for its first, or the track's for all.
+fn first_key(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Result<Option<u64>, Malformed> {
+    let run = data.get(..trun.end).unwrap_or_default();
+    let word = |of: &[u8], at: usize| u32_at(of, at).ok_or(Malformed::Lacking("sample flags"));
+    let (head, flags, count) = (word(data, tfhd.start)?, word(run, trun.start)?, word(run, trun.start + 4)?);
     // `base_data_offset` has eight bytes; description, duration, size and flags have four each.
     let default = |bit: u32| {
         let before = usize::from(head & 1 != 0) * 8 + [2, 8, 16].iter().filter(|b| **b < bit && head & **b != 0).count() * 4;
-        if head & bit != 0 { u32_at(data, tfhd.start + 8 + before) } else { Some(0) }
+        if head & bit != 0 { word(data, tfhd.start + 8 + before) } else { Ok(0) }
     };
     let (each_duration, each_flags) = (default(8)?, default(0x20)?);
     let mut at = trun.start + 8 + usize::from(flags & 1 != 0) * 4;
-    let of_first = if flags & 4 != 0 { Some(u32_at(data, at)?) } else { None };
+    let of_first = if flags & 4 != 0 { Some(word(run, at)?) } else { None };
     at += usize::from(flags & 4 != 0) * 4;
     let (length, own_flags) = (4 * (flags >> 8 & 0xf).count_ones() as usize, 4 * (flags >> 8 & 3).count_ones() as usize);
     let mut passed = 0_u64;
     for n in 0..count {
         let said = match of_first.filter(|_| n == 0) {
             Some(said) => said,
-            None if flags & 0x400 != 0 => u32_at(data.get(..trun.end)?, at + own_flags)?,
+            None if flags & 0x400 != 0 => word(run, at + own_flags)?,
             None => each_flags,
         };
         if said & 0x1_0000 == 0 {
-            return Some(Some(passed));
+            return Ok(Some(passed));
         }
         // Without fields of their own all that follow are alike.
         if length == 0 && n > 0 {
-            return Some(None);
+            return Ok(None);
         }
-        passed += u64::from(if flags & 0x100 != 0 { u32_at(data.get(..trun.end)?, at)? } else { each_duration });
+        passed += u64::from(if flags & 0x100 != 0 { word(run, at)? } else { each_duration });
         at += length;
     }
-    Some(None)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -394,14 +396,14 @@ mod tests {
 
     #[test]
     fn a_player_enters_at_the_first_key_picture_wherever_in_its_fragment_it_lies() {
+        const DELTA: u32 = 0x0101_0000;
+        const KEY: u32 = 0x0200_0000;
         let words = |all: &[u32]| all.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
         let enters = |head: &[u32], run: &[u32]| {
             let tfdt = boxed(b"tfdt", &words(&[0, 90_000]));
             let traf = [boxed(b"tfhd", &words(head)), tfdt, boxed(b"trun", &words(run))].concat();
             entrance_ns(&boxed(b"moof", &boxed(b"traf", &traf)), TRACK[0])
         };
-        const DELTA: u32 = 0x0101_0000;
-        const KEY: u32 = 0x0200_0000;
         // By the run's own flags for its first; by each sample's; by the track's for all; and none at all.
         assert_eq!(enters(&[0x28, 1, 9_000, DELTA], &[0x205, 2, 99, KEY, 10, 10]), Ok(Some(1_000_000_000)));
         assert_eq!(enters(&[0x8, 1, 9_000], &[0x601, 3, 99, 10, DELTA, 10, KEY, 10, DELTA]), Ok(Some(1_100_000_000)));

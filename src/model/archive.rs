@@ -8,9 +8,10 @@
 //!
 //! Names hold identifiers and digests alone. The folder below the data root holds case numbers, and stands inside the index.
 
+use crate::model::retention;
 use crate::model::session::Session;
 use crate::model::time;
-use chrono::{DateTime, Days, Months, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The form of index that this version writes.
@@ -40,11 +41,9 @@ pub struct Lock {
     pub held: bool,
 }
 
-/// Six calendar months after a day's end in Shanghai, and a margin (第十八条): the floor of every lock.
+/// The floor of every lock: six calendar months and a margin (第十八条).
 pub fn floor(end: DateTime<Utc>, margin_days: u32) -> DateTime<Utc> {
-    let day = time::shanghai_day(end);
-    let last = day.checked_add_months(Months::new(6)).and_then(|d| d.checked_add_days(Days::new(u64::from(margin_days) + 1)));
-    time::shanghai_midnight(last.unwrap_or(day))
+    retention::over(retention::months_after(time::shanghai_day(end), retention::FLOOR_MONTHS), margin_days)
 }
 
 /// The lock that an object gets now, given the one that it has. Never shortened. What has no date is locked to the floor, and for

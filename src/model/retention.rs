@@ -24,7 +24,7 @@ pub fn months_after(day: NaiveDate, months: u32) -> NaiveDate {
 
 /// The first moment at which something that must be kept through a day, and so many more, need not be kept: the period ends at 24:00
 /// in Shanghai.
-fn over(last: NaiveDate, margin_days: u32) -> DateTime<Utc> {
+pub fn over(last: NaiveDate, margin_days: u32) -> DateTime<Utc> {
     let next = last.checked_add_days(Days::new(u64::from(margin_days) + 1)).unwrap_or(NaiveDate::MAX);
     time::shanghai_midnight(next)
 }

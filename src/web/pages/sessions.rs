@@ -57,6 +57,11 @@ impl ListPage {
         ]
     }
 
+    /// How many there are; the count stops at ten thousand.
+    fn total(&self) -> String {
+        if self.found.total > 10_000 { "10000+".into() } else { self.found.total.to_string() }
+    }
+
     fn narrowed(&self) -> bool {
         self.fields().iter().any(|(_, v)| v.as_ref().is_some_and(|v| !v.trim().is_empty()))
     }
