@@ -110,7 +110,9 @@ impl Catalog {
     /// `backups` that is good takes its place, or a new one is begun. Recording does not wait for an index. `was_there`: there was a
     /// catalog once, so that none is a loss and not a beginning.
     pub fn open_or_begin_anew(path: &Path, aside: &str, backups: &[PathBuf], was_there: bool) -> Result<(Self, Opened), Fault> {
-        if durable::exists(path) || !was_there {
+        // A file without a single step of the schema is none either: what it held was in a write-ahead log that is gone.
+        let is_there = || backup::schema_of(path).map_or(true, |steps| steps.is_some_and(|n| n > 0));
+        if !was_there || is_there() {
             match Self::open(path).and_then(|catalog| catalog.read(check).map(|()| catalog)) {
                 Ok(catalog) => return Ok((catalog, Opened::Whole)),
                 Err(fault) => tracing::error!(%fault, "the catalog cannot be used; it is put aside"),
@@ -261,5 +263,29 @@ pub(crate) mod tests {
         let again = Catalog::open(&path).unwrap();
         let count: i64 = again.read(|c| Ok(c.query_row("SELECT count(*) FROM entries", [], |r| r.get(0))?)).unwrap();
         assert_eq!(count, 1);
+    }
+
+    #[test]
+    fn a_file_that_lost_what_it_held_counts_as_lost_and_a_backup_takes_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, good) = (dir.path().join("catalog.db"), dir.path().join("good.db"));
+        let (tx, rx) = mpsc::channel();
+        let first = Catalog::open(&path).unwrap();
+        first.begin_write(
+            |t| Ok(t.execute("INSERT INTO entries (number, at, kind, doc) VALUES (0, 'x', 'log_opened', '{}')", [])?),
+            move |r| tx.send(r).unwrap(),
+        );
+        rx.recv().unwrap().unwrap();
+        backup::make(&path, &good).unwrap();
+        let hollow = dir.path().join("hollow.db");
+        prepare(&Connection::open(&hollow).unwrap()).unwrap();
+        let opened = |was_there| Catalog::open_or_begin_anew(&hollow, ".broken", std::slice::from_ref(&good), was_there).unwrap();
+        let (catalog, from) = opened(true);
+        assert_eq!(from, Opened::FromBackup(good.clone()));
+        assert_eq!(catalog.read(|c| Ok(c.query_row("SELECT count(*) FROM entries", [], |r| r.get::<_, i64>(0))?)).unwrap(), 1);
+        assert!(dir.path().join("hollow.db.broken").exists(), "kept aside");
+        // What was never there is begun.
+        std::fs::remove_file(&hollow).unwrap();
+        assert_eq!(opened(false).1, Opened::Whole);
     }
 }
