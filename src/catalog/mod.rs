@@ -23,6 +23,7 @@ pub mod provisions;
 pub mod requests;
 pub mod retention;
 pub mod screens;
+mod search;
 pub mod sessions;
 pub mod timestamps;
 pub mod tokens;
@@ -47,7 +48,11 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0006-imports.sql")),
     M::up(include_str!("schema/0007-archive.sql")),
     M::up(include_str!("schema/0008-media.sql")),
+    M::up(include_str!("schema/0012-search.sql")),
 ];
+
+/// Counts of lists stop here: a longer list is told as "more than".
+pub const COUNT_MAX: u64 = 10_000;
 
 /// Readers kept open when idle.
 const READERS_KEPT: usize = 4;

@@ -2,13 +2,19 @@
 //!
 //! 200,000 rows of pairs answer in 0.1 ms where `LIKE` took 33 ms (measured in the trial of crates).
 
-/// The text for the index: every run of letters and digits as its overlapping pairs, `张三丰` → `张三 三丰`, `D-101` → `d 10 01`.
+/// The text for the index: every run of letters and digits as its overlapping pairs and its last character, so that a single one is
+/// found wherever it stands: `张三丰` → `张三 三丰 丰`, `D-101` → `d 10 01 1`.
 pub fn index(text: &str) -> String {
-    runs(text).iter().map(|run| pairs(run).join(" ")).collect::<Vec<_>>().join(" ")
+    let mut words = Vec::new();
+    for run in runs(text) {
+        words.extend(pairs(&run));
+        words.extend(run.last().filter(|_| run.len() > 1).map(char::to_string));
+    }
+    words.join(" ")
 }
 
 /// The FTS5 query for "contains this": each run a phrase of its pairs in one of these columns. `None` when the text has no
-/// letter or digit. A run of one character is found as the beginning of a pair (or alone).
+/// letter or digit. A run of one character is found as the beginning of a pair, or alone.
 pub fn query(columns: &str, text: &str) -> Option<String> {
     let phrase = |run: &Vec<char>| match run.len() {
         1 => format!("\"{}\" *", run[0]),
@@ -47,6 +53,7 @@ mod tests {
         for (text, search) in [
             ("张三", "张三"),
             ("张三", "张"),
+            ("张三", "三"),
             ("欧阳修文", "阳修"),
             ("威自然资罚〔2026〕12号", "2026〕12"),
             ("D-101", "d-101"),

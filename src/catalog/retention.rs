@@ -1,7 +1,7 @@
 //! How long sessions are kept, indexed: a row a session, made again whenever the session, a case of it, a provision of it or the table of
 //! periods changes.
 
-use crate::catalog::{archive, bad_doc, cases, provisions, sessions};
+use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, provisions, sessions};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::hold::{self, Hold};
@@ -10,9 +10,6 @@ use crate::model::retention::{self, Retention, RetentionClass, Table};
 use crate::model::session::{Session, State};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-
-/// Counts stop here: a longer list is told as "more than".
-pub const COUNT_MAX: u64 = 10_000;
 
 /// What a session's period depends on besides the session itself.
 #[derive(Debug, Clone)]
@@ -67,8 +64,9 @@ pub fn put(c: &Connection, session: &Session) -> Result<(), Fault> {
     let around = around(c, session)?;
     let (kept, holds) = (around.retention(session), around.holds(session));
     c.prepare_cached(
-        "INSERT INTO retention (session, unit, class, earliest, held, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (session) DO UPDATE SET class = excluded.class, earliest = excluded.earliest, held = excluded.held, gone = excluded.gone",
+        "INSERT INTO retention (session, unit, class, earliest, held, gone, started_at, restricted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (session) DO UPDATE SET class = excluded.class, earliest = excluded.earliest, held = excluded.held, gone = excluded.gone,
+             started_at = excluded.started_at, restricted = excluded.restricted",
     )?
     .execute(params![
         session.id.as_str(),
@@ -77,6 +75,8 @@ pub fn put(c: &Connection, session: &Session) -> Result<(), Fault> {
         kept.earliest.map(|at| at.timestamp_millis()),
         hold::in_effect(&holds),
         session.state == State::Disposed,
+        session.used_at().timestamp_millis(),
+        session.facts().restricted,
     ])?;
     c.prepare_cached("DELETE FROM holds WHERE session = ?1")?.execute([session.id.as_str()])?;
     let mut add = c.prepare_cached("INSERT INTO holds (session, ground, about, since, state) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -161,6 +161,22 @@ pub struct Row {
 
 /// Those that fit; the longest overdue first, else the newest. Also how many there are, counted up to [`COUNT_MAX`] and one more.
 pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Row>, u64), Fault> {
+    let fitting = fitting(c, filter, u64::from(skip) + u64::from(rows_max))?;
+    let mut one = c.prepare_cached(
+        "SELECT s.doc, r.class, r.held, r.earliest FROM retention r JOIN sessions s ON s.id = r.session WHERE r.session = ?1",
+    )?;
+    let rows = fitting.iter().skip(skip as usize).take(rows_max as usize).map(|id| {
+        one.query_row([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, bool>(2)?, r.get::<_, Option<i64>>(3)?)))
+    });
+    let row = |(doc, class, held, earliest_ms): (String, String, bool, Option<i64>)| {
+        let class = RetentionClass::from_word(&class).unwrap_or(RetentionClass::Unclassified);
+        Ok(Row { session: serde_json::from_str(&doc).map_err(bad_doc("sessions"))?, class, held, earliest_ms })
+    };
+    Ok((rows.map(|r| row(r?)).collect::<Result<_, Fault>>()?, (fitting.len() as u64).min(COUNT_MAX + 1)))
+}
+
+/// The sessions of a list in its order, so many or as many as are counted: from an index alone, but for what is restricted.
+fn fitting(c: &Connection, filter: &Filter, rows: u64) -> Result<Vec<String>, Fault> {
     let mut values: Vec<Value> = Vec::new();
     let (condition, order) = match filter.wanted {
         Wanted::Due => {
@@ -169,34 +185,21 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
         }
         Wanted::Class(class) => {
             values.push(Value::from(class.as_str().to_owned()));
-            ("r.gone = 0 AND r.class = ?", "s.started_at DESC")
+            ("r.gone = 0 AND r.class = ?", "r.started_at DESC")
         }
-        Wanted::Held => ("r.held = 1 AND r.gone = 0", "s.started_at DESC"),
-        Wanted::Gone => ("r.gone = 1", "s.started_at DESC"),
+        Wanted::Held => ("r.gone = 0 AND r.held = 1", "r.started_at DESC"),
+        Wanted::Gone => ("r.gone = 1", "r.started_at DESC"),
     };
     let mut condition = format!("{condition} AND r.unit IN ({})", vec!["?"; filter.units.len()].join(", "));
     values.extend(filter.units.iter().cloned().map(Value::from));
     if let Some((account, certificate_no)) = &filter.restricted_to {
-        condition += &format!(" AND {}", sessions::UNRESTRICTED);
+        condition +=
+            &format!(" AND (r.restricted = 0 OR EXISTS (SELECT 1 FROM sessions WHERE id = r.session AND {}))", sessions::UNRESTRICTED);
         values.extend(sessions::unrestricted(account, certificate_no.as_ref()));
     }
-    // Only what is restricted needs more than the row itself.
-    let from = "retention r JOIN sessions s ON s.id = r.session";
-    let count_from = if filter.restricted_to.is_some() { from } else { "retention r" };
-    let count = format!("SELECT count(*) FROM (SELECT 1 FROM {count_from} WHERE {condition} LIMIT {})", COUNT_MAX + 1);
-    let total: i64 = c.prepare_cached(&count)?.query_row(params_from_iter(&values), |r| r.get(0))?;
-    values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
-    let mut statement = c.prepare_cached(&format!(
-        "SELECT s.doc, r.class, r.held, r.earliest FROM {from} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
-    ))?;
-    let rows = statement.query_map(params_from_iter(&values), |r| {
-        Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, bool>(2)?, r.get::<_, Option<i64>>(3)?))
-    })?;
-    let row = |(doc, class, held, earliest_ms): (String, String, bool, Option<i64>)| {
-        let class = RetentionClass::from_word(&class).unwrap_or(RetentionClass::Unclassified);
-        Ok(Row { session: serde_json::from_str(&doc).map_err(bad_doc("sessions"))?, class, held, earliest_ms })
-    };
-    Ok((rows.map(|r| row(r?)).collect::<Result<_, Fault>>()?, total as u64))
+    values.push(Value::from(rows.max(COUNT_MAX + 1) as i64));
+    let mut statement = c.prepare_cached(&format!("SELECT r.session FROM retention r WHERE {condition} ORDER BY {order} LIMIT ?"))?;
+    Ok(statement.query_map(params_from_iter(&values), |r| r.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// Sessions with a hold in one of these states, of these units, newest hold first.

@@ -327,13 +327,15 @@ CREATE TABLE retention (
     earliest INTEGER,                           -- ms since 1970; none: there is no date
     held     INTEGER NOT NULL,                  -- some hold is in force
     gone     INTEGER NOT NULL                   -- disposed
-) STRICT, WITHOUT ROWID;
+, started_at INTEGER NOT NULL DEFAULT 0, restricted INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
-CREATE INDEX retention_by_class ON retention (class, unit) WHERE gone = 0;
+CREATE INDEX retention_by_class ON retention (class, started_at DESC, unit, restricted) WHERE gone = 0;
 
-CREATE INDEX retention_due ON retention (earliest, unit) WHERE gone = 0 AND held = 0 AND earliest IS NOT NULL;
+CREATE INDEX retention_due ON retention (earliest, session, unit, restricted) WHERE gone = 0 AND held = 0 AND earliest IS NOT NULL;
 
-CREATE INDEX retention_held ON retention (unit, session) WHERE held = 1;
+CREATE INDEX retention_gone ON retention (started_at DESC, unit, restricted) WHERE gone = 1;
+
+CREATE INDEX retention_held ON retention (started_at DESC, unit, restricted) WHERE gone = 0 AND held = 1;
 
 CREATE TABLE retention_table (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -357,6 +359,7 @@ CREATE TABLE session_cases (
 
 CREATE VIRTUAL TABLE session_search USING fts5 (
     party, cause, officers, devices, numbers,
+    scope,                                      -- unit, and who may list it: tokens of `catalog::search`, never searched by a person
     content = '', contentless_delete = 1, tokenize = 'unicode61'
 );
 
@@ -381,8 +384,6 @@ CREATE TABLE sessions (
 , restricted INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX sessions_by_start ON sessions (started_at DESC);
-
-CREATE INDEX sessions_listed ON sessions (unit, restricted, started_at DESC);
 
 CREATE INDEX sessions_to_hand_over ON sessions (unit, started_at) WHERE state IN ('sealed', 'handed_over');
 

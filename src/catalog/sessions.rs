@@ -1,6 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
-use crate::catalog::{archive, bad_doc, cases, imports, pairs, retention, timestamps};
+use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, imports, retention, search, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
 use crate::model::ids::SessionId;
@@ -8,7 +8,7 @@ use crate::model::manifest::FILE;
 use crate::model::missing;
 use crate::model::session::{Session, State};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// What to look for; `None` does not narrow.
 #[derive(Debug, Clone, Default)]
@@ -54,26 +54,24 @@ pub fn devices_text(session: &Session) -> String {
     session.device_numbers().join("、")
 }
 
-/// Writes a session as it stands now. All link versions stay findable: a link that was changed to bury a case still finds it.
+/// Writes a session as it stands now.
 pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     let doc = serde_json::to_string(s).map_err(|e| Fault::of("encode", "a session", e))?;
-    let facts = s.facts();
-    let number: i64 = c.query_row(
-        "INSERT INTO sessions (id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc, restricted)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-         ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, state = excluded.state, started_at = excluded.started_at, length_ms = excluded.length_ms,
-             case_no = excluded.case_no, party = excluded.party, cause = excluded.cause, officers = excluded.officers,
-             devices = excluded.devices, gaps = excluded.gaps, missing = excluded.missing, doc = excluded.doc, restricted = excluded.restricted
-         RETURNING number",
-        params![
-            s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(), s.used_at().timestamp_millis(),
-            s.length_ms.map(|ms| ms as i64), facts.case_no, facts.party, facts.cause, officers_text(facts), devices_text(s),
-            s.gaps.len() as i64, missing::of(s).len() as i64, doc, facts.restricted,
-        ],
-        |r| r.get(0),
-    )?;
-    let every = |of: &dyn Fn(&Facts) -> String| pairs::index(&s.links.iter().map(|l| of(&l.facts)).collect::<Vec<_>>().join(" / "));
-    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let (facts, number) = (s.facts(), search::number(c, s)?);
+    c.prepare_cached(
+        "INSERT INTO sessions (number, id, folder, unit, room, kind, state, started_at, length_ms, case_no, party, cause, officers, devices, gaps, missing, doc, restricted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+         ON CONFLICT (id) DO UPDATE SET number = excluded.number, folder = excluded.folder, state = excluded.state,
+             started_at = excluded.started_at, length_ms = excluded.length_ms, case_no = excluded.case_no, party = excluded.party,
+             cause = excluded.cause, officers = excluded.officers, devices = excluded.devices, gaps = excluded.gaps,
+             missing = excluded.missing, doc = excluded.doc, restricted = excluded.restricted",
+    )?
+    .execute(params![
+        number, s.id.as_str(), folder, s.unit.as_str(), s.room.as_str(), s.kind.as_str(), s.state.as_str(),
+        s.used_at().timestamp_millis(), s.length_ms.map(|ms| ms as i64), facts.case_no, facts.party, facts.cause, officers_text(facts),
+        devices_text(s), s.gaps.len() as i64, missing::of(s).len() as i64, doc, facts.restricted,
+    ])?;
+    search::put(c, number, s)?;
     cases::link(c, s)?;
     imports::index(c, s)?;
     // What was given up is neither stamped nor archived any more.
@@ -81,22 +79,6 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
         timestamps::want(c, "footage", &format!("{folder}/{FILE}"), seal.at.timestamp_millis())?;
         archive::want(c, "session", s.id.as_str(), &format!("footage/{folder}"), seal.at.timestamp_millis())?;
     }
-    c.execute("DELETE FROM session_search WHERE rowid = ?1", [number])?;
-    c.execute(
-        "INSERT INTO session_search (rowid, party, cause, officers, devices, numbers) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            number,
-            every(&|f| text(&f.party)),
-            every(&|f| text(&f.cause)),
-            every(&officers_text),
-            pairs::index(&devices_text(s)),
-            pairs::index(&format!(
-                "{} / {}",
-                s.id,
-                s.links.iter().map(|l| format!("{} / {}", text(&l.facts.case_no), text(&l.facts.record_no))).collect::<String>()
-            )),
-        ],
-    )?;
     // A session that runs has no period yet.
     if s.ended_at.is_some() { retention::put(c, s) } else { Ok(()) }
 }
@@ -110,16 +92,12 @@ pub fn by_id(c: &Connection, id: &SessionId) -> Result<Option<SessionDoc>, Fault
 
 /// Those that fit, newest first, and how many there are, counted up to 10,001: counting a million takes longer than finding them.
 pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Session>, u64), Fault> {
-    let Some((condition, mut values)) = condition(filter) else { return Ok((vec![], 0)) };
-    let total: i64 = c
-        .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {})", retention::COUNT_MAX + 1))?
-        .query_row(params_from_iter(&values), |r| r.get(0))?;
-    values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
-    let mut statement =
-        c.prepare_cached(&format!("SELECT doc FROM sessions WHERE {condition} ORDER BY started_at DESC LIMIT ? OFFSET ?"))?;
-    let docs = statement.query_map(params_from_iter(&values), |r| r.get::<_, String>(0))?;
+    let numbers = search::numbers(c, filter, skip, rows_max)?;
+    let mut one = c.prepare_cached("SELECT doc FROM sessions WHERE number = ?1")?;
+    let page = numbers.iter().skip(skip as usize).take(rows_max as usize);
+    let docs = page.map(|number| one.query_row([number], |r| r.get::<_, String>(0)));
     let sessions = docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect::<Result<_, Fault>>()?;
-    Ok((sessions, total as u64))
+    Ok((sessions, (numbers.len() as u64).min(COUNT_MAX + 1)))
 }
 
 /// What somebody may list of complainants' and informants' sessions (第四条): those that they started or are named on.
@@ -130,44 +108,6 @@ pub(super) fn unrestricted(account: &str, certificate_no: Option<&String>) -> [V
     // A number that nobody has is named nowhere.
     let number = certificate_no.map_or_else(|| "\u{0}".to_owned(), |no| format!("（{no}）"));
     [Value::from(account.to_owned()), Value::from(number)]
-}
-
-/// The `WHERE` text and its values; `None` when nothing can fit (a search text without a letter).
-fn condition(filter: &Filter) -> Option<(String, Vec<Value>)> {
-    let mut all = vec!["1".to_owned()];
-    let mut values = Vec::new();
-    if let Some(units) = &filter.units {
-        all.push(format!("unit IN ({})", vec!["?"; units.len()].join(", ")));
-        values.extend(units.iter().cloned().map(Value::from));
-    }
-    if let Some((account, certificate_no)) = &filter.restricted_to {
-        all.push(UNRESTRICTED.into());
-        values.extend(unrestricted(account, certificate_no.as_ref()));
-    }
-    for (bound, text) in [(filter.from_ms, "started_at >= ?"), (filter.until_ms, "started_at < ?")] {
-        if let Some(ms) = bound {
-            all.push(text.into());
-            values.push(Value::from(ms));
-        }
-    }
-    let searches = [
-        ("devices", &filter.device_no),
-        ("officers", &filter.officer),
-        ("party", &filter.party),
-        ("cause", &filter.cause),
-        ("party cause officers devices numbers", &filter.text),
-    ];
-    let mut matches = Vec::new();
-    for (columns, text) in searches {
-        if let Some(text) = text {
-            matches.push(format!("({})", pairs::query(columns, text)?));
-        }
-    }
-    if !matches.is_empty() {
-        all.push("number IN (SELECT rowid FROM session_search WHERE session_search MATCH ?)".into());
-        values.push(Value::from(matches.join(" AND ")));
-    }
-    Some((all.join(" AND "), values))
 }
 
 /// Those that started in a span (ms since 1970, the end not included), oldest first.
