@@ -123,7 +123,10 @@ fn main() {
     println!("{} sessions written in {took:.0} s, {:.1} GB", options.sessions, bytes as f64 / 1e9);
     let units = || Some(UNITS[..2].iter().map(|u| (*u).to_owned()).collect::<Vec<_>>());
     let search = |filter: sessions::Filter, skip: u32| {
-        move |c: &rusqlite::Connection| sessions::find(c, &sessions::Filter { units: units(), ..filter.clone() }, skip, 50).unwrap().1
+        // As an officer asks, who may not list what is restricted.
+        let who = Some(("li".to_owned(), Some("冀E-016".to_owned())));
+        let filter = sessions::Filter { units: units(), restricted_to: who, ..filter };
+        move |c: &rusqlite::Connection| sessions::find(c, &filter, skip, 50).unwrap().1
     };
     let text = |t: &str| Some(t.to_owned());
     let none = sessions::Filter::default;
@@ -137,7 +140,8 @@ fn main() {
         ("the hundredth page", 50, Box::new(search(none(), 5000))),
         ("by party", 50, Box::new(search(sessions::Filter { party: text("王李张"), ..none() }, 0))),
         ("by a surname", 50, Box::new(search(sessions::Filter { party: text("王"), ..none() }, 0))),
-        ("by officer", 50, Box::new(search(sessions::Filter { officer: text("冀E-017"), ..none() }, 0))),
+        ("by officer", 50, Box::new(search(sessions::Filter { officer: text("冀E-016"), ..none() }, 0))),
+        ("by an officer of another unit", 50, Box::new(search(sessions::Filter { officer: text("冀E-017"), ..none() }, 0))),
         ("by cause, which all have", 50, Box::new(search(sessions::Filter { cause: text("占用土地"), ..none() }, 0))),
         ("by party and cause", 50, Box::new(search(sessions::Filter { party: text("王李张"), cause: text("土地"), ..none() }, 0))),
         (
@@ -145,7 +149,7 @@ fn main() {
             50,
             Box::new(search(
                 sessions::Filter {
-                    device_no: text("XW-17"),
+                    device_no: text("XW-16"),
                     from_ms: Some((year - TimeDelta::days(30)).timestamp_millis()),
                     until_ms: Some(year.timestamp_millis()),
                     ..none()

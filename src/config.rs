@@ -5,7 +5,7 @@ use crate::capture::{CameraSettings, Front, Transport};
 use crate::desks;
 use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
-use crate::machine::durable;
+use crate::machine::{durable, systemd};
 use crate::model::ids::{CameraId, RoomId, UnitId};
 use crate::recorder::{self, CameraPlace, RoomSettings};
 use chrono::NaiveDate;
@@ -190,12 +190,20 @@ fn retina() -> String {
 }
 
 /// TLS for the console.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// PEM chain.
-    pub certificate: PathBuf,
-    /// PEM key.
-    pub key: PathBuf,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// By PEM files: a chain and its key.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// By a certificate that is made at the first run.
+    Own {
+        /// Where it lies.
+        folder: PathBuf,
+    },
 }
 
 /// What the parts need, checked.
@@ -234,7 +242,21 @@ pub fn load(path: &Path) -> Result<Parts, Wrong> {
     let one = |w: String| Wrong { file: file.clone(), wrong: vec![w] };
     let bytes = durable::read_whole(path, 1 << 20).map_err(|fault| one(fault.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| one("is not UTF-8 text".into()))?;
+    let text = with_credentials(text, systemd::credentials().as_deref()).map_err(one)?;
     parse(&text).map_err(|wrong| Wrong { file, wrong })
+}
+
+/// How a file that systemd hands over is named: `password_file = "credential:room-1-face"` (`LoadCredential=room-1-face:…`).
+const CREDENTIAL: &str = "\"credential:";
+
+/// The text with the paths of what systemd handed over.
+fn with_credentials(text: String, folder: Option<&Path>) -> Result<String, String> {
+    let named = text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| line.contains(CREDENTIAL));
+    match folder {
+        Some(folder) => Ok(text.replace(CREDENTIAL, &format!("\"{}/", folder.display()))),
+        None if named => Err("credential: names a file that systemd hands over, and systemd started nothing here; write a path".into()),
+        None => Ok(text),
+    }
 }
 
 /// Checks a text; every error at once.
@@ -295,16 +317,12 @@ impl Config {
         let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
-        let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
         );
-        if let Some(listen) = listen {
-            c.that(listen.ip().is_loopback() || tls.is_some(), "console.listen", || {
-                format!("{listen} can be reached from outside; give tls_certificate and tls_key, or listen on 127.0.0.1")
-            });
-        }
+        let outside = listen.is_some_and(|listen| !listen.ip().is_loopback());
+        let tls = tls(&mut c, &self.console, outside, &self.storage.data);
         let units = units(&mut c, self.units);
         let imports = imports::check(&mut c, self.imports, self.devices, &units);
         let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
@@ -380,15 +398,17 @@ fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
     }
 }
 
-fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
+/// Without files, whatever can be reached from `outside` has a certificate of its own: nothing is ever served there in the clear.
+fn tls(c: &mut Checks, console: &Console, outside: bool, data: &Path) -> Option<Tls> {
     match (&console.tls_certificate, &console.tls_key) {
         (Some(certificate), Some(key)) => {
             for (place, path) in [("console.tls_certificate", certificate), ("console.tls_key", key)] {
                 c.that(durable::exists(path), place, || format!("there is no file {}", path.display()));
             }
-            Some(Tls { certificate: certificate.clone(), key: key.clone() })
+            c.that(!console.own_certificate, "console.own_certificate", || "is not needed where tls_certificate is given".into());
+            Some(Tls::Files { certificate: certificate.clone(), key: key.clone() })
         }
-        (None, None) => None,
+        (None, None) => (outside || console.own_certificate).then(|| Tls::Own { folder: data.join("tls") }),
         _ => {
             c.wrong.push("console: tls_certificate and tls_key belong together; give both or none".into());
             None

@@ -47,14 +47,7 @@ pub fn put(c: &Connection, case: &Case) -> Result<(), Fault> {
     for number in case.numbers() {
         c.execute("INSERT OR IGNORE INTO case_numbers (number, id) VALUES (?1, ?2)", params![number, case.id.as_str()])?;
     }
-    // What it was called before still finds it.
-    let parties: Vec<&str> = case.versions.iter().flat_map(|v| v.facts.parties.iter().map(String::as_str)).collect();
-    let causes: Vec<&str> = case.versions.iter().filter_map(|v| v.facts.cause.as_deref()).collect();
-    c.execute("DELETE FROM case_search WHERE rowid = ?1", [row])?;
-    c.execute(
-        "INSERT INTO case_search (rowid, numbers, parties, cause) VALUES (?1, ?2, ?3, ?4)",
-        params![row, pairs::index(&case.numbers().join(" / ")), pairs::index(&parties.join(" / ")), pairs::index(&causes.join(" / "))],
-    )?;
+    put_search(c, row, case)?;
     // What is linked to it is kept as long as it says now.
     for number in case.numbers() {
         let mut linked = c.prepare_cached("SELECT session FROM session_cases WHERE case_no = ?1")?;
@@ -71,6 +64,20 @@ pub fn link(c: &Connection, session: &Session) -> Result<(), Fault> {
         c.prepare_cached("INSERT OR IGNORE INTO session_cases (case_no, session) VALUES (?1, ?2)")?
             .execute(params![number, session.id.as_str()])?;
     }
+    Ok(())
+}
+
+/// Writes what a case is found by; what it was called before still finds it.
+pub(super) fn put_search(c: &Connection, row: i64, case: &Case) -> Result<(), Fault> {
+    let parties: Vec<&str> = case.versions.iter().flat_map(|v| v.facts.parties.iter().map(String::as_str)).collect();
+    let causes: Vec<&str> = case.versions.iter().filter_map(|v| v.facts.cause.as_deref()).collect();
+    c.prepare_cached("DELETE FROM case_search WHERE rowid = ?1")?.execute([row])?;
+    c.prepare_cached("INSERT INTO case_search (rowid, numbers, parties, cause) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        row,
+        pairs::index(&case.numbers().join(" / ")),
+        pairs::index(&parties.join(" / ")),
+        pairs::index(&causes.join(" / "))
+    ])?;
     Ok(())
 }
 

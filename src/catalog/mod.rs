@@ -13,6 +13,7 @@ pub mod deputations;
 pub mod disposals;
 pub mod documents;
 pub mod entries;
+pub mod figures;
 pub mod imports;
 pub mod logins;
 pub mod media;

@@ -2,25 +2,22 @@
 //!
 //! 200,000 rows of pairs answer in 0.1 ms where `LIKE` took 33 ms (measured in the trial of crates).
 
-/// The text for the index: every run of letters and digits as its overlapping pairs and its last character, so that a single one is
-/// found wherever it stands: `张三丰` → `张三 三丰 丰`, `D-101` → `d 10 01 1`.
+/// The text for the index: every run of letters and digits as its overlapping pairs, and behind them its characters, for who searches
+/// by one: `张三丰` → `张三 三丰 张 三 丰`, `D-101` → `d 10 01 1 0`.
 pub fn index(text: &str) -> String {
     let mut words = Vec::new();
     for run in runs(text) {
         words.extend(pairs(&run));
-        words.extend(run.last().filter(|_| run.len() > 1).map(char::to_string));
+        let is_first = |at: &usize| !run[..*at].contains(&run[*at]);
+        words.extend((0..run.len()).filter(is_first).filter(|_| run.len() > 1).map(|at| run[at].to_string()));
     }
     words.join(" ")
 }
 
 /// The FTS5 query for "contains this": each run a phrase of its pairs in one of these columns. `None` when the text has no
-/// letter or digit. A run of one character is found as the beginning of a pair, or alone.
+/// letter or digit.
 pub fn query(columns: &str, text: &str) -> Option<String> {
-    let phrase = |run: &Vec<char>| match run.len() {
-        1 => format!("\"{}\" *", run[0]),
-        _ => format!("\"{}\"", pairs(run).join(" ")),
-    };
-    let phrases: Vec<String> = runs(text).iter().map(|run| format!("{{{columns}}} : {}", phrase(run))).collect();
+    let phrases: Vec<String> = runs(text).iter().map(|run| format!("{{{columns}}} : \"{}\"", pairs(run).join(" "))).collect();
     (!phrases.is_empty()).then(|| phrases.join(" AND "))
 }
 

@@ -387,6 +387,8 @@ CREATE INDEX sessions_by_start ON sessions (started_at DESC);
 
 CREATE INDEX sessions_to_hand_over ON sessions (unit, started_at) WHERE state IN ('sealed', 'handed_over');
 
+CREATE INDEX sessions_unsealed ON sessions (state) WHERE state = 'ended';
+
 CREATE TABLE timestamps (
     root       TEXT NOT NULL,                   -- footage or log
     path       TEXT NOT NULL,                   -- below it

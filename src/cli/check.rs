@@ -1,82 +1,274 @@
-//! `shilu check`: what is wrong with the configuration, and what this machine lacks, all at once, each with its cure.
+//! `shilu check`, the doctor: everything that is wrong with the configuration and on this machine, all at once, each with its cure.
 
 use crate::capture;
+use crate::catalog::backup;
 use crate::cli::Ended;
-use crate::config::{self, Parts};
+use crate::config::{self, Parts, Tls};
 use crate::custody::keys::Signer;
+use crate::desks::backups;
 use crate::machine::clock::{Clock, SystemClock};
-use crate::machine::{disc, durable, volume};
+use crate::machine::{certificate, disc, durable, host, openssl, volume};
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+/// Memory of one camera with ten seconds of pre-roll (measured: 8.5 to 10.1 MB), rounded up; and of everything else.
+const CAMERA_BYTES: u64 = 12_000_000;
+const REST_BYTES: u64 = 512_000_000;
+/// Files open at once: cameras, volumes, the catalog's readers, and people's connections.
+const OPEN_FILES: u64 = 4096;
+/// A certificate is warned of so many days before it ends.
+const CERTIFICATE_DAYS: u32 = 30;
+/// How long a camera has to take a connection.
+const CAMERA_WAIT: Duration = Duration::from_secs(2);
+
+/// How bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Recording works; something else will not, or not for long.
+    Warning,
+    /// Stands in the way of recording, or of proof.
+    Wrong,
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+pub struct Finding {
+    /// How bad.
+    pub level: Level,
+    /// What is, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Wrong => "WRONG",
+        };
+        write!(f, "{level:9} {}", self.text)
+    }
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, text: impl Into<String>) {
+        self.0.push(Finding { level: Level::Ok, text: text.into() });
+    }
+    fn warn(&mut self, text: impl Into<String>) {
+        self.0.push(Finding { level: Level::Warning, text: text.into() });
+    }
+    fn wrong(&mut self, text: impl Into<String>) {
+        self.0.push(Finding { level: Level::Wrong, text: text.into() });
+    }
+}
 
 /// Checks; 0 when nothing stands in the way of recording.
 #[allow(clippy::print_stdout)]
 pub fn run(config: &Path) -> Ended {
-    let parts = match config::load(config) {
-        Ok(parts) => parts,
-        Err(wrong) => {
-            println!("{wrong}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    println!("ok        {}", config.display());
-    let mut wrong = machine();
-    wrong.extend(store(&parts));
-    for w in &wrong {
-        println!("WRONG     {w}");
+    let found = examine(config);
+    for finding in &found {
+        println!("{finding}");
     }
-    for w in warnings(&parts) {
-        println!("warning   {w}");
-    }
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let wrong = found.iter().any(|f| f.level == Level::Wrong);
+    Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn machine() -> Vec<String> {
+/// Looks at everything; what is wrong comes first.
+pub fn examine(config: &Path) -> Vec<Finding> {
+    let mut found = Findings::default();
+    match config::load(config) {
+        Ok(parts) => {
+            found.ok(format!("the configuration {}", config.display()));
+            machine(&mut found, &parts);
+            store(&mut found, &parts);
+            secrets(&mut found, config, &parts);
+            console(&mut found, &parts);
+            backups_of(&mut found, &parts);
+            cameras(&mut found, &parts);
+        }
+        Err(wrong) => found.wrong(wrong.to_string()),
+    }
+    found.0.sort_by_key(|f| match f.level {
+        Level::Wrong => 0,
+        Level::Warning => 1,
+        Level::Ok => 2,
+    });
+    found.0
+}
+
+fn machine(found: &mut Findings, parts: &Parts) {
     match capture::init() {
-        Err(e @ capture::CaptureError::GStreamer(_)) => vec![e.to_string()],
-        _ => capture::missing_elements()
-            .into_iter()
-            .map(|(element, package)| format!("GStreamer lacks {element}: apt-get install {package}"))
-            .collect(),
-    }
-}
-
-fn store(parts: &Parts) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if let Err(fault) = durable::make_folder(&parts.data) {
-        wrong.push(format!("{fault}: make it, and give it to the user that runs shilu"));
-        return wrong;
-    }
-    let trial = parts.data.join("trial");
-    if let Err(fault) = durable::write_whole(&trial, b"trial").and_then(|()| durable::remove_marker(&trial)) {
-        wrong.push(format!("{fault}: the user that runs shilu has to be able to write there"));
-    }
-    if let Err(fault) = Signer::open_or_make(&parts.data.join("keys"), "signing", parts.custody.algorithm) {
-        wrong.push(format!("the signing key is not usable: {fault}"));
-    }
-    wrong
-}
-
-fn warnings(parts: &Parts) -> Vec<String> {
-    let mut warnings = Vec::new();
-    match volume::room(&parts.data) {
-        Ok(room) if room.free < parts.reserve_bytes => {
-            warnings.push(format!(
-                "{} GB are free under {}; {} GB should be (storage.reserve_gb)",
-                room.free / 1_000_000_000,
-                parts.data.display(),
-                parts.reserve_bytes / 1_000_000_000
-            ));
+        Err(e @ capture::CaptureError::GStreamer(_)) => found.wrong(e.to_string()),
+        _ => {
+            let missing = capture::missing_elements();
+            for (element, package) in &missing {
+                found.wrong(format!("GStreamer lacks {element}: apt-get install {package}"));
+            }
+            if missing.is_empty() {
+                found.ok("GStreamer has every element");
+            }
         }
-        Ok(_) => {}
-        Err(fault) => warnings.push(fault.to_string()),
+    }
+    let cameras = parts.recorder.rooms.iter().map(|r| r.cameras.len() as u64).sum::<u64>();
+    let needed = cameras * CAMERA_BYTES + parts.recorder.waiting_bytes_max * 8 + REST_BYTES;
+    match host::memory_available() {
+        Some(free) if free < needed => found.warn(format!(
+            "{} MB of memory are free, and {cameras} cameras with a volume that hangs may need {} MB: add memory, or lower recording.waiting_mb",
+            free / 1_000_000,
+            needed / 1_000_000
+        )),
+        Some(free) => found.ok(format!("memory: {} MB free, {} MB needed at most", free / 1_000_000, needed / 1_000_000)),
+        None => {}
+    }
+    if let Some(files) = host::open_files_max().filter(|files| *files < OPEN_FILES) {
+        found.warn(format!("only {files} files may be open at once: LimitNOFILE={OPEN_FILES} in the unit, or ulimit -n"));
     }
     let missing = disc::missing_programs();
     if !missing.is_empty() {
-        warnings.push(format!("no media can be made without {}: apt-get install xorriso par2 openssl", missing.join(", ")));
+        found.warn(format!("no media can be made without {}: apt-get install xorriso par2 openssl", missing.join(", ")));
     }
-    if !SystemClock.state().synchronised {
-        warnings.push("nothing disciplines the clock: apt-get install chrony, and point it at the bureau's time server".into());
+    if !host::has_chinese_font() {
+        found.warn("no font has Chinese characters, so copies and stills bear none: apt-get install fonts-noto-cjk fontconfig");
     }
-    warnings
+    if SystemClock.state().synchronised {
+        found.ok("the clock is disciplined");
+    } else {
+        found.warn("nothing disciplines the clock: apt-get install chrony, and point it at the bureau's time server");
+    }
+}
+
+fn store(found: &mut Findings, parts: &Parts) {
+    for (what, root, own) in [
+        ("storage.data", Some(parts.data.as_path()), parts.recorder.own_volume),
+        ("storage.mirror", parts.recorder.mirror.as_deref(), parts.recorder.own_volume),
+    ] {
+        let Some(root) = root else { continue };
+        if let Err(fault) = volume::Place::new(root.to_owned(), own).check() {
+            found.wrong(format!("{what}: {fault}: mount it, and see that it is mounted at boot (/etc/fstab)"));
+            continue;
+        }
+        if let Err(fault) = durable::make_folder(root) {
+            found.wrong(format!("{what}: {fault}: make it, and give it to the user that runs shilu"));
+            continue;
+        }
+        let trial = root.join("trial");
+        if let Err(fault) = durable::write_whole(&trial, b"trial").and_then(|()| durable::remove_marker(&trial)) {
+            found.wrong(format!("{what}: {fault}: the user that runs shilu has to be able to write there"));
+        }
+        match volume::room(root) {
+            Ok(room) if room.free < parts.reserve_bytes => found.warn(format!(
+                "{what}: {} GB are free under {}; {} GB should be (storage.reserve_gb): a larger disk, or what is due given up by the rules",
+                room.free / 1_000_000_000,
+                root.display(),
+                parts.reserve_bytes / 1_000_000_000
+            )),
+            Ok(room) => found.ok(format!("{what}: {} GB free under {}", room.free / 1_000_000_000, root.display())),
+            Err(fault) => found.warn(fault.to_string()),
+        }
+    }
+    match &parts.recorder.mirror {
+        Some(mirror) if host::on_one_volume(&parts.data, mirror) => {
+            found.warn("storage.mirror lies on the same volume as storage.data: one disk failing takes both; give it a disk of its own");
+        }
+        Some(_) => {}
+        None => found.warn("there is no storage.mirror: a disk that fails takes the footage since the last archive with it"),
+    }
+    if let Err(fault) = Signer::open_or_make(&parts.data.join("keys"), "signing", parts.custody.algorithm) {
+        found.wrong(format!("the signing key is not usable: {fault}"));
+    }
+    if let Err(fault) = backup::schema_of(&parts.data.join("catalog.db")) {
+        found.wrong(format!("the catalog cannot be read: {fault}: `shilu restore` brings a backup, `shilu rebuild` reads the files"));
+    }
+}
+
+/// Files that only the recorder may read.
+fn secrets(found: &mut Findings, config: &Path, parts: &Parts) {
+    let inline = parts.recorder.rooms.iter().flat_map(|r| &r.cameras).any(|c| c.capture.password.is_some());
+    let mut secret = vec![parts.data.join("keys")];
+    if inline {
+        secret.push(config.to_owned());
+    }
+    if let Some(Tls::Files { key, .. }) = &parts.tls {
+        secret.push(key.clone());
+    }
+    for path in secret {
+        if host::everybody_reads(&path).unwrap_or(false) {
+            found.wrong(format!("everybody on this machine may read {}: chmod o= {0}", path.display()));
+        }
+    }
+}
+
+fn console(found: &mut Findings, parts: &Parts) {
+    let chain = match &parts.tls {
+        Some(Tls::Files { certificate, .. }) => certificate.clone(),
+        Some(Tls::Own { folder }) => folder.join("console.pem"),
+        None => return,
+    };
+    if !durable::exists(&chain) {
+        return found.ok("the console's certificate will be made at the first run");
+    }
+    let ends_within = |days: u32| {
+        let seconds = (u64::from(days) * 86_400).to_string();
+        let asked = ["x509", "-noout", "-checkend", &seconds, "-in", &chain.to_string_lossy()];
+        openssl::run(&asked, b"").is_ok_and(|said| !said.well)
+    };
+    match certificate::fingerprint(&chain) {
+        Err(fault) => found.wrong(format!("the console's certificate: {fault}")),
+        Ok(_) if ends_within(0) => {
+            found.wrong(format!("{} has run out: put a new one there and `systemctl reload shilu`", chain.display()))
+        }
+        Ok(_) if ends_within(CERTIFICATE_DAYS) => {
+            found.warn(format!(
+                "{} runs out within {CERTIFICATE_DAYS} days: put a new one there and `systemctl reload shilu`",
+                chain.display()
+            ));
+        }
+        Ok(print) => found.ok(format!("the console's certificate, SHA-256 {print}")),
+    }
+}
+
+fn backups_of(found: &mut Findings, parts: &Parts) {
+    let settings = &parts.desks.backup;
+    if host::on_one_volume(&settings.folder, &parts.data) {
+        found.warn("backups of the catalog lie on the volume of the catalog itself: give backup.folder another disk");
+    }
+    let newest = backups::all(&settings.folder).ok().and_then(|all| all.into_iter().next());
+    let Some((at, path)) = newest else { return };
+    let age_h = (SystemClock.now().utc - at).num_hours();
+    if age_h > settings.every_h * 3 {
+        found.warn(format!("the newest backup of the catalog is {age_h} hours old ({}): see the status page for why", path.display()));
+    } else {
+        found.ok(format!("the newest backup of the catalog is {age_h} hours old"));
+    }
+}
+
+/// Whether every camera takes a connection; each in a thread, so that ten that are away take no longer than one.
+fn cameras(found: &mut Findings, parts: &Parts) {
+    let all: Vec<_> = parts.recorder.rooms.iter().flat_map(|r| &r.cameras).collect();
+    let answers = thread::scope(|scope| {
+        let asked: Vec<_> = all
+            .iter()
+            .map(|c| {
+                let (host, port) = (c.capture.url.host_str().unwrap_or_default(), c.capture.url.port_or_known_default().unwrap_or(554));
+                scope.spawn(move || (host.to_owned(), port, host::answers(host, port, CAMERA_WAIT)))
+            })
+            .collect();
+        asked.into_iter().map(|a| a.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    for (camera, (host, port, well)) in all.iter().zip(answers) {
+        let id = &camera.capture.id;
+        if well {
+            found.ok(format!("camera {id} answers at {host}:{port}"));
+        } else {
+            found.warn(format!("camera {id} does not answer at {host}:{port}: look at its power, cable and address"));
+        }
+    }
 }

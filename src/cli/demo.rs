@@ -96,7 +96,7 @@ pub fn run(options: Options) -> Ended {
         durable::write_secret(&data.join("shilu.toml"), text.as_bytes()).map_err(|e| e.to_string())?;
         let parts = config::parse(&text).map_err(|wrong| wrong.join("\n"))?;
         let running = serve::start(parts).await?;
-        let made = Made { url: running.url.clone(), accounts: people(&running).await?, cameras };
+        let made = Made { url: running.url().to_owned(), accounts: people(&running).await?, cameras };
         let json = serde_json::to_vec_pretty(&made).map_err(|e| e.to_string())?;
         durable::write_secret(&data.join("demo.json"), &json).map_err(|e| e.to_string())?;
         let ended = if options.once {

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod backup;
 pub mod check;
+mod console;
 pub mod demo;
 pub mod drive;
 pub mod examine;
@@ -15,6 +16,7 @@ pub mod overview;
 pub mod rebuild;
 pub mod restore;
 pub mod serve;
+mod support;
 pub mod user;
 pub mod witness;
 
@@ -69,6 +71,8 @@ enum Command {
     /// Looks at a file that arrived; the recorder starts it.
     #[command(hide = true)]
     Examine,
+    /// A bundle for whoever helps, without secrets and personal data.
+    Support(support::Options),
     /// Two simulated rooms, recorder and console; run by deploy/demo.
     Demo(demo::Options),
 }
@@ -95,6 +99,7 @@ pub fn run() -> ExitCode {
     let ended = match arguments.command {
         Command::Serve(c) => serve::run(&c.config),
         Command::Check(c) => check::run(&c.config),
+        Command::Support(o) => support::run(&o),
         Command::User(o) => user::run(o),
         Command::Verify(o) => return tell::run(&o),
         Command::Log(o) => log::run(o),

@@ -3,39 +3,41 @@
 use crate::acts::Acts;
 use crate::capture;
 use crate::catalog::{Catalog, Opened};
+use crate::cli::console::Console;
 use crate::cli::{Ended, runtime};
-use crate::config::{self, Parts, Tls};
+use crate::config::{self, Parts};
 use crate::custody::keys::{KeyFault, Signer};
 use crate::custody::logfile::Opening;
 use crate::desks::{Desks, backups, lamp, rebuild};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
-use crate::machine::{durable, volume};
+use crate::machine::{durable, systemd, volume};
 use crate::model::entry::{Draft, EntryKind};
 use crate::recorder::Recorder;
-use crate::web;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use nix::sys::socket::{setsockopt, sockopt};
-use std::net::SocketAddr;
+use crate::recorder::room::Room;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How much of an answer may wait in the system for a slow reader.
-const SEND_BUFFER_BYTES: usize = 128 * 1024;
-
 /// Runs until told to end.
 pub fn run(config: &Path) -> Ended {
     let parts = config::load(config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         // Heard from the first moment on: who stops a recorder that has just come up stops it in good order.
-        let end = wait_for_the_end();
+        let (end, mut again) = (wait_for_the_end(), signal(SignalKind::hangup()).map_err(|e| e.to_string())?);
         let running = start(parts).await?;
-        tracing::info!("the console is at {}", running.url);
-        end.await;
+        tracing::info!("the console is at {}", running.url());
+        systemd::ready(running.url());
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                () = &mut end => break,
+                _ = again.recv() => running.reload(config).await,
+            }
+        }
+        systemd::stopping();
         running.stop().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -43,13 +45,11 @@ pub fn run(config: &Path) -> Ended {
 
 /// Everything that runs.
 pub struct Running {
-    /// Where the console is.
-    pub url: String,
     /// The desks.
     pub desks: Arc<Desks>,
     recorder: Arc<Recorder>,
     acts: Acts,
-    server: Handle<SocketAddr>,
+    console: Console,
     _lock: volume::StoreLock,
 }
 
@@ -100,8 +100,9 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     if let Some(settings) = &parts.lamp {
         lamp::start(&desks, settings);
     }
-    let (url, server) = serve(&desks, parts.listen, parts.tls).await?;
-    Ok(Running { url, desks, recorder, acts, server, _lock: lock })
+    let console = Console::open(&desks, parts.listen, parts.tls.as_ref()).await?;
+    say_it_lives(&recorder);
+    Ok(Running { desks, recorder, acts, console, _lock: lock })
 }
 
 /// Reads the files over a catalog that came from a backup or from nothing, behind the recording that goes on: the tree may be large.
@@ -172,33 +173,43 @@ fn look_after(desks: &Arc<Desks>) {
     });
 }
 
-async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Result<(String, Handle<SocketAddr>), String> {
-    let listener = std::net::TcpListener::bind(listen).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
-    listener.set_nonblocking(true).map_err(|e| e.to_string())?;
-    // What lies in a send buffer cannot be taken back when an approval is revoked: the system's own would hold minutes of a slow copy.
-    setsockopt(&listener, sockopt::SndBuf, &SEND_BUFFER_BYTES).map_err(|e| format!("cannot set the send buffer: {e}"))?;
-    let at = listener.local_addr().map_err(|e| e.to_string())?;
-    let service = web::router(desks.clone(), web::Settings { secure: tls.is_some() }).into_make_service_with_connect_info::<SocketAddr>();
-    let handle = Handle::new();
-    let (mine, url) = (handle.clone(), format!("{}://{at}", if tls.is_some() { "https" } else { "http" }));
-    let failed = |e: &std::io::Error| tracing::error!("the console ended: {e}");
-    if let Some(tls) = tls {
-        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
-            .await
-            .map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;
-        let server = axum_server::from_tcp_rustls(listener, config).map_err(|e| e.to_string())?.handle(mine);
-        tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
-    } else {
-        let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?.handle(mine);
-        tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
-    }
-    Ok((url, handle))
+/// Tells systemd that the recorder lives, where it watches: as long as every room's loop runs and there is time to say so.
+fn say_it_lives(recorder: &Arc<Recorder>) {
+    let Some(watched) = systemd::watched_every() else { return };
+    let recorder = Arc::downgrade(recorder);
+    tokio::spawn(async move {
+        while let Some(recorder) = recorder.upgrade() {
+            if recorder.rooms().all(Room::is_alive) {
+                systemd::alive();
+            }
+            drop(recorder);
+            tokio::time::sleep(watched / 3).await;
+        }
+    });
 }
 
 impl Running {
+    /// Where the console is.
+    pub fn url(&self) -> &str {
+        &self.console.url
+    }
+
+    /// Reads the configuration again. What is wrong with it is told, and nothing changes.
+    async fn reload(&self, config: &Path) {
+        systemd::reloading();
+        match config::load(config) {
+            Ok(_) => match self.console.reload().await {
+                Ok(()) => tracing::info!("the configuration was read again"),
+                Err(wrong) => tracing::error!("{wrong}"),
+            },
+            Err(wrong) => tracing::error!("the configuration is not taken, everything goes on as it was: {wrong}"),
+        }
+        systemd::ready(self.url());
+    }
+
     /// Ends in good order: the console first, then every open file is closed. Open sessions go on at the next start.
     pub async fn stop(self) {
-        self.server.graceful_shutdown(Some(Duration::from_secs(1)));
+        self.console.close();
         self.desks.tell_refusals(true);
         drop(self.desks);
         // Requests that still hold the recorder end within a second; a socket that does not is let go with the process.

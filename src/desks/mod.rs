@@ -32,6 +32,7 @@ pub mod logins;
 pub mod loudness;
 pub mod mail;
 pub mod media;
+pub mod metrics;
 pub mod passwords;
 pub mod orders;
 pub mod outside;

@@ -6,7 +6,6 @@ use crate::machine::volume;
 use crate::model::people::{Act, Person};
 use crate::model::status::{MachineStatus, Status, VolumeStatus};
 use crate::model::time::ClockState;
-use crate::recorder::view::AGES_MS;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
@@ -119,70 +118,6 @@ impl Desks {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    /// Figures by name for Prometheus: gauges with labels, no name of a person or case.
-    pub fn metrics(&self) -> String {
-        use std::fmt::Write;
-        let status = self.look();
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let mut gauge = |name: &str, help: &str, rows: Vec<(String, f64)>| {
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-            for (labels, value) in rows {
-                let _ = writeln!(text, "{name}{{{labels}}} {value}");
-            }
-        };
-        let cameras =
-            || status.rooms.iter().flat_map(|r| r.cameras.iter().map(move |c| (format!("room=\"{}\",camera=\"{}\"", r.id, c.id), c)));
-        let of = |f: &dyn Fn(&crate::model::status::CameraStatus) -> Option<f64>| cameras().filter_map(|(l, c)| Some((l, f(c)?))).collect();
-        gauge("shilu_camera_connected", "Media is coming from the camera.", of(&|c| Some(f64::from(u8::from(c.connected)))));
-        gauge("shilu_camera_bitrate_bps", "Bits a second from the camera.", of(&|c| Some(c.bitrate_bps as f64)));
-        gauge("shilu_camera_reconnects", "Reconnections since start.", of(&|c| Some(c.reconnects as f64)));
-        gauge(
-            "shilu_durable_age_seconds",
-            "Age of the newest durable byte of the open session.",
-            of(&|c| c.durable_age_ms.map(|ms| ms as f64 / 1000.0)),
-        );
-        gauge("shilu_durable_bytes", "Durable bytes of the open session.", of(&|c| Some(c.durable_bytes as f64)));
-        let rooms = status.rooms.iter().map(|r| (format!("room=\"{}\"", r.id), f64::from(u8::from(r.session.is_some())))).collect();
-        gauge("shilu_session_open", "A session is open in the room.", rooms);
-        let volumes = |f: &dyn Fn(&VolumeStatus) -> u64| {
-            status.machine.volumes.iter().map(|v| (format!("volume=\"{}\"", v.name), f(v) as f64)).collect()
-        };
-        gauge("shilu_volume_free_bytes", "Free bytes on a volume.", volumes(&|v| v.free));
-        gauge("shilu_volume_total_bytes", "Bytes of a volume.", volumes(&|v| v.total));
-        gauge(
-            "shilu_clock_synchronised",
-            "The clock is disciplined.",
-            vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
-        );
-        gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
-        self.archive_figures(&mut text);
-        self.not_durable(&mut text);
-        self.backup_metrics(&mut text);
-        text
-    }
-
-    /// How old the oldest byte was each time that a camera's bytes became durable.
-    fn not_durable(&self, text: &mut String) {
-        use std::fmt::Write;
-        let name = "shilu_not_durable_seconds";
-        let _ = writeln!(text, "# HELP {name} Age of the oldest byte when it became durable.\n# TYPE {name} histogram");
-        let cameras = || self.recorder.rooms().flat_map(|r| r.view().cameras.iter());
-        let mut longest = String::new();
-        for camera in cameras() {
-            let (ages, id) = (camera.gauge.ages(), &camera.id);
-            for (bound, count) in AGES_MS.iter().zip(&ages.at_most) {
-                let _ = writeln!(text, "{name}_bucket{{camera=\"{id}\",le=\"{}\"}} {count}", *bound as f64 / 1000.0);
-            }
-            let _ = writeln!(text, "{name}_bucket{{camera=\"{id}\",le=\"+Inf\"}} {}", ages.count);
-            let _ = writeln!(text, "{name}_sum{{camera=\"{id}\"}} {}", ages.sum_ms as f64 / 1000.0);
-            let _ = writeln!(text, "{name}_count{{camera=\"{id}\"}} {}", ages.count);
-            let _ = writeln!(longest, "shilu_not_durable_max_seconds{{camera=\"{id}\"}} {}", ages.max_ms as f64 / 1000.0);
-        }
-        let name = "shilu_not_durable_max_seconds";
-        let _ = write!(text, "# HELP {name} The largest such age since the recorder started.\n# TYPE {name} gauge\n{longest}");
-    }
-
     /// Server time.
     pub fn wall_clock(&self) -> chrono::DateTime<chrono::Utc> {
         self.now().utc
@@ -196,6 +131,11 @@ impl Desks {
     /// Rooms, id and name.
     pub fn rooms(&self) -> Vec<(String, String)> {
         self.recorder.rooms().map(|r| (r.view().id.to_string(), r.view().name.clone())).collect()
+    }
+
+    /// The console's address as people write it.
+    pub fn address(&self) -> Option<&str> {
+        self.settings.address.as_deref()
     }
 
     /// The bureau's name, for headings.

@@ -6,6 +6,7 @@ use crate::machine::fault::Fault;
 use crate::machine::volume::Place;
 use crate::model::gap::GapCause;
 use crate::model::time::Moment;
+use crate::recorder::sync_times::SyncTimes;
 use crate::recorder::view::Gauge;
 use crate::recorder::volume::{Begin, Order, Tell, Wrote};
 use bytes::Bytes;
@@ -65,11 +66,13 @@ pub(super) struct LaneState {
     resent: usize,
     flush_by: Option<u64>,
     waiting: Waiting,
+    times: Arc<SyncTimes>,
 }
 
 impl LaneState {
-    pub(super) fn new(gauge: Arc<Gauge>, counts: bool, tell: Tell, waiting: Waiting) -> Self {
-        Self { tell, gauge, counts, queue: VecDeque::new(), open: None, begun: None, rest_until: None, resent: 0, flush_by: None, waiting }
+    pub(super) fn new(gauge: Arc<Gauge>, counts: bool, tell: Tell, waiting: Waiting, times: Arc<SyncTimes>) -> Self {
+        let queue = VecDeque::new();
+        Self { tell, gauge, counts, queue, open: None, begun: None, rest_until: None, resent: 0, flush_by: None, waiting, times }
     }
 
     pub(super) fn take(&mut self, order: Order, now: Moment) {
@@ -177,6 +180,7 @@ impl LaneState {
     /// Makes what was appended durable, and tells.
     pub(super) fn sync(&mut self, clock: &dyn Clock) -> Result<(), Fault> {
         let Some(open) = self.open.as_mut().filter(|o| !o.unsynced.is_empty()) else { return Ok(()) };
+        let began = clock.now();
         if let Err(fault) = open.file.sync() {
             let again = std::mem::take(&mut open.unsynced);
             open.torn = Some(open.durable);
@@ -191,6 +195,7 @@ impl LaneState {
         }
         self.resent = 0;
         let now = clock.now();
+        self.times.took(now.mono_ms.saturating_sub(began.mono_ms));
         let bytes = open.file.bytes() - open.durable;
         open.durable = open.file.bytes();
         open.unsynced.clear();

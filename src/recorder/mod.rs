@@ -26,6 +26,7 @@ pub mod recovery;
 pub mod room;
 mod running;
 pub mod scrub;
+pub mod sync_times;
 pub mod view;
 pub mod volume;
 

@@ -13,6 +13,7 @@ use crate::model::session::Segment;
 use crate::model::time::Moment;
 use crate::recorder::lane::{LaneState, Waiting};
 use crate::recorder::lines::Lines;
+use crate::recorder::sync_times::SyncTimes;
 use crate::recorder::view::Gauge;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
@@ -148,6 +149,7 @@ pub struct Volume {
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     lanes: AtomicUsize,
     waiting: Waiting,
+    times: Arc<SyncTimes>,
     trouble: Arc<Mutex<Option<String>>>,
     camera_max: u64,
 }
@@ -180,16 +182,26 @@ impl Volume {
         let thread =
             thread::Builder::new().name(format!("volume-{name}")).spawn(run).map_err(|e| Fault::of("start", "a volume's thread", e))?;
         let (thread, lanes) = (Mutex::new(Some(thread)), AtomicUsize::new(0));
-        Ok(Arc::new(Self { name, place, messages, thread, lanes, waiting: Waiting::default(), trouble, camera_max }))
+        Ok(Arc::new(Self { name, place, messages, thread, lanes, waiting: Waiting::default(), times: Arc::default(), trouble, camera_max }))
     }
 
     /// A camera's way to it. `counts`: whether its bytes are those that the gauge counts; a mirror's only show freshness.
     pub fn lane(&self, gauge: Arc<Gauge>, counts: bool, tell: Tell) -> Lane {
         let waiting = Waiting { own: Arc::default(), all: self.waiting.all.clone() };
         let at = self.lanes.fetch_add(1, Ordering::Relaxed);
-        drop(self.messages.send(Message::Lane(LaneState::new(gauge, counts, tell, waiting.clone()))));
+        drop(self.messages.send(Message::Lane(LaneState::new(gauge, counts, tell, waiting.clone(), self.times.clone()))));
         let (camera_max, all_max) = (self.camera_max, self.camera_max.saturating_mul(8));
         Lane { at, messages: self.messages.clone(), waiting, name: self.name, camera_max, all_max }
+    }
+
+    /// Bytes that wait for it in memory.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.waiting.all.load(Ordering::Relaxed)
+    }
+
+    /// How long its syncs take.
+    pub fn sync_times(&self) -> &SyncTimes {
+        &self.times
     }
 
     /// A line for the journal of a session's folder, below the root.

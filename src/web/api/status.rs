@@ -139,5 +139,5 @@ pub async fn healthz(State(web): State<Web>) -> (StatusCode, Json<Health>) {
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(web): State<Web>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], web.desks.metrics()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], web.desks.metrics().await).into_response()
 }

@@ -1,0 +1,42 @@
+//! What the recorder and systemd tell each other; without systemd nothing is told.
+
+use sd_notify::NotifyState;
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Recording, and the console answers.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The configuration is read again; `ready` follows.
+pub fn reloading() {
+    tell(&[NotifyState::Reloading]);
+}
+
+/// It ends in good order.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// It lives.
+pub fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// How often [`alive`] has to be said at least, where systemd watches.
+pub fn watched_every() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Where systemd put the secrets of `LoadCredential=`.
+pub fn credentials() -> Option<PathBuf> {
+    env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd is not told");
+    }
+}
