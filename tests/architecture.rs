@@ -38,7 +38,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("Instant::now", &["machine"]),
     ("Utc::now", &[]),
     ("std::fs", &["machine"]),
-    ("std::env", &["cli"]),
+    ("std::env", &["cli", "machine"]),
     (".begin_write(", &["acts"]),
     ("async fn", &["cli", "web", "desks", "recorder", "acts", "capture"]),
 ];

@@ -3,6 +3,7 @@
 //! What a backup brings back that no file tells: accounts with their factors and tokens, requests and their decisions, deputies,
 //! logins, plans, screens, the names of attached documents, and the texts that log entries bind. Keys are not in it.
 
+use crate::catalog::check;
 use crate::machine::{durable, fault::Fault, volume};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,14 @@ pub fn schema_of(path: &Path) -> Result<Option<i64>, Fault> {
         return Ok(None);
     }
     Ok(Some(reading(path)?.query_row("PRAGMA user_version", [], |r| r.get(0))?))
+}
+
+/// Whether a database can be read: every page is where it belongs. None at all is sound too.
+pub fn sound(path: &Path) -> Result<(), Fault> {
+    match schema_of(path)? {
+        Some(_) => check(&reading(path)?),
+        None => Ok(()),
+    }
 }
 
 fn reading(path: &Path) -> Result<Connection, Fault> {

@@ -55,6 +55,9 @@ const STEPS: &[M<'static>] = &[
 /// Counts of lists stop here: a longer list is told as "more than".
 pub const COUNT_MAX: u64 = 10_000;
 
+/// How long an end in good order waits for the catalog.
+const SETTLES: Duration = Duration::from_secs(10);
+
 /// Readers kept open when idle.
 const READERS_KEPT: usize = 4;
 
@@ -167,6 +170,19 @@ impl Catalog {
         if self.jobs.send(job).is_err() {
             tracing::error!("the catalog's writer has ended");
         }
+    }
+
+    /// Works what lies in the write-ahead log into the database itself, so that the file alone is the catalog; for an end in good
+    /// order. Waits for what was queued before.
+    pub fn settle(&self) -> Result<(), Fault> {
+        let (tell, told) = mpsc::channel();
+        let job: Job = Box::new(move |connection| {
+            let settled = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = tell.send(settled.map_err(Fault::from));
+        });
+        let late = "its writer has ended, or has no time";
+        self.jobs.send(job).map_err(|_| Fault::of("settle", "the catalog", late))?;
+        told.recv_timeout(SETTLES).map_err(|_| Fault::of("settle", "the catalog", late))?
     }
 
     /// Reads, on the caller's thread.

@@ -184,7 +184,12 @@ fn store(found: &mut Findings, parts: &Parts) {
     if let Err(fault) = Signer::open_or_make(&parts.data.join("keys"), "signing", parts.custody.algorithm) {
         found.wrong(format!("the signing key is not usable: {fault}"));
     }
-    if let Err(fault) = backup::schema_of(&parts.data.join("catalog.db")) {
+    let catalog = parts.data.join("catalog.db");
+    let is_hollow = || backup::schema_of(&catalog).is_ok_and(|steps| steps.is_none_or(|n| n == 0));
+    if durable::exists(&parts.data.join("custody/log/origin")) && is_hollow() {
+        found.wrong("the catalog is gone, though there is a custody log: at the next start its newest backup takes its place");
+    }
+    if let Err(fault) = backup::sound(&catalog) {
         found.wrong(format!("the catalog cannot be read: {fault}: `shilu restore` brings a backup, `shilu rebuild` reads the files"));
     }
 }

@@ -226,6 +226,10 @@ impl Running {
         }
         drop(self.acts.log_then_do(Draft::new(EntryKind::RecorderStopped), |_| Ok(())).await);
         drop(self.acts.sign_head().await);
+        let catalog = self.acts.catalog().clone();
+        if let Ok(Err(fault)) = tokio::task::spawn_blocking(move || catalog.settle()).await {
+            tracing::warn!(%fault, "what the catalog wrote last stays in its write-ahead log");
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Bureau {
     pub trusts: Option<PathBuf>,
     /// By how much the recorder's wall clock is off, as `faketime` writes it (`+240d`).
     pub moved: Option<&'static str>,
+    /// What else the recorder finds in its environment.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Bureau {
@@ -94,6 +96,7 @@ impl Bureau {
             port,
             trusts: None,
             moved: None,
+            environment: vec![],
         }
     }
 
@@ -120,6 +123,16 @@ impl Bureau {
 
     /// Starts the recorder and waits until it answers.
     pub async fn start(&mut self) {
+        self.spawn();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while reqwest::get(format!("{}/healthz", self.url)).await.is_err() {
+            assert!(Instant::now() < deadline, "not up: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Starts the recorder.
+    pub fn spawn(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
         let mut command = Command::new(SHILU);
         command.args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
@@ -128,12 +141,14 @@ impl Bureau {
             let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
             command.envs([("LD_PRELOAD", library.as_str()), ("FAKETIME", moved), ("DONT_FAKE_MONOTONIC", "1")]);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         self.process = Some(command.spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while reqwest::get(format!("{}/healthz", self.url)).await.is_err() {
-            assert!(Instant::now() < deadline, "not up: {}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    }
+
+    /// SIGHUP: reads its configuration again.
+    pub fn reload(&self) {
+        let process = nix::unistd::Pid::from_raw(self.process.as_ref().unwrap().id() as i32);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGHUP).unwrap();
     }
 
     /// More lines of configuration, from the next start on.
