@@ -1,0 +1,60 @@
+//! What this program is made of: every licence allows a permissive product.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
+
+use serde_json::Value;
+use std::process::Command;
+
+/// Licences that ask for a notice and no more. MPL-2.0 asks for its own files alone (Debian and Mozilla read it so), and is kept to
+/// libraries that are used as they are.
+const ALLOWED: &[&str] = &[
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-1-Clause",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unicode-3.0",
+    "Unicode-DFS-2016",
+    "BSL-1.0",
+    "CC0-1.0",
+    "Unlicense",
+    "CDLA-Permissive-2.0",
+    "MPL-2.0",
+];
+
+/// Whether an SPDX expression can be met: one side of an `OR`, both of an `AND`.
+fn allows(expression: &str) -> bool {
+    let text = expression.replace('/', " OR ").replace(['(', ')'], " ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.split(" AND ").all(|part| part.split(" OR ").any(|licence| ALLOWED.contains(&licence.trim())))
+}
+
+#[test]
+fn every_dependencys_licence_allows_a_permissive_product() {
+    let out = Command::new("cargo")
+        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 200);
+    let wrong: Vec<String> = packages
+        .iter()
+        .filter(|p| !p["license"].as_str().is_some_and(allows))
+        .map(|p| format!("{} {}: {}", p["name"], p["version"], p["license"]))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // From the registry alone: nothing of a branch or a folder that nobody reviews.
+    let elsewhere: Vec<&Value> = packages
+        .iter()
+        .filter(|p| p["name"] != "shilu" && !p["source"].as_str().is_some_and(|s| s.starts_with("registry+")))
+        .map(|p| &p["name"])
+        .collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+}
