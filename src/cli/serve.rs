@@ -156,12 +156,22 @@ fn look_after(desks: &Arc<Desks>) {
         {
             tracing::error!("how long sessions are kept is not listed anew: {no}");
         }
+        if let Some(desks) = desks.upgrade()
+            && let Err(no) = desks.count_media_due().await
+        {
+            tracing::error!("media that are due are not counted: {no}");
+        }
         loop {
             tokio::time::sleep(Duration::from_mins(1)).await;
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
-            for (what, done) in [("the clock", desks.watch_clock().await), ("a disposal", desks.carry_out_disposals().await)] {
+            let looked_after = [
+                ("the clock", desks.watch_clock().await),
+                ("a disposal", desks.carry_out_disposals().await),
+                ("media that are due", desks.count_media_due().await),
+            ];
+            for (what, done) in looked_after {
                 if let Err(no) = done {
                     tracing::error!("{what} is not looked after: {no}");
                 }

@@ -398,12 +398,6 @@ impl Desks {
         let receipt = CustodianReceipt { handover: id.clone(), by: who.id.clone(), at: self.now().utc, bytes };
         self.log_then_write(&session.id, Happening::Received(receipt), draft).await.map(drop)
     }
-
-    /// How many sessions wait for this person's receipt.
-    pub async fn receipts_waiting(&self, who: &Person) -> usize {
-        let Some(unit) = who.unit.clone().filter(|_| who.may(Act::ReceiveHandover)) else { return 0 };
-        self.read(move |c| index::count_waiting(c, unit.as_str())).await.unwrap_or(0)
-    }
 }
 
 fn line((id, at_ms, sessions, received): (HandoverId, i64, u64, u64)) -> Option<HandoverLine> {

@@ -4,10 +4,11 @@ use crate::desks::{Answer, Desks};
 use crate::machine::clock::Clock;
 use crate::machine::volume;
 use crate::model::people::{Act, Person};
-use crate::model::status::{MachineStatus, Status, VolumeStatus};
+use crate::model::status::{MachineStatus, Need, Needed, Status, VolumeStatus};
 use crate::model::time::ClockState;
 use crate::recorder::view::AGES_MS;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -87,8 +88,15 @@ impl Desks {
                 volumes: seen.volumes.clone(),
                 faults,
                 log_spooled: self.acts.spooled(),
+                needed: self.needed(),
             },
         }
+    }
+
+    /// What people have to do: counted before, so that nobody waits for it here.
+    fn needed(&self) -> Vec<Needed> {
+        let media = Needed { need: Need::MediaDue, count: self.media_due.load(Ordering::Relaxed) };
+        [media].into_iter().filter(|n| n.count > 0).collect()
     }
 
     /// What is wrong with the process itself; cameras stand with their rooms.
@@ -156,6 +164,8 @@ impl Desks {
             vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
         );
         gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
+        let needed = |n: &Needed| (format!("need=\"{}\"", n.need.as_str()), n.count as f64);
+        gauge("shilu_needed", "Things that people have to do.", status.machine.needed.iter().map(needed).collect());
         self.archive_figures(&mut text);
         self.not_durable(&mut text);
         self.backup_metrics(&mut text);

@@ -12,6 +12,7 @@ pub mod archive;
 pub mod case;
 pub mod case_missing;
 pub mod clock_trust;
+pub mod closing;
 pub mod completeness;
 pub mod copy;
 pub mod digest;

@@ -1932,3 +1932,47 @@ overview-footage = Footage
 overview-ask = Request at the owning site
 overview-ask-there = Request it at the owning site
 disposal-media = On media that have to be destroyed by hand, and entered so in their register:
+
+# Closing a disposal, destroying media
+refusal-copy-standing = The copy is { $standing }; this cannot be done now.
+refusal-copies-left = Not destroyed yet: { $copies }. Destroy each and enter it, or say why it has to stay.
+disposal-state-closed = closed
+disposal-closed = media closed
+disposal-not-closed = media open
+disposal-copies = Copies on discs and disks
+disposal-copies-hint = No program can remove these. People destroy each copy before a witness and enter it; the disposal is closed once every copy is destroyed, or stays for a stated reason (第十八条).
+disposal-close = Close
+disposal-close-hint = Every copy is destroyed.
+disposal-close-left = Close, leaving { $count } in place
+disposal-close-left-hint = The copies that stay are named in the closing paper, with the reason.
+disposal-close-who = A custodian of the unit closes it.
+copies-stay-reason = Why they stay
+copies-stay-because = Copies stay
+closing-digest = Digest of the closing paper
+what-it-was = What it was
+copy-to-destroy = to be destroyed
+copy-stays = stays
+copy-also-holds = Also on it
+copy-also-holds-hint = Still kept: make another medium of it first.
+copy-destroy = Enter its destruction…
+copy-destroy-now = Enter as destroyed
+copy-destroy-hint = Once it has been destroyed; this cannot be undone.
+field-how = How it was destroyed
+field-witness = Witness
+destroyed-by = Destroyed by
+copy-standing-destroyed = destroyed
+medium-change-destroyed = Destroyed
+done-copy-destroyed = Entered as destroyed.
+done-disposal-closed = The media of this disposal are accounted for.
+entry-disposal-closed = Media of a disposal closed
+entry-retained-disposed = Retained copy went with its session
+form-witness = is somebody else than who enters it
+retained-disposed = went with its session
+holds-important = Ground （四） of 第十九条 is confirmed by
+media-due-title = Media to be checked
+needed = To do
+need-media-due = { $count ->
+    [one] One medium is
+   *[other] { $count } media are
+  } due for a check (第十九条)
+need-media-due-go = Open the register of media
