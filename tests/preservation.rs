@@ -311,7 +311,7 @@ async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_de
     assert!(no["message"].as_str().unwrap().contains(&format!("{medium}-1、{medium}-2")), "{no}");
     let copy = format!("/api/v1/media/{medium}/copies/1");
     for (how, witness) in [("粉碎", "custodian"), ("", "冯静"), ("粉碎", " ")] {
-        let (status, _) = custodian.post(&copy, json!({ "change": "destroy", "how": how, "witness": witness })).await;
+        let (status, _) = custodian.post(&copy, json!({ "change": "destroy", "how": how, "seen_by": witness })).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{how} {witness}");
     }
     console(&bureau, "disposal.mjs", &[("session", &session), ("disposal", &disposal), ("provision", &provision)]);

@@ -94,6 +94,9 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     if let Err(no) = desks.begin_setup().await {
         tracing::error!("the first account cannot be made in the browser: {no}");
     }
+    if let Err(no) = desks.file_check_outs().await {
+        tracing::error!("check-outs have no files: {no}");
+    }
     desks.resume_copies().await;
     desks.resume_media().await;
     desks.begin_archiving();

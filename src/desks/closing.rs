@@ -84,9 +84,9 @@ impl Desks {
     pub async fn destroy_copy(&self, who: &Person, id: &MediumId, copy: u32, how: &str, witness: &str) -> Answer<Medium> {
         let mut fields = Vec::new();
         let mut line = |name: &str, text: &str| words::needed_line(name, text).map_err(|e| fields.push(e)).unwrap_or_default();
-        let (how, witness) = (line("how", how), line("witness", witness));
+        let (how, witness) = (line("how", how), line("seen_by", witness));
         if fields.is_empty() && (witness == who.name || witness == who.username) {
-            fields.push(BadField::form("witness", "is somebody else than who enters it"));
+            fields.push(BadField::form("seen_by", "is somebody else than who enters it"));
         }
         if !fields.is_empty() {
             return Err(Refusal::BadFields { fields }.into());

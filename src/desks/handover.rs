@@ -201,8 +201,7 @@ impl Desks {
         };
         let supervises = who.may(Act::SeeOverdue);
         let is_overdue = |s: &Session| supervises && rule::standing(s, now) == Some(HandoverStanding::Overdue);
-        let own = |id: &str| id == who.id.as_str();
-        let check_outs = outs.into_iter().filter(|o| supervises || own(&o.account)).map(|o| self.check_out_of(o)).collect();
+        let check_outs = outs.into_iter().filter(|o| supervises || o.out.by == who.id).map(|o| self.check_out_of(o)).collect();
         let mine = |s: &Session| rule::hands_over(who, s);
         Ok(HandoverDesk {
             mine: rows(&sealed, &mine),

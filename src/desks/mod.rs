@@ -28,6 +28,7 @@ pub mod folders;
 pub mod handover;
 pub mod imports;
 pub mod interviews;
+pub mod key_backup;
 pub mod lamp;
 pub mod live;
 pub mod logins;

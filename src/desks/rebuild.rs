@@ -1,9 +1,11 @@
 //! The catalog made anew from files alone (promise 7): every part that keeps files of its own, in one list.
 
 use crate::acts::Acts;
-use crate::catalog::{Writing, cases, disposals, media, provisions};
+use crate::catalog::{Writing, cases, disposals, imports, media, provisions};
+use crate::desks::devices;
 use crate::machine::{durable, fault::Fault};
 use crate::model::case::Case;
+use crate::model::check_out::CheckedOut;
 use crate::model::disposal::Disposal;
 use crate::model::medium::Medium;
 use crate::model::provision::Provision;
@@ -30,6 +32,7 @@ pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
         read("cases", each(acts, &data.join("cases"), "case.json", |t, case: &Case| cases::put(t, case))),
         read("provisions", each(acts, &data.join("provisions"), "provision.json", |t, p: &Provision| provisions::put(t, p))),
         read("media", each(acts, &data.join("media"), "medium.json", |t, m: &Medium| media::put(t, m))),
+        read("check-outs", each(acts, &data.join(devices::FOLDER), devices::FILE, |t, o: &CheckedOut| imports::put_check_out(t, o))),
         read("disposals", each(acts, &data.join("disposals"), "disposal.json", |t, d: &Disposal| disposals::put(t, d))),
     ]
 }

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod archive;
 pub mod case;
 pub mod case_missing;
+pub mod check_out;
 pub mod clock_trust;
 pub mod closing;
 pub mod completeness;

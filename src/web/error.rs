@@ -304,6 +304,7 @@ const FORMS: &[(&str, &str)] = &[
     ("is out already", "form-device-out"),
     ("is no number that a device", "form-device-figure"),
     ("is somebody else", "form-witness"),
+    ("is no zone", "form-clock"),
 ];
 
 fn form_text(form: &str, lang: Lang) -> String {

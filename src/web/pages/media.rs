@@ -309,7 +309,7 @@ pub async fn step(
             "move" => desks.move_copy(&person, &id, copy, &line("place")).await.map(drop),
             "damaged" => desks.report_damage(&person, &id, copy, &line("reason")).await.map(drop),
             "retire" => desks.retire_copy(&person, &id, copy, &line("reason")).await.map(drop),
-            "destroy" => desks.destroy_copy(&person, &id, copy, &line("how"), &line("witness")).await.map(drop),
+            "destroy" => desks.destroy_copy(&person, &id, copy, &line("how"), &line("seen_by")).await.map(drop),
             "remove-image" => desks.remove_image(&person, &id).await.map(drop),
             _ => Err(Refusal::no_such("step", step).into()),
         }
