@@ -46,6 +46,14 @@ pub fn with_media(c: &Connection) -> Result<Vec<Disposal>, Fault> {
     some(c, tail, [])
 }
 
+/// The one by which a session was given up.
+pub fn of_gone(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault> {
+    let tail = "WHERE state IN ('approved', 'executed') AND id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1)
+        ORDER BY proposed_at";
+    let is_gone = |d: &Disposal| d.items.iter().any(|i| i.session.as_str() == session && i.is_gone());
+    Ok(some(c, tail, [session])?.into_iter().rfind(is_gone))
+}
+
 /// One that waits for a decision or is being carried out, of a session.
 pub fn open_for(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault> {
     let tail = "WHERE state IN ('proposed', 'approved') AND id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1)";

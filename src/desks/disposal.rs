@@ -72,7 +72,10 @@ impl Desks {
     /// All disposals of the units that this person lists, newest first.
     pub async fn disposals(&self, who: &Person) -> Answer<Vec<DisposalView>> {
         self.need(who, Act::ReadRetention)?;
-        let all = self.read(|c| disposals::newest(c, ROWS_MAX)?.into_iter().map(|d| Ok((fates(c, &d)?, d))).collect::<Result<Vec<_>, _>>());
+        let all = self.read(|c| {
+            let copies = |d: &Disposal| if d.is_open() { fates(c, d) } else { Ok(vec![]) };
+            disposals::newest(c, ROWS_MAX)?.into_iter().map(|d| Ok((copies(&d)?, d))).collect::<Result<Vec<_>, Fault>>()
+        });
         let mine = all.await?.into_iter().filter(|(_, d)| who.lists_unit(&d.unit));
         Ok(mine.map(|(copies, d)| self.view_disposal(who, d, copies)).collect())
     }

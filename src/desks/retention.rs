@@ -8,6 +8,7 @@ use crate::catalog::retention::{self as index, Around, Filter, Wanted};
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::journal;
+use crate::machine::fault::Fault;
 use crate::model::clock_trust::ClockTrust;
 use crate::model::digest;
 use crate::model::disposal::{self, Obstacle, Standing};
@@ -39,8 +40,10 @@ pub struct RetentionView {
     pub holds: Vec<HoldView>,
     /// What keeps it from being given up now.
     pub obstacles: Vec<Obstacle>,
-    /// The disposal that it is part of, if one is open.
+    /// The disposal that it is part of, if one is open; or the one by which it was given up.
     pub disposal: Option<DisposalId>,
+    /// It was given up.
+    pub is_gone: bool,
     /// This person may propose a hold.
     pub may_hold: bool,
     /// This person may say that it is routine, or keep it longer.
@@ -89,6 +92,8 @@ pub struct RetentionRow {
     pub held: bool,
     /// The custodian has received it: only then it can be given up (第十四条).
     pub received: bool,
+    /// By which disposal it was given up.
+    pub disposal: Option<DisposalId>,
 }
 
 /// A page of a list.
@@ -156,7 +161,9 @@ impl Desks {
         let doc = self.known(who, id).await?;
         let (session, wanted) = (doc.session, id.to_string());
         let seen = session.clone();
-        let (around, open) = self.read(move |c| Ok((index::around(c, &seen)?, disposals::open_for(c, &wanted)?))).await?;
+        let is_gone = session.state == State::Disposed;
+        let of = if is_gone { disposals::of_gone } else { disposals::open_for };
+        let (around, disposal) = self.read(move |c| Ok((index::around(c, &seen)?, of(c, &wanted)?))).await?;
         let (retention, holds) = (around.retention(&session), around.holds(&session));
         let clock = self.clock_trust();
         let at = Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now: self.now().utc };
@@ -165,7 +172,8 @@ impl Desks {
         let unsaid = retention.why.iter().any(|w| matches!(w.reason, retention::Reason::Unlinked | retention::Reason::CaseUnknown));
         Ok(RetentionView {
             obstacles,
-            disposal: open.map(|d| d.id),
+            disposal: disposal.map(|d| d.id),
+            is_gone,
             may_hold: ended && who.may(Act::ProposeHold),
             may_appraise: ended && who.may(Act::Appraise) && who.unit.as_ref() == Some(&session.unit),
             wants_class: unsaid,
@@ -194,8 +202,14 @@ impl Desks {
         };
         let filter = self.retention_filter(who, wanted);
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
-        let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
-        let row = |r: index::Row| RetentionRow {
+        let found = self.read(move |c| {
+            let (rows, total) = index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)?;
+            let gone = |r: &index::Row| if filter.wanted == Wanted::Gone { disposals::of_gone(c, r.session.id.as_str()) } else { Ok(None) };
+            Ok((rows.into_iter().map(|r| Ok((gone(&r)?, r))).collect::<Result<Vec<_>, Fault>>()?, total))
+        });
+        let (found, total) = found.await?;
+        let row = |(gone, r): (Option<disposal::Disposal>, index::Row)| RetentionRow {
+            disposal: gone.map(|d| d.id),
             received: matches!(r.session.state, State::Kept | State::Disposed),
             session: self.row(&r.session),
             class: r.class,

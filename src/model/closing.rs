@@ -64,10 +64,14 @@ impl Closing {
 }
 
 impl Disposal {
-    /// Whether this person has to close it: a custodian of its unit, once it is carried out and as long as it is open.
+    /// Whether it is carried out and not closed.
+    pub fn is_open(&self) -> bool {
+        self.state == DisposalState::Executed && self.closed.is_none()
+    }
+
+    /// Whether this person has to close it: a custodian of its unit.
     pub fn may_close(&self, who: &Person) -> bool {
-        let open = self.state == DisposalState::Executed && self.closed.is_none();
-        open && who.may(Act::Appraise) && who.unit.as_ref() == Some(&self.unit)
+        self.is_open() && who.may(Act::Appraise) && who.unit.as_ref() == Some(&self.unit)
     }
 
     /// The sessions of it that are gone.
@@ -77,7 +81,7 @@ impl Disposal {
 
     /// Closed: every copy is destroyed, or stays by somebody's reason.
     pub fn close(&self, who: &Person, copies: Vec<CopyFate>, reason: Option<String>, now: DateTime<Utc>) -> Result<Self, Refusal> {
-        if self.state != DisposalState::Executed || self.closed.is_some() {
+        if !self.is_open() {
             let state = if self.closed.is_some() { "closed" } else { self.state.as_str() };
             return Err(Refusal::DisposalState { state: state.into() });
         }

@@ -220,6 +220,13 @@ pub struct Item {
     pub media: Vec<MediumId>,
 }
 
+impl Item {
+    /// Whether its files went, or are going.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Going { .. } | Outcome::Gone { .. }))
+    }
+}
+
 /// What became of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]

@@ -9,7 +9,7 @@ use crate::model::ids::AccountId;
 use crate::model::people::{Act, Person, Role, words};
 use crate::model::provision::{Provision, ProvisionState};
 use crate::model::refusal::Refusal;
-use crate::model::session::Session;
+use crate::model::session::{Session, State};
 use crate::model::text_record::RecordKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -266,6 +266,10 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
 /// Every hold of a session, the written and those that come by themselves from these cases (all that any link of it names) and these
 /// provisions (all that hold it); the lifted ones too.
 pub fn of(session: &Session, cases: &[Case], provisions: &[Provision]) -> Vec<Hold> {
+    // What was given up is held by nothing: what is on file about it holds no footage any more.
+    if session.state == State::Disposed {
+        return vec![];
+    }
     let mut all = session.holds.clone();
     let mut derive =
         |ground: Ground, about: String, since: DateTime<Utc>, pending: bool| match all.iter_mut().find(|h| h.is((ground, &about))) {
@@ -419,5 +423,14 @@ pub(crate) mod tests {
         let written = after(&written, key, &HoldChange::Lifted, word("zhao", 300)).unwrap();
         let holds = of(&Session { holds: written, ..s }, &[closed], &[]);
         assert_eq!((holds.len(), in_effect(&holds)), (1, false));
+    }
+
+    #[test]
+    fn nothing_holds_what_was_given_up() {
+        let s = session();
+        let case = opened(Origin::OwnInitiative, Procedure::Summary).after(&record(RecordKind::Litigation), &by("wang", 100)).unwrap();
+        assert!(in_effect(&of(&s, std::slice::from_ref(&case), &[])));
+        let gone = Session { state: State::Disposed, ..s };
+        assert!(of(&gone, &[case], &[]).is_empty(), "its lifted holds went with its journal, and must not come back");
     }
 }

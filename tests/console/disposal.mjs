@@ -52,6 +52,14 @@ for (const [n, page] of ['/retention?list=unclassified', '/retention?list=gone',
   await legal.goto(at(page));
   await shot(legal, `disposal-9-${n}`);
 }
+// What was given up is held by nothing any more, asks for nothing, and says where it went.
+await legal.goto(at('/holds'));
+await legal.waitForSelector('text=没有生效中的长期保存');
+await legal.goto(at(`/sessions/${demo.session}`));
+assert.match(await legal.textContent('#keeping'), new RegExp(`已处置.*${demo.disposal}`, 's'));
+assert.equal(await legal.locator('.missing, #footage, #timeline').count(), 0);
+await legal.goto(at('/retention?list=gone'));
+await legal.waitForSelector(`a[href="/disposals/${demo.disposal}"]`);
 await legal.goto(at('/'));
 await shot(legal, 'disposal-9-home');
 

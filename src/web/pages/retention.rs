@@ -52,6 +52,9 @@ impl ListPage {
     fn address(&self, page: u32) -> String {
         format!("/retention?list={}&page={page}", self.found.list)
     }
+    fn is_gone(&self) -> bool {
+        self.found.list == "gone"
+    }
     fn is_due(&self) -> bool {
         self.found.list == "due"
     }

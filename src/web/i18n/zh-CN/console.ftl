@@ -1985,3 +1985,6 @@ import-no-player-hint = 没有播放器能识别该文件，不能在此查看�
 footage-unknown = 不能识别
 field-device-clock = 设备时区
 form-clock = 不是时区，应如 UTC 或 +08:00
+disposal-closing = 介质办结
+session-gone = 已处置
+session-gone-hint = 保存期限届满，经鉴定、批准，录音录像及有关记录已删除；封存码、校验值、处置证明和监管日志长期保存。
