@@ -301,8 +301,8 @@ fn identity(dir: &Path, name: &str) -> (PathBuf, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_lie_encrypted_beside_a_backup_and_make_a_bare_machine_the_same_signer_again() {
     let mut bureau = Bureau::open_empty().await;
-    bureau.add_account("officer", "officer", "land-use");
     bureau.terminate();
+    bureau.add_account("officer", "officer", "land-use");
     let dir = bureau.dir.path().to_owned();
     let (safe, to_safe) = identity(&dir, "safe.txt");
     let (escrow, to_escrow) = identity(&dir, "escrow.txt");

@@ -142,8 +142,22 @@ pub fn opening(parts: &Parts) -> Result<Opening, KeyFault> {
 
 /// What has to be done every minute, as long as there are desks.
 fn look_after(desks: &Arc<Desks>) {
+    let agreed = desks.disposal_agreed();
     let desks = Arc::downgrade(desks);
-    let backed_up = desks.clone();
+    let (backed_up, disposing) = (desks.clone(), desks.clone());
+    tokio::spawn(async move {
+        loop {
+            // Also each minute: a volume that was away may be back.
+            tokio::select! {
+                () = agreed.notified() => {}
+                () = tokio::time::sleep(Duration::from_mins(1)) => {}
+            }
+            let Some(desks) = disposing.upgrade() else { return };
+            if let Err(no) = desks.carry_out_disposals().await {
+                tracing::error!("a disposal is not carried out: {no}");
+            }
+        }
+    });
     // By itself: a large catalog takes its time.
     tokio::spawn(async move {
         loop {
@@ -169,11 +183,7 @@ fn look_after(desks: &Arc<Desks>) {
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
-            let looked_after = [
-                ("the clock", desks.watch_clock().await),
-                ("a disposal", desks.carry_out_disposals().await),
-                ("media that are due", desks.count_media_due().await),
-            ];
+            let looked_after = [("the clock", desks.watch_clock().await), ("media that are due", desks.count_media_due().await)];
             for (what, done) in looked_after {
                 if let Err(no) = done {
                     tracing::error!("{what} is not looked after: {no}");

@@ -24,6 +24,7 @@ use crate::model::time;
 use crate::model::words;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Most sessions of one disposal.
 const SESSIONS_MAX: usize = 500;
@@ -161,7 +162,13 @@ impl Desks {
         let kind = if approved { EntryKind::DisposalApproved } else { EntryKind::DisposalRefused };
         let said = decided.decided.as_ref().and_then(|w| w.reason.clone());
         self.keep_disposal(entry(kind, &decided).by(&who.id).text("reason", said.as_deref()), decided.clone()).await?;
+        self.disposal_agreed.notify_one();
         Ok(decided)
+    }
+
+    /// Tells when somebody has decided: what they agreed to is carried out without waiting for the minute.
+    pub fn disposal_agreed(&self) -> Arc<tokio::sync::Notify> {
+        self.disposal_agreed.clone()
     }
 
     /// Writes a disposal: entry, then file, then row.

@@ -180,6 +180,8 @@ pub struct Desks {
     clock_watch: clock_trust::ClockWatch,
     /// One step of a disposal at a time.
     disposals_turn: tokio::sync::Mutex<()>,
+    /// Somebody has agreed to a disposal.
+    disposal_agreed: Arc<tokio::sync::Notify>,
     arrivals: arrivals::Arrivals,
     receiving: handover::Receiving,
     media: discs::Jobs,
@@ -227,6 +229,7 @@ impl Desks {
             packages: packages::Packages::default(),
             clock_watch: clock_trust::ClockWatch::default(),
             disposals_turn: tokio::sync::Mutex::default(),
+            disposal_agreed: Arc::default(),
             arrivals,
             receiving: handover::Receiving::default(),
             media: discs::Jobs::default(),

@@ -1991,3 +1991,4 @@ form-clock = is no zone; UTC or +08:00 would be right
 disposal-closing = Media closed
 session-gone = Given up
 session-gone-hint = Its period was over; after appraisal and a second person's yes, the footage and what was said of it were removed. Seal code, digests, certificate and custody log stay.
+gone-by = Disposal

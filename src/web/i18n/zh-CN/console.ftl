@@ -1988,3 +1988,4 @@ form-clock = 不是时区，应如 UTC 或 +08:00
 disposal-closing = 介质办结
 session-gone = 已处置
 session-gone-hint = 保存期限届满，经鉴定、批准，录音录像及有关记录已删除；封存码、校验值、处置证明和监管日志长期保存。
+gone-by = 处置编号
