@@ -202,12 +202,13 @@ impl Desks {
                 Err(obstacles) => {
                     let at = self.now().utc;
                     disposal = disposal.with(&item.session, Outcome::Kept { obstacles, at }, at);
+                    self.certify_executed(&disposal).await?;
                     let (folder, kept) = (self.disposal_folder(&disposal.id), disposal.clone());
                     self.acts.keep(move |t| write(t, &folder, &kept)).await?;
                 }
             }
         }
-        if disposal.state == DisposalState::Executed { self.certify(&disposal).await } else { Ok(()) }
+        Ok(())
     }
 
     /// The order for a session, as everything stands now.
@@ -275,6 +276,7 @@ impl Desks {
         let (stays, at) = (Box::new(order.stays().clone()), self.now().utc);
         let outcome = if whole { Outcome::Gone { stays, gone_from, at } } else { Outcome::Going { stays, gone_from } };
         let next = disposal.with(order.session(), outcome, at);
+        self.certify_executed(&next).await?;
         let (folder, kept) = (self.disposal_folder(&next.id), next.clone());
         let (session, below) = (order.stays().session(), order.folder().to_owned());
         self.acts
@@ -313,8 +315,12 @@ impl Desks {
         Ok(whole)
     }
 
-    /// Signs the certificate: the disposal as it ended.
-    async fn certify(&self, disposal: &Disposal) -> Answer<()> {
+    /// Signs the certificate of a disposal that is about to be executed: as it ends. One that says that it is executed has one; a crash
+    /// before it says so leaves its last session to the next minute, which certifies once more.
+    async fn certify_executed(&self, disposal: &Disposal) -> Answer<()> {
+        if disposal.state != DisposalState::Executed {
+            return Ok(());
+        }
         let (data, folder) = (canonical(disposal)?, self.disposal_folder(&disposal.id));
         let gone = disposal.items.iter().filter(|i| matches!(i.outcome, Some(Outcome::Gone { .. }))).count();
         let draft = entry(EntryKind::DisposalExecuted, disposal)
