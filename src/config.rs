@@ -6,6 +6,7 @@ use crate::desks;
 use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
 use crate::machine::{durable, systemd};
+use crate::model::hold::HoldRules;
 use crate::model::ids::{CameraId, RoomId, UnitId};
 use crate::recorder::{self, CameraPlace, RoomSettings};
 use chrono::NaiveDate;
@@ -111,11 +112,14 @@ impl Default for Recording {
 struct Retention {
     margin_days: u32,
     table: Option<PathBuf>,
+    important_by: Vec<String>,
+    important_document: String,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { margin_days: MARGIN_DAYS_MIN, table: None }
+        let important_by = HoldRules::IMPORTANT_BY.iter().map(|r| r.as_str().into()).collect();
+        Self { margin_days: MARGIN_DAYS_MIN, table: None, important_by, important_document: String::new() }
     }
 }
 
@@ -310,6 +314,7 @@ impl Config {
         c.within("console.lock_after", i64::from(self.console.lock_after), 3, 20);
         c.within("console.lock_min", self.console.lock_min, 1, 1440);
         c.within("retention.margin_days", i64::from(self.retention.margin_days), i64::from(MARGIN_DAYS_MIN), 3650);
+        let holds = retention::hold_rules(&mut c, &self.retention);
         let retention = retention::check(&mut c, &self.retention);
         c.within("console.prove_min", self.console.prove_min, 1, 720);
         custody::check(&mut c, &self.custody);
@@ -370,6 +375,7 @@ impl Config {
                 media,
                 backup,
                 archive,
+                holds,
             },
             custody: self.custody,
             lamp,

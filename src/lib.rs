@@ -77,7 +77,8 @@
 //! holds it, whether people proposed that or it came by itself with a lawsuit; `catalog::retention` lists both. `desks::disposal` lets a
 //! custodian propose and another person agree, looks at each session once more ([`model::disposal::Disposal::order`]: no order, no
 //! removal), and has `footage::disposal` put what stays in its place before the files go from every volume. By a clock that is in doubt
-//! ([`model::clock_trust`]) nothing goes.
+//! ([`model::clock_trust`]) nothing goes. Copies on discs no program removes: `desks::closing` keeps the disposal open until each is
+//! destroyed by hand or stays for a reason ([`model::closing`]).
 //!
 //! # What is deliberately absent
 //!

@@ -61,6 +61,7 @@ fn made_from_files(data: &Path) -> BTreeMap<&'static str, Rows> {
         ("disposal_sessions", &[]),
         ("imported", &[]),
         ("handed_over", &[]),
+        ("check_outs", &[]),
         ("entries", &[]),
         ("logs", &[]),
     ];
@@ -97,7 +98,6 @@ const OF_BACKUPS: &[(&str, &str)] = &[
     ("deputations", "the log tells them; their terms are here"),
     ("tokens", "keys of systems"),
     ("copies", "copies end with their approval"),
-    ("check_outs", "the log tells them; a device's readings are here"),
     ("archive_items", "what lies in the bucket is read from the bucket; what waits is found by its session"),
     ("archive_objects", "the same"),
 ];
@@ -105,7 +105,14 @@ const OF_BACKUPS: &[(&str, &str)] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_everything_that_files_hold() {
     let mut bureau = Bureau::open().await;
+    bureau.terminate();
+    bureau.configure("[[devices]]\nnumber = \"BWC-017\"\nunit = \"land-use\"\nname = \"执法记录仪 17\"\n[[devices]]\nnumber = \"BWC-018\"\nunit = \"land-use\"\nname = \"执法记录仪 18\"\n");
+    bureau.start().await;
     let (officer, session) = bureau.records(50_000).await;
+    // One device is out, and of another it was said that it brought nothing.
+    officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-017", "battery": 95, "free_gb": 60 })).await;
+    let out = officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-018" })).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(officer.post(&format!("/api/v1/check-outs/{out}/nothing"), json!({ "reason": "未使用" })).await.0, StatusCode::NO_CONTENT);
     for right in ["notice_given", "right_statement"] {
         officer.does(&format!("/api/v1/sessions/{session}/marks"), json!({ "kind": right, "manner": "oral" })).await;
     }
@@ -132,6 +139,7 @@ async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_every
     let data = bureau.data();
     let before = made_from_files(&data);
     assert!(before["sessions"].len() == 3001 && before["media"].len() == 101 && before["entries"].len() > 10);
+    assert_eq!(before["check_outs"].len(), 2);
     let known: Vec<&str> = before.keys().copied().chain(OF_BACKUPS.iter().map(|(t, _)| *t)).collect();
     let c = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%STRICT%'";
@@ -278,4 +286,73 @@ async fn a_backup_that_fails_is_seen_on_the_status_page_and_in_the_figures() {
     }
     assert_eq!(reqwest::get(format!("{}/healthz", bureau.url)).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(!bureau.dir.path().join("not-mounted").exists(), "nothing is written beside a volume that is away");
+}
+
+/// A key pair of Debian's `age`: the file that opens, and for whom to encrypt.
+fn identity(dir: &Path, name: &str) -> (PathBuf, String) {
+    let file = dir.join(name);
+    let out = Command::new("age-keygen").arg("-o").arg(&file).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let public = text.lines().find_map(|l| l.split("public key: ").nth(1)).unwrap().to_owned();
+    (file, public)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_lie_encrypted_beside_a_backup_and_make_a_bare_machine_the_same_signer_again() {
+    let mut bureau = Bureau::open_empty().await;
+    bureau.terminate();
+    bureau.add_account("officer", "officer", "land-use");
+    let dir = bureau.dir.path().to_owned();
+    let (safe, to_safe) = identity(&dir, "safe.txt");
+    let (escrow, to_escrow) = identity(&dir, "escrow.txt");
+    let (stranger, _) = identity(&dir, "stranger.txt");
+    let backup = dir.join("monday.db");
+    let at = backup.to_str().unwrap();
+    let (well, said) = shilu(&["backup", "--to", at, "--keys"], &bureau.config());
+    assert!(!well && said.contains("--encrypt-to"), "keys are never written as they are: {said}");
+    let (well, said) = shilu(&["backup", "--to", at, "--keys", "--encrypt-to", "age1nobody"], &bureau.config());
+    assert!(!well && said.contains("is no recipient") && !backup.exists(), "{said}");
+    let (well, said) = shilu(&["backup", "--to", at, "--keys", "--encrypt-to", &to_safe, "--encrypt-to", &to_escrow], &bureau.config());
+    let envelope = dir.join("monday.keys.age");
+    assert!(well && said.contains("monday.keys.age"), "{said}");
+    let keys = bureau.data().join("keys");
+    let secret = std::fs::read_to_string(keys.join("signing.pem")).unwrap();
+    let sealed = std::fs::read(&envelope).unwrap();
+    let line = secret.lines().nth(1).unwrap().as_bytes();
+    assert!(!sealed.windows(line.len()).any(|w| w == line), "it is encrypted");
+    assert!(!said.contains(std::str::from_utf8(line).unwrap()));
+
+    // Debian's own tools open it with either identity, and with no other.
+    for (identity, opens) in [(&safe, true), (&escrow, true), (&stranger, false)] {
+        let to = dir.join(format!("by-hand-{}", identity.file_stem().unwrap().to_str().unwrap()));
+        std::fs::create_dir(&to).unwrap();
+        let run = format!("age -d -i '{}' '{}' | tar x -C '{}'", identity.display(), envelope.display(), to.display());
+        let out = Command::new("bash").args(["-o", "pipefail", "-c", &run]).output().unwrap();
+        assert_eq!(out.status.success(), opens, "{}", String::from_utf8_lossy(&out.stderr));
+        if opens {
+            let same = Command::new("diff").arg("-r").arg(&keys).arg(to.join("keys")).output().unwrap();
+            assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
+        }
+    }
+
+    // A bare machine: nothing but the backup, what lies beside it, and the identity from the safe.
+    let bare = dir.join("bare");
+    bureau.moves_to(&bare);
+    let (envelope, stranger, safe) = (envelope.to_str().unwrap(), stranger.to_str().unwrap(), safe.to_str().unwrap());
+    let (well, said) = shilu(&["restore", "--from", at, "--keys", envelope, "--identity", stranger], &bureau.config());
+    assert!(!well && !bare.join("catalog.db").exists() && !bare.join("keys").exists(), "{said}");
+    let (well, said) = shilu(&["restore", "--from", at, "--keys", envelope, "--identity", safe], &bureau.config());
+    assert!(well && said.contains("files of keys"), "{said}");
+    let same = Command::new("diff").arg("-r").arg(&keys).arg(bare.join("keys")).output().unwrap();
+    assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
+    bureau.start().await;
+    bureau.sign_in("officer").await;
+    bureau.terminate();
+    // Over other keys nothing is put.
+    std::fs::write(bare.join("keys/signing.pem"), "another").unwrap();
+    let again = ["restore", "--over-newer", "--from", at, "--keys", envelope, "--identity", safe];
+    let (well, said) = shilu(&again, &bureau.config());
+    assert!(!well && said.contains("another key lies there"), "{said}");
+    assert_eq!(std::fs::read_to_string(bare.join("keys/signing.pem")).unwrap(), "another");
 }

@@ -45,6 +45,18 @@ fn sum(path: &Path) -> String {
     String::from_utf8(out.stdout).unwrap()[..64].to_owned()
 }
 
+/// Whether a sealed folder's manifest is of the form that is published.
+fn conforms(folder: &Path) -> bool {
+    let schema = Command::new("python3")
+        .args(["-c", "import json, sys, jsonschema; jsonschema.validate(json.load(open(sys.argv[2])), json.load(open(sys.argv[1])))"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/custody/manifest.schema.json"))
+        .arg(folder.join("session.json"))
+        .output()
+        .unwrap();
+    eprint!("{}", String::from_utf8_lossy(&schema.stderr));
+    schema.status.success()
+}
+
 async fn begins(who: &Person, path: &Path, form: Value) -> Value {
     let (name, file) = (path.file_name().unwrap().to_str().unwrap(), std::fs::metadata(path).unwrap());
     let written = file.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
@@ -138,13 +150,7 @@ async fn every_format_is_kept_bit_for_bit_sealed_proved_and_found_again_without_
         assert_eq!(std::fs::read(folder.join(segment["file"].as_str().unwrap())).unwrap(), std::fs::read(&file).unwrap(), "{name}");
         let (code, words) = verify(&folder);
         assert_eq!(code, 0, "{name}: {words}");
-        let schema = Command::new("python3")
-            .args(["-c", "import json, sys, jsonschema; jsonschema.validate(json.load(open(sys.argv[2])), json.load(open(sys.argv[1])))"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/custody/manifest.schema.json"))
-            .arg(folder.join("session.json"))
-            .output()
-            .unwrap();
-        assert!(schema.status.success(), "{name}: {}", String::from_utf8_lossy(&schema.stderr));
+        assert!(conforms(&folder), "{name}");
         sessions.push((session, folder, file));
     }
     // The device's clock is taken at its word, and both times stay when somebody knows better.
@@ -268,13 +274,14 @@ async fn an_upload_goes_on_where_it_was_after_kill_minus_nine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_recording_or_came_before_is_told_and_nothing_else_is_lost() {
+async fn what_no_player_knows_is_kept_what_is_empty_or_came_before_is_told() {
     let bureau = without_cameras("").await;
     let officer = bureau.sign_in("officer").await;
     let dir = tempfile::tempdir().unwrap();
     let good = recording(dir.path(), "good.mp4", H264);
     let session = takes_in(&officer, &good, json!({ "device_no": "BWC-017" })).await;
-    // Words in an MP4's clothes, a recording that was cut off before its index, a picture of nothing.
+    // Words in an MP4's clothes, a recording that was cut off before its index, a picture of nothing: no player knows them, and each may be
+    // known by another one. Kept bit for bit, sealed, and said to be so.
     let lies = [
         ("lie.mp4", b"I am a recording, honestly. ".repeat(2000)),
         ("cut.mp4", std::fs::read(&good).unwrap()[..20_000].to_vec()),
@@ -282,17 +289,27 @@ async fn what_is_no_recording_or_came_before_is_told_and_nothing_else_is_lost() 
     ];
     for (name, bytes) in lies {
         let path = dir.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
         let told = uploads(&officer, &path, json!({})).await;
-        assert_eq!((told["state"].as_str(), told["problem"].as_str()), (Some("refused"), Some("unreadable")), "{name}: {told}");
+        assert_eq!((told["state"].as_str(), told["problem"].as_str()), (Some("taken_in"), Some("unreadable")), "{name}: {told}");
         assert_eq!(told["sha256"].as_str().unwrap(), sum(&path));
+        let kept = told["session"].as_str().unwrap();
+        let seen = officer.get(&format!("/api/v1/sessions/{kept}")).await.1["session"].clone();
+        assert_eq!((seen["state"].as_str(), seen["imported"]["footage"].as_str()), (Some("sealed"), Some("unknown")), "{name}");
+        let file = seen["segments"][0]["file"].as_str().unwrap();
+        assert!(file.ends_with(".media") && std::fs::read(bureau.folder(kept).join(file)).unwrap() == bytes, "{name}: {file}");
+        let (code, words) = verify(&bureau.folder(kept));
+        assert_eq!(code, 0, "{name}: {words}");
+        assert!(conforms(&bureau.folder(kept)), "{name}");
+        let page = officer.ask(Method::GET, &format!("/sessions/{kept}"), None).await.text().await.unwrap();
+        assert!(page.contains("没有播放器能识别"), "{name}");
     }
     // The same file under another name.
     let twin = dir.path().join("copy of good.mp4");
     std::fs::copy(&good, &twin).unwrap();
     let told = uploads(&officer, &twin, json!({})).await;
     assert_eq!((told["state"].as_str(), told["session"].as_str()), (Some("known"), Some(&*session)));
-    assert_eq!(officer.get("/api/v1/imports").await.1["today"].as_array().unwrap().len(), 1);
+    assert_eq!(officer.get("/api/v1/imports").await.1["today"].as_array().unwrap().len(), 4);
     assert_eq!(verify(&bureau.folder(&session)).0, 0);
     // Fields that are not right are told at once; missing ones stop nothing.
     let ask = |body: Value| {
@@ -302,6 +319,9 @@ async fn what_is_no_recording_or_came_before_is_told_and_nothing_else_is_lost() 
     let bad = StatusCode::UNPROCESSABLE_ENTITY;
     assert_eq!(ask(json!({ "name": "a.mp4", "bytes": 0 })).await, bad);
     assert_eq!(ask(json!({ "name": "a\u{202e}.mp4", "bytes": 9 })).await, bad);
+    for zone in ["Asia/Shanghai", "+8", "+15:00"] {
+        assert_eq!(ask(json!({ "name": "a.mp4", "bytes": 9, "form": { "device_clock": zone } })).await, bad, "{zone}");
+    }
     assert_eq!(ask(json!({ "name": "a.mp4", "bytes": u64::MAX / 2 })).await, bad, "no room for it");
     assert_eq!(ask(json!({ "name": "a.mp4", "bytes": 9, "form": { "used_at": "2026-01-01T00:00:00Z" } })).await, bad, "no reason");
     assert_eq!(ask(json!({ "name": "a.mp4", "bytes": 9, "form": { "facts": { "case_no": "../../etc" } } })).await, bad);
@@ -312,7 +332,7 @@ async fn what_is_no_recording_or_came_before_is_told_and_nothing_else_is_lost() 
         assert_eq!(who.get("/api/v1/imports").await.0, StatusCode::FORBIDDEN, "{role}");
     }
     let kinds: Vec<Value> = log(&bureau).await.iter().map(|r| r["entry"]["kind"].clone()).collect();
-    for kind in ["recording_taken_in", "session_sealed", "import_refused", "import_known"] {
+    for kind in ["recording_taken_in", "session_sealed", "import_known"] {
         assert!(kinds.contains(&json!(kind)), "{kind}");
     }
     // Names of files are people's words: they stand in the catalog, not in the log.
@@ -357,8 +377,15 @@ async fn a_watched_folder_and_the_command_line_hand_in_too_and_nothing_twice() {
     assert!(code == Some(0) && words.contains("was taken in before"), "{words}");
     let (code, words) = hand_in("reviewer", &second);
     assert!(code == Some(1) && words.contains("nobody of that name"), "{words}");
+    // What is handed in by name is taken for what it is said to be; a watched folder passes over what cameras write for themselves.
     let (code, words) = hand_in("officer", &card.join("DCIM/INDEX.LOG"));
-    assert!(code == Some(1) && words.contains("no recording"), "{words}");
+    assert!(code == Some(0) && words.contains("no player knows what it is"), "{words}");
+    let nothing = dir.path().join("nothing.mp4");
+    std::fs::write(&nothing, b"").unwrap();
+    let (code, words) = hand_in("officer", &nothing);
+    assert!(code == Some(1) && words.contains("there is nothing in it"), "{words}");
+    let (code, words) = hand_in("officer", &card);
+    assert!(code == Some(1) && words.contains("is a folder"), "{words}");
     // A restart takes nothing twice, and what is left for one that does not run waits for it.
     bureau.terminate();
     let third = recording(dir.path(), "c.mkv", H264);
@@ -374,9 +401,9 @@ async fn a_watched_folder_and_the_command_line_hand_in_too_and_nothing_twice() {
     assert!(code == Some(0) && words.contains("when the recorder runs"), "{words}");
     bureau.start().await;
     let officer = bureau.sign_in("officer").await;
-    let today = waits(&officer, "/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| t.len() == 3)).await;
+    let today = waits(&officer, "/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| t.len() == 4)).await;
     let ways: Vec<&str> = today["today"].as_array().unwrap().iter().map(|r| r["way"].as_str().unwrap()).collect();
-    assert_eq!(ways, ["command", "command", "folder"]);
+    assert_eq!(ways, ["command", "command", "command", "folder"]);
     assert!(today["arrivals"].as_array().unwrap().iter().all(|a| a["way"] != "folder"), "{today}");
 }
 
@@ -563,4 +590,53 @@ async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_r
     for role in ["office", "reviewer", "inspector", "administrator"] {
         assert_eq!(bureau.sign_in(role).await.get("/api/v1/handover").await.0, StatusCode::FORBIDDEN, "{role}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devices_clock_is_read_in_its_own_zone_both_times_stay_and_the_mirror_has_what_was_taken_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let mirror = dir.path().join("mirror");
+    let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
+    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, &format!("mirror = \"{}\"", mirror.display()), "", &nowhere).await;
+    bureau.terminate();
+    let device = |number: &str, more: &str| format!("[[devices]]\nnumber = \"{number}\"\nunit = \"land-use\"\nname = \"{number}\"\n{more}");
+    bureau.configure(&(device("BWC-017", "clock = \"+08:00\"\n") + &device("CAM-1", "clock = \"UTC\"\n") + &device("BWC-018", "")));
+    bureau.start().await;
+    let officer = bureau.sign_in("officer").await;
+    // One writes Shanghai's time as if it were UTC, as many do; one photographs by UTC.
+    let stamped = format!("{H264} -metadata creation_time=2026-11-20T16:08:07Z");
+    let film = recording(dir.path(), "a.mp4", &stamped);
+    let photo = recording(dir.path(), "b.jpg", "-frames:v 1 -update 1");
+    dated(&photo, "2026:11:20 09:08:07");
+    let plain = recording(dir.path(), "c.mov", &stamped);
+    for (file, form, used, shown, zone) in [
+        (&film, json!({ "device_no": "BWC-017" }), "2026-11-20T08:08:07Z", Some("2026-11-20T16:08:07"), Some("+08:00")),
+        (&photo, json!({ "device_no": "CAM-1" }), "2026-11-20T09:08:07Z", Some("2026-11-20T09:08:07"), Some("+00:00")),
+        (&plain, json!({ "device_no": "BWC-018" }), "2026-11-20T16:08:07Z", None, None),
+    ] {
+        let session = takes_in(&officer, file, form).await;
+        let seen = officer.get(&format!("/api/v1/sessions/{session}")).await.1["session"].clone();
+        let imported = &seen["imported"];
+        assert_eq!((seen["started_at"].as_str(), imported["used_from"].as_str()), (Some(used), Some("device")), "{imported}");
+        assert_eq!((imported["device_shown"].as_str(), imported["device_clock"].as_str()), (shown, zone), "{imported}");
+        assert!(conforms(&bureau.folder(&session)));
+        // On the mirror by the time that it is said to be taken in, bit for bit, with every paper.
+        let folder = bureau.folder(&session);
+        let there = mirror.join(folder.strip_prefix(bureau.data()).unwrap());
+        let (code, words) = verify(&there);
+        assert_eq!(code, 0, "{words}");
+        assert_eq!(std::fs::read(there.join(seen["segments"][0]["file"].as_str().unwrap())).unwrap(), std::fs::read(file).unwrap());
+    }
+    // Who hands it in knows it better than the register.
+    let other = recording(dir.path(), "d.mp4", &format!("{stamped} -t 2"));
+    let session = takes_in(&officer, &other, json!({ "device_no": "BWC-017", "device_clock": "utc" })).await;
+    let seen = officer.get(&format!("/api/v1/sessions/{session}")).await.1["session"].clone();
+    assert_eq!((seen["started_at"].as_str(), seen["imported"]["device_clock"].as_str()), (Some("2026-11-20T16:08:07Z"), Some("+00:00")));
+    // A zone that is none is told before the recorder starts.
+    let wrong = std::fs::read_to_string(bureau.config()).unwrap().replace("clock = \"UTC\"", "clock = \"Beijing\"");
+    let config = dir.path().join("wrong.toml");
+    std::fs::write(&config, wrong).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["check", "--config"]).arg(&config).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(!out.status.success() && said.contains("devices[1].clock") && said.contains("+08:00"), "{said}");
 }

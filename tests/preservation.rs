@@ -195,3 +195,155 @@ async fn a_hold_bites_at_once_takes_two_to_lift_and_comes_by_itself_with_a_lawsu
     assert_eq!((&keeping["retention"]["class"], &keeping["retention"]["earliest"]), (&json!("evidence"), &Value::Null), "{keeping}");
     assert_eq!(legal.get("/api/v1/holds").await.1.as_array().map(Vec::len), Some(1));
 }
+
+/// A burner that is a file, and checks twice a year.
+async fn with_a_burner() -> Bureau {
+    let mut bureau = Bureau::open().await;
+    bureau.terminate();
+    let drive = bureau.dir.path().join("drive.iso");
+    bureau.configure(&format!("[media]\ndrive = \"stdio:{}\"\ncheck_months = 6\n", drive.display()));
+    bureau.start().await;
+    bureau
+}
+
+/// Hands a session to a court and closes that; the hold that came with it is lifted by two.
+async fn provided(bureau: &Bureau, session: &str) -> String {
+    let (legal, leader) = (bureau.sign_in("legal_unit").await, bureau.sign_in("leader_in_charge").await);
+    let letter = json!({ "letter_no": "（2026）冀0533行初1号", "receiving_body": "威县人民法院", "kind": "litigation", "received": "2026-11-20", "sessions": [session] });
+    let id = legal.does("/api/v1/provisions", letter).await["id"].as_str().unwrap().to_owned();
+    let at = format!("/api/v1/provisions/{id}");
+    legal.does(&format!("{at}/prepare"), json!({})).await;
+    waits(&legal, &at, |p| p["provision"]["state"] == "prepared").await;
+    leader.does(&format!("{at}/approve"), json!({})).await;
+    let today = chrono::Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).unwrap()).date_naive();
+    let form = reqwest::multipart::Form::new()
+        .text("taken_by", "书记员 李某")
+        .text("day", today.to_string())
+        .part("file", reqwest::multipart::Part::bytes(b"%PDF-1.7 receipt".to_vec()).file_name("回执.pdf"));
+    let handed = legal.client.post(format!("{}{at}/hand-over", bureau.url)).header("X-Csrf-Token", &legal.csrf).multipart(form).send();
+    assert_eq!(handed.await.unwrap().status(), StatusCode::OK);
+    legal.does(&format!("{at}/verify"), json!({})).await;
+    legal.does(&format!("{at}/close"), json!({})).await;
+    let to = format!("/api/v1/sessions/{session}/holds/say");
+    let say = |say: &str| json!({ "ground": "provision", "about": id, "say": say, "reason": "已办结" });
+    assert_eq!(legal.post(&to, say("ask")).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(leader.post(&to, say("lift")).await.0, StatusCode::NO_CONTENT);
+    id
+}
+
+/// Puts sessions onto a disc in two copies; what was put together stays on the machine.
+async fn on_two_discs(who: &Person, sessions: &[&str]) -> String {
+    let ordered = who.does("/api/v1/media", json!({ "sessions": sessions, "kind": "dvd" })).await;
+    let id = ordered[0]["id"].as_str().unwrap().to_owned();
+    let at = format!("/api/v1/media/{id}");
+    waits(who, &at, |m| m["medium"]["state"] == "ready" && m["step"].is_null()).await;
+    for copy in 0..2 {
+        who.does(&format!("{at}/copies"), json!({ "place": format!("档案室{}号柜", copy + 3) })).await;
+        waits(who, &at, |m| m["step"].is_null() && m["medium"]["copies"][copy]["standing"] == "verified").await;
+    }
+    id
+}
+
+fn console(bureau: &Bureau, script: &str, more: &[(&str, &str)]) {
+    let accounts: Vec<Value> =
+        support::bureau::ROLES.iter().map(|role| json!({ "role": role, "username": role, "password": bureau.password(role) })).collect();
+    let mut told = json!({ "url": bureau.url, "accounts": accounts });
+    more.iter().for_each(|(name, value)| told[*name] = json!(value));
+    let file = bureau.dir.path().join("console.json");
+    std::fs::write(&file, told.to_string()).unwrap();
+    let mut node = Command::new("node");
+    node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(script)).arg(&file);
+    if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
+        node.arg(shots);
+    }
+    let out = node.output().unwrap();
+    let words = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success() && words.contains("done"), "{words}\n{}", bureau.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_destroyed_or_named() {
+    let mut bureau = with_a_burner().await;
+    let (_, session) = kept(&bureau).await;
+    let (officer, other) = bureau.records(100_000).await;
+    officer.ends(&other).await;
+    let custodian = bureau.sign_in("custodian").await;
+    custodian.post(&format!("/api/v1/sessions/{session}/routine"), json!({ "reason": "来访咨询" })).await;
+    let provision = provided(&bureau, &session).await;
+    let medium = on_two_discs(&custodian, &[&session, &other]).await;
+    let image = bureau.data().join(format!("media/{medium}/image.iso"));
+    let retained = bureau.data().join(format!("provisions/{provision}/{session}.tar"));
+    assert!(image.exists() && retained.exists());
+    let (_, before) = custodian.get("/api/v1/status").await;
+    assert_eq!(before["machine"]["needed"], json!([]), "nothing is due yet");
+
+    assert!(bureau.terminate());
+    bureau.moved = Some("+240d");
+    bureau.start().await;
+    let (custodian, leader) = (bureau.sign_in("custodian").await, bureau.sign_in("leader_in_charge").await);
+    let due = json!([{ "need": "media_due", "count": 1 }]);
+    waits(&custodian, "/api/v1/status", |s| s["machine"]["needed"] == due).await;
+    waits(&custodian, "/api/v1/retention", |r| r["total"] == 1).await;
+    bureau.sign_in("legal_unit").await.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
+    let wanted = json!({ "sessions": [session], "reason": "期限已满，无保存价值" });
+    let disposal = custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned();
+    let at = format!("/api/v1/disposals/{disposal}");
+    leader.does(&format!("{at}/decide"), json!({ "approved": true })).await;
+    let done = waits(&custodian, &at, |d| d["disposal"]["state"] == "executed").await;
+    assert_eq!(done["disposal"]["items"][0]["media"], json!([medium]), "named on the certificate");
+    let left: Vec<&str> = done["copies"].as_array().unwrap().iter().map(|c| c["standing"].as_str().unwrap()).collect();
+    assert_eq!((left, &done["copies"][0]["also_holds"]), (vec!["verified", "verified"], &json!([other])), "{done}");
+
+    // What lay on this machine went: what was put together for the disc, and the copy that stayed of what the court got.
+    assert!(!image.exists() && !retained.exists());
+    let told: Value = serde_json::from_slice(&std::fs::read(retained.with_file_name("provision.json")).unwrap()).unwrap();
+    assert_eq!(told["retained"][0]["disposed"]["disposal"], json!(disposal), "{told}");
+    let legal = bureau.sign_in("legal_unit").await;
+    legal.does(&format!("/api/v1/provisions/{provision}/verify"), json!({})).await;
+
+    // Closed by a custodian of the unit, and not while a copy is neither destroyed nor left for a reason.
+    let close = format!("{at}/close");
+    for role in ["leader_in_charge", "legal_unit", "officer", "administrator"] {
+        assert_eq!(bureau.sign_in(role).await.post(&close, json!({ "reason": "x" })).await.0, StatusCode::FORBIDDEN, "{role}");
+    }
+    let (status, no) = custodian.post(&close, json!({})).await;
+    assert_eq!((status, no["code"].as_str(), no["article"].as_str()), (StatusCode::CONFLICT, Some("copies-left"), Some("第十八条")));
+    assert!(no["message"].as_str().unwrap().contains(&format!("{medium}-1、{medium}-2")), "{no}");
+    let copy = format!("/api/v1/media/{medium}/copies/1");
+    for (how, witness) in [("粉碎", "custodian"), ("", "冯静"), ("粉碎", " ")] {
+        let (status, _) = custodian.post(&copy, json!({ "change": "destroy", "how": how, "seen_by": witness })).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{how} {witness}");
+    }
+    console(&bureau, "disposal.mjs", &[("session", &session), ("disposal", &disposal), ("provision", &provision)]);
+    assert_eq!(custodian.post(&copy, json!({ "change": "move", "place": "他处" })).await.1["code"], "copy-standing");
+    assert_eq!(custodian.post(&close, json!({})).await.1["code"], "disposal-state", "once");
+    let folder = bureau.data().join("disposals").join(&disposal);
+    assert!(is_signed(&folder, "certificate.json") && is_signed(&folder, "closing.json"));
+    let paper = std::fs::read_to_string(folder.join("closing.json")).unwrap();
+    assert!(paper.contains("机械粉碎") && paper.contains("同盘另有尚未到期的录制"), "{paper}");
+
+    // An index made anew knows all of it.
+    let before = (custodian.get(&at).await.1, legal.get(&format!("/api/v1/provisions/{provision}")).await.1);
+    assert!(!before.0["closing_sha256"].is_null());
+    assert!(bureau.terminate());
+    for tail in ["", "-wal", "-shm"] {
+        drop(std::fs::remove_file(bureau.data().join(format!("catalog.db{tail}"))));
+    }
+    let rebuilt = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
+    assert!(rebuilt.status.success(), "{}", String::from_utf8_lossy(&rebuilt.stdout));
+    bureau.add_account("legal-again", "legal_unit", "mines");
+    bureau.start().await;
+    let again = bureau.sign_in("legal-again").await;
+    let after = (again.get(&at).await.1, again.get(&format!("/api/v1/provisions/{provision}")).await.1);
+    assert_eq!(
+        (&after.0["disposal"], &after.0["copies"], &after.1["provision"]),
+        (&before.0["disposal"], &before.0["copies"], &before.1["provision"])
+    );
+
+    // A folder that cannot be listed is told, and not taken for an empty one.
+    assert!(bureau.terminate());
+    std::fs::rename(bureau.data().join("cases"), bureau.data().join("cases-aside")).ok();
+    std::fs::write(bureau.data().join("cases"), b"no folder").unwrap();
+    let rebuilt = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
+    assert!(!rebuilt.status.success() && String::from_utf8_lossy(&rebuilt.stderr).contains("cases"), "{rebuilt:?}");
+}

@@ -6,13 +6,16 @@ use crate::capture::frames::failed;
 use crate::machine::durable;
 use crate::model::import::{Examined, FootageKind, ending};
 use crate::model::time;
-use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use gst::prelude::*;
 use gst_pbutils::prelude::*;
 use gstreamer as gst;
 use gstreamer_pbutils as gst_pbutils;
 use std::io::{BufReader, Read};
 use std::path::Path;
+
+/// When a device says that it was recorded; and what its clock showed, where the file says no zone.
+type Written = (DateTime<Utc>, Option<NaiveDateTime>);
 
 /// How long it may look.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(40);
@@ -43,6 +46,7 @@ pub fn examine(path: &Path) -> Result<Examined, CaptureError> {
         return Err(failed(NAME, &"its pictures have no size"));
     }
     let media_type = media_type(&info, footage, path);
+    let written = if footage == FootageKind::Picture { taken_at(path) } else { device_time(&info) };
     let resolution = pictures.first().map_or_else(String::new, |v| format!("{}x{}", v.width(), v.height()));
     let codecs: Vec<String> = info.stream_list().iter().filter_map(codec).collect();
     Ok(Examined {
@@ -52,7 +56,8 @@ pub fn examine(path: &Path) -> Result<Examined, CaptureError> {
         duration_ms: if footage == FootageKind::Picture { 0 } else { duration_ms },
         codecs: codecs.join(","),
         resolution,
-        device_time: if footage == FootageKind::Picture { taken_at(path) } else { device_time(&info) },
+        device_time: written.map(|w| w.0),
+        device_shown: written.and_then(|w| w.1),
     })
 }
 
@@ -89,7 +94,7 @@ fn codec(stream: &gst_pbutils::DiscovererStreamInfo) -> Option<String> {
 }
 
 /// When a photograph says that it was taken (EXIF): what a clock on the wall showed, in Shanghai unless the camera wrote its zone.
-fn taken_at(path: &Path) -> Option<DateTime<Utc>> {
+fn taken_at(path: &Path) -> Option<Written> {
     let mut file = BufReader::new(durable::open(path).ok()?);
     let read = exif::Reader::new().read_from_container(&mut file).ok()?;
     let text = |tag| match &read.get_field(tag, exif::In::PRIMARY)?.value {
@@ -104,13 +109,13 @@ fn taken_at(path: &Path) -> Option<DateTime<Utc>> {
     let day = NaiveDate::from_ymd_opt(i32::from(at.year), u32::from(at.month), u32::from(at.day))?;
     let shown = day.and_hms_opt(u32::from(at.hour), u32::from(at.minute), u32::from(at.second))?;
     match at.offset {
-        Some(minutes) => Some(shown.and_utc() - TimeDelta::minutes(i64::from(minutes))),
-        None => time::shanghai().from_local_datetime(&shown).single().map(|t| t.to_utc()),
+        Some(minutes) => Some((shown.and_utc() - TimeDelta::minutes(i64::from(minutes)), None)),
+        None => time::shanghai().from_local_datetime(&shown).single().map(|t| (t.to_utc(), Some(shown))),
     }
 }
 
 /// When the device says that it was recorded, as its container has it.
-fn device_time(info: &gst_pbutils::DiscovererInfo) -> Option<DateTime<Utc>> {
+fn device_time(info: &gst_pbutils::DiscovererInfo) -> Option<Written> {
     let streams = info.stream_list();
     let container = info.stream_info().and_then(|s| s.downcast::<gst_pbutils::DiscovererContainerInfo>().ok()).and_then(|c| c.tags());
     let all = container.into_iter().chain(streams.iter().filter_map(gst_pbutils::prelude::DiscovererStreamInfoExt::tags));
@@ -123,7 +128,8 @@ fn device_time(info: &gst_pbutils::DiscovererInfo) -> Option<DateTime<Utc>> {
         let day = NaiveDate::from_ymd_opt(at.year(), at.month()? as u32, at.day()? as u32)?;
         let shown = day.and_hms_opt(at.hour()? as u32, at.minute()? as u32, second)?;
         let zone_s = (f64::from(at.time_zone_offset().unwrap_or(0.0)) * 3600.0) as i64;
-        Some(shown.and_utc() - TimeDelta::try_seconds(zone_s)?)
+        // A container's own time has no zone to tell: its rule is UTC.
+        Some((shown.and_utc() - TimeDelta::try_seconds(zone_s)?, (zone_s == 0).then_some(shown)))
     })
-    .min()
+    .min_by_key(|written| written.0)
 }

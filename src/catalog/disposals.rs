@@ -2,7 +2,7 @@
 
 use crate::catalog::bad_doc;
 use crate::machine::fault::Fault;
-use crate::model::disposal::Disposal;
+use crate::model::disposal::{Disposal, DisposalState};
 use crate::model::ids::DisposalId;
 use rusqlite::{Connection, Params, params};
 
@@ -34,9 +34,24 @@ pub fn newest(c: &Connection, rows_max: u32) -> Result<Vec<Disposal>, Fault> {
     some(c, "ORDER BY proposed_at DESC LIMIT ?1", [rows_max])
 }
 
-/// Those that were agreed to and are not done with.
-pub fn approved(c: &Connection) -> Result<Vec<Disposal>, Fault> {
-    some(c, "WHERE state = 'approved' ORDER BY proposed_at", [])
+/// Those in a state, the oldest first.
+pub fn in_state(c: &Connection, state: DisposalState) -> Result<Vec<Disposal>, Fault> {
+    some(c, "WHERE state = ?1 ORDER BY proposed_at", [state.as_str()])
+}
+
+/// Those that were carried out and not closed, with sessions that lie on media besides.
+pub fn with_media(c: &Connection) -> Result<Vec<Disposal>, Fault> {
+    let tail = "WHERE state = 'executed' AND doc ->> '$.closed' IS NULL AND id IN
+        (SELECT disposal FROM disposal_sessions JOIN media_sessions USING (session)) ORDER BY proposed_at";
+    some(c, tail, [])
+}
+
+/// The one by which a session was given up.
+pub fn of_gone(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault> {
+    let tail = "WHERE state IN ('approved', 'executed') AND id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1)
+        ORDER BY proposed_at";
+    let is_gone = |d: &Disposal| d.items.iter().any(|i| i.session.as_str() == session && i.is_gone());
+    Ok(some(c, tail, [session])?.into_iter().rfind(is_gone))
 }
 
 /// One that waits for a decision or is being carried out, of a session.

@@ -1,9 +1,11 @@
-//! What was taken in, what was handed over, and portable devices that are out (第十四条). The first two are an index of the sessions.
+//! What was taken in, what was handed over, and portable devices that are out (第十四条): an index of the sessions and of the check-outs.
 
 use crate::catalog::bad_doc;
 use crate::machine::fault::Fault;
-use crate::model::ids::{HandoverId, SessionId};
+use crate::model::check_out::{CheckedOut, NothingCame};
+use crate::model::ids::{AccountId, CheckOutId, HandoverId, SessionId, UnitId};
 use crate::model::session::{Session, State};
+use chrono::DateTime;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
 
@@ -92,76 +94,82 @@ pub fn handovers(c: &Connection, units: &[String], rows_max: u32) -> Result<Vec<
     Ok(rows.into_iter().filter_map(|(id, at, all, done)| Some((HandoverId::new(&id).ok()?, at, all, done))).collect())
 }
 
-/// A portable device that was taken along.
+/// A portable device that was taken along, and what came of it.
 #[derive(Debug, Clone)]
 pub struct CheckOutRow {
-    /// Its number.
-    pub id: String,
-    /// 执法记录设备编号.
-    pub device_no: String,
-    /// Whose it is.
-    pub unit: String,
-    /// Who took it.
-    pub account: String,
-    /// Their name.
-    pub name: String,
-    /// Ms since 1970.
-    pub at_ms: i64,
-    /// Percent.
-    pub battery: Option<i64>,
-    /// GB.
-    pub free_gb: Option<i64>,
-    /// Said to hold nothing, ms since 1970.
-    pub ended_ms: Option<i64>,
-    /// With what reason.
-    pub reason: Option<String>,
+    /// It, as its file has it.
+    pub out: CheckedOut,
     /// When something of it came in after that, ms since 1970.
     pub came_ms: Option<i64>,
 }
 
-/// Adds one.
-pub fn check_out(c: &Connection, r: &CheckOutRow) -> Result<(), Fault> {
+/// Adds or replaces one.
+pub fn put_check_out(c: &Connection, o: &CheckedOut) -> Result<(), Fault> {
+    let nothing = o.nothing.as_ref();
     c.execute(
-        "INSERT INTO check_outs (id, device_no, unit, account, at, battery, free_gb) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![r.id, r.device_no, r.unit, r.account, r.at_ms, r.battery, r.free_gb],
+        "INSERT INTO check_outs (id, device_no, unit, account, name, at, battery, free_gb, ended_by, ended_at, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (id) DO UPDATE SET ended_by = excluded.ended_by, ended_at = excluded.ended_at, reason = excluded.reason",
+        params![
+            o.id.as_str(),
+            o.device_no,
+            o.unit.as_str(),
+            o.by.as_str(),
+            o.by_name,
+            o.at.timestamp_millis(),
+            o.battery,
+            o.free_gb,
+            nothing.map(|n| n.by.as_str()),
+            nothing.map(|n| n.at.timestamp_millis()),
+            nothing.map(|n| n.reason.as_str()),
+        ],
     )?;
     Ok(())
-}
-
-/// Says that it holds nothing.
-pub fn end_check_out(c: &Connection, id: &str, at_ms: i64, reason: &str) -> Result<bool, Fault> {
-    let changed =
-        c.execute("UPDATE check_outs SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL", params![id, at_ms, reason])?;
-    Ok(changed > 0)
 }
 
 /// Check-outs of these units since a moment, newest first; each with what came in of the device after it.
 pub fn check_outs(c: &Connection, units: &[String], since_ms: i64, rows_max: u32) -> Result<Vec<CheckOutRow>, Fault> {
     let marks = vec!["?"; units.len()].join(", ");
-    let text = format!(
-        "SELECT o.id, o.device_no, o.unit, o.account, coalesce(accounts.name, o.account), o.at, battery, free_gb, ended_at, reason,
-             (SELECT min(taken_in_at) FROM imported WHERE imported.device_no = o.device_no AND taken_in_at >= o.at)
-         FROM check_outs o LEFT JOIN accounts ON accounts.id = o.account WHERE o.unit IN ({marks}) AND o.at >= ? ORDER BY o.at DESC LIMIT ?"
-    );
     let mut values: Vec<Value> = units.iter().cloned().map(Value::from).collect();
-    values.extend([Value::from(since_ms), Value::from(i64::from(rows_max))]);
+    values.push(Value::from(since_ms));
+    some_check_outs(c, &format!("o.unit IN ({marks}) AND o.at >= ? ORDER BY o.at DESC LIMIT {rows_max}"), params_from_iter(values))
+}
+
+/// One.
+pub fn check_out_by_id(c: &Connection, id: &CheckOutId) -> Result<Option<CheckOutRow>, Fault> {
+    Ok(some_check_outs(c, "o.id = ?1", [id.as_str()])?.pop())
+}
+
+/// Every one: for those that have no file yet.
+pub fn all_check_outs(c: &Connection) -> Result<Vec<CheckOutRow>, Fault> {
+    some_check_outs(c, "1 ORDER BY o.at", [])
+}
+
+fn some_check_outs(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<CheckOutRow>, Fault> {
+    let text = format!(
+        "SELECT o.id, o.device_no, o.unit, o.account, o.name, o.at, battery, free_gb, ended_by, ended_at, reason,
+             (SELECT min(taken_in_at) FROM imported WHERE imported.device_no = o.device_no AND taken_in_at >= o.at)
+         FROM check_outs o WHERE {tail}"
+    );
+    let moment = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or_default();
     let mut statement = c.prepare_cached(&text)?;
-    let rows = statement.query_map(params_from_iter(values), |r| {
-        Ok(CheckOutRow {
-            id: r.get(0)?,
-            device_no: r.get(1)?,
-            unit: r.get(2)?,
-            account: r.get(3)?,
-            name: r.get(4)?,
-            at_ms: r.get(5)?,
-            battery: r.get(6)?,
-            free_gb: r.get(7)?,
-            ended_ms: r.get(8)?,
-            reason: r.get(9)?,
-            came_ms: r.get(10)?,
-        })
+    let rows = statement.query_map(values, |r| {
+        let ids = (r.get::<_, String>(0)?, r.get::<_, String>(2)?, r.get::<_, String>(3)?);
+        let ended = (r.get::<_, Option<String>>(8)?, r.get::<_, Option<i64>>(9)?, r.get::<_, Option<String>>(10)?);
+        // A number that is none of ours came from nowhere: such a row is passed over.
+        let (Ok(id), Ok(unit), Ok(by)) = (CheckOutId::new(&ids.0), UnitId::new(&ids.1), AccountId::new(&ids.2)) else { return Ok(None) };
+        let nothing = match ended {
+            (said_by, Some(at), reason) => {
+                let said_by = said_by.and_then(|b| AccountId::new(&b).ok()).unwrap_or_else(|| by.clone());
+                Some(NothingCame { at: moment(at), by: said_by, reason: reason.unwrap_or_default() })
+            }
+            _ => None,
+        };
+        let (device_no, by_name, at) = (r.get(1)?, r.get(4)?, moment(r.get(5)?));
+        let out = CheckedOut { id, device_no, unit, by, by_name, at, battery: r.get(6)?, free_gb: r.get(7)?, nothing };
+        Ok(Some(CheckOutRow { out, came_ms: r.get(11)? }))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]
@@ -183,6 +191,21 @@ mod tests {
         }
         assert!(since(&c, "land", 0, 5).unwrap().is_empty() && of_handover(&c, &HandoverId::new("h-1").unwrap()).unwrap().is_empty());
         assert_eq!(count_waiting(&c, "land").unwrap(), 0);
-        assert!(!end_check_out(&c, "o-1", 0, "x").unwrap());
+        let out = CheckedOut {
+            id: CheckOutId::new("o-1").unwrap(),
+            device_no: "BWC-017".into(),
+            unit: UnitId::new("land").unwrap(),
+            by: AccountId::new("nobody-here").unwrap(),
+            by_name: "王建国".into(),
+            at: DateTime::UNIX_EPOCH,
+            battery: Some(95),
+            free_gb: None,
+            nothing: None,
+        };
+        put_check_out(&c, &out).unwrap();
+        assert_eq!(check_out_by_id(&c, &out.id).unwrap().unwrap().out, out, "who took it needs no account");
+        let ended = CheckedOut { nothing: Some(NothingCame { at: out.at, by: out.by.clone(), reason: "未使用".into() }), ..out };
+        put_check_out(&c, &ended).unwrap();
+        assert_eq!(all_check_outs(&c).unwrap()[0].out, ended);
     }
 }

@@ -46,6 +46,14 @@ pub fn due(c: &Connection, by: NaiveDate) -> Result<Vec<Medium>, Fault> {
     some(c, "WHERE next_check <= ?1 ORDER BY next_check", [by.to_string()])
 }
 
+/// How many of these units (none: of all) have a copy that is to be read by a day.
+pub fn count_due(c: &Connection, units: Option<&[String]>, by: NaiveDate) -> Result<usize, Fault> {
+    let marks = units.map_or_else(|| "1".to_owned(), |units| format!("unit IN ({})", vec!["?"; units.len()].join(", ")));
+    let text = format!("SELECT count(*) FROM media WHERE next_check <= ? AND {marks}");
+    let values = std::iter::once(by.to_string()).chain(units.unwrap_or_default().iter().cloned());
+    Ok(c.prepare_cached(&text)?.query_row(params_from_iter(values), |r| r.get::<_, i64>(0))? as usize)
+}
+
 /// Those that hold a session or a part of it.
 pub fn of_session(c: &Connection, session: &SessionId) -> Result<Vec<Medium>, Fault> {
     some(c, "WHERE id IN (SELECT medium FROM media_sessions WHERE session = ?1) ORDER BY id", [session.as_str()])

@@ -107,15 +107,17 @@ CREATE INDEX cases_by_state ON cases (state, opened_at DESC);
 
 CREATE INDEX cases_by_time ON cases (opened_at DESC);
 
-CREATE TABLE check_outs (
+CREATE TABLE "check_outs" (
     id        TEXT PRIMARY KEY,
     device_no TEXT NOT NULL,
     unit      TEXT NOT NULL,
-    account   TEXT NOT NULL REFERENCES accounts (id),
+    account   TEXT NOT NULL,
+    name      TEXT NOT NULL,                    -- of who took it, as it was then
     at        INTEGER NOT NULL,                 -- ms since 1970
     battery   INTEGER,                          -- percent, as it was read
     free_gb   INTEGER,
-    ended_at  INTEGER,                          -- said to hold nothing
+    ended_by  TEXT,                             -- who said that it holds nothing
+    ended_at  INTEGER,                          -- when
     reason    TEXT
 ) STRICT;
 

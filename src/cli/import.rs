@@ -25,6 +25,9 @@ pub struct Options {
     /// 执法记录设备编号.
     #[arg(long)]
     device: Option<String>,
+    /// The zone in which the device's clock runs, where it is not in the register: UTC, +08:00.
+    #[arg(long)]
+    clock: Option<String>,
     /// 案号.
     #[arg(long)]
     case: Option<String>,
@@ -52,7 +55,12 @@ pub fn run(options: &Options) -> Ended {
                 let session = told.session.unwrap_or_default();
                 let sha256 = told.sha256.unwrap_or_default();
                 match told.state {
-                    ArrivalState::TakenIn => println!("{name}: taken in as {session}\n  SHA-256 {sha256}"),
+                    ArrivalState::TakenIn => {
+                        println!("{name}: taken in as {session}\n  SHA-256 {sha256}");
+                        if told.problem.is_some() {
+                            println!("  no player knows what it is; it is kept and sealed as it came");
+                        }
+                    }
                     ArrivalState::Known => println!("{name}: the same file was taken in before, as {session}\n  SHA-256 {sha256}"),
                     _ => {
                         all_well = false;
@@ -67,8 +75,7 @@ pub fn run(options: &Options) -> Ended {
 
 fn words(problem: &str) -> &str {
     match problem {
-        "unreadable" => "it is no recording that can be read; the file stays where it is",
-        "limits" => "looking at it took too much time or memory; the file stays where it is",
+        "empty" => "there is nothing in it; an empty file is no recording",
         other => other,
     }
 }
@@ -78,7 +85,7 @@ fn hand_in(options: &Options, data: &Path, file: &Path) -> Result<Option<Told>, 
     let told = |fault: crate::machine::fault::Fault| fault.to_string();
     let plain = durable::plain(file).map_err(told)?;
     if plain.bytes.is_none() {
-        return Err(format!("{}: is no file", file.display()));
+        return Err(format!("{}: is a folder or no file; name the recordings in it", file.display()));
     }
     let folder = inbox(data).join(randomness::hex::<8>().map_err(told)?);
     durable::make_folder(&folder).map_err(told)?;
@@ -88,7 +95,7 @@ fn hand_in(options: &Options, data: &Path, file: &Path) -> Result<Option<Told>, 
         by: options.by.clone(),
         file_name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         file_time: Some(plain.changed_at),
-        form: ImportForm { device_no: options.device.clone(), facts, ..ImportForm::default() },
+        form: ImportForm { device_no: options.device.clone(), device_clock: options.clock.clone(), facts, ..ImportForm::default() },
     };
     let order = serde_json::to_vec_pretty(&order).map_err(|e| e.to_string())?;
     // The order comes last: what lies there without one is not taken up.

@@ -5,7 +5,8 @@ use crate::acts::Acts;
 use crate::catalog::{self, Catalog, backup};
 use crate::cli::{ConfigArgument, Ended, rebuild, runtime};
 use crate::config;
-use crate::desks::backups;
+use crate::desks::{backups, key_backup};
+use crate::footage::envelope::Identities;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
@@ -21,6 +22,12 @@ pub struct Options {
     /// The backup.
     #[arg(long)]
     from: PathBuf,
+    /// The keys besides, from the file that `shilu backup --keys` wrote. Over no other keys.
+    #[arg(long, requires = "identity", value_name = "FILE.keys.age")]
+    keys: Option<PathBuf>,
+    /// What opens it: a file as `age-keygen` writes it.
+    #[arg(long, requires = "keys")]
+    identity: Option<PathBuf>,
     /// Also where the catalog that is there is newer than the backup. It is kept beside the restored one in any case.
     #[arg(long)]
     over_newer: bool,
@@ -34,6 +41,12 @@ pub fn run(options: Options) -> Ended {
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; stop the recorder first"));
     let _lock = lock?;
+    // The keys first: without them the recorder would make new ones.
+    if let (Some(file), Some(identity)) = (&options.keys, &options.identity) {
+        let opens = Identities::read(identity).map_err(|e| told(&e))?;
+        let count = key_backup::restore(file, &opens, &parts.data.join("keys")).map_err(|e| told(&e))?;
+        println!("{count} files of keys from {}", file.display());
+    }
     let made = backup::tried(&options.from).map_err(|e| told(&e))?;
     if let Some(was) = backups::described(&options.from)
         && was.sha256 != made.sha256

@@ -94,6 +94,9 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     if let Err(no) = desks.begin_setup().await {
         tracing::error!("the first account cannot be made in the browser: {no}");
     }
+    if let Err(no) = desks.file_check_outs().await {
+        tracing::error!("check-outs have no files: {no}");
+    }
     desks.resume_copies().await;
     desks.resume_media().await;
     desks.begin_archiving();
@@ -140,8 +143,22 @@ pub fn opening(parts: &Parts) -> Result<Opening, KeyFault> {
 
 /// What has to be done every minute, as long as there are desks.
 fn look_after(desks: &Arc<Desks>) {
+    let agreed = desks.disposal_agreed();
     let desks = Arc::downgrade(desks);
-    let backed_up = desks.clone();
+    let (backed_up, disposing) = (desks.clone(), desks.clone());
+    tokio::spawn(async move {
+        loop {
+            // Also each minute: a volume that was away may be back.
+            tokio::select! {
+                () = agreed.notified() => {}
+                () = tokio::time::sleep(Duration::from_mins(1)) => {}
+            }
+            let Some(desks) = disposing.upgrade() else { return };
+            if let Err(no) = desks.carry_out_disposals().await {
+                tracing::error!("a disposal is not carried out: {no}");
+            }
+        }
+    });
     // By itself: a large catalog takes its time.
     tokio::spawn(async move {
         loop {
@@ -157,12 +174,18 @@ fn look_after(desks: &Arc<Desks>) {
         {
             tracing::error!("how long sessions are kept is not listed anew: {no}");
         }
+        if let Some(desks) = desks.upgrade()
+            && let Err(no) = desks.count_media_due().await
+        {
+            tracing::error!("media that are due are not counted: {no}");
+        }
         loop {
             tokio::time::sleep(Duration::from_mins(1)).await;
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
-            for (what, done) in [("the clock", desks.watch_clock().await), ("a disposal", desks.carry_out_disposals().await)] {
+            let looked_after = [("the clock", desks.watch_clock().await), ("media that are due", desks.count_media_due().await)];
+            for (what, done) in looked_after {
                 if let Err(no) = done {
                     tracing::error!("{what} is not looked after: {no}");
                 }

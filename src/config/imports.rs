@@ -4,6 +4,7 @@ use crate::config::Checks;
 use crate::desks::folders::WatchedFolder;
 use crate::desks::imports::{DevicePlace, ImportSettings};
 use crate::model::ids::UnitId;
+use crate::model::import::DeviceClock;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub(super) struct DeviceFile {
     number: String,
     unit: String,
     name: String,
+    clock: Option<String>,
 }
 
 pub(super) fn check(c: &mut Checks, file: ImportsFile, devices: Vec<DeviceFile>, units: &[(UnitId, String)]) -> ImportSettings {
@@ -61,7 +63,11 @@ pub(super) fn check(c: &mut Checks, file: ImportsFile, devices: Vec<DeviceFile>,
         c.that(seen.insert(device.number.clone()), &format!("{place}.number"), || format!("{:?} is there twice", device.number));
         let unit = known(&device.unit);
         c.that(unit.is_some(), &format!("{place}.unit"), || format!("there is no unit {:?}", device.unit));
-        places.extend(unit.map(|unit| DevicePlace { number: device.number, unit, name: device.name }));
+        let clock = device.clock.as_deref().and_then(DeviceClock::parse);
+        c.that(device.clock.is_none() || clock.is_some(), &format!("{place}.clock"), || {
+            format!("{:?} is no zone; \"UTC\" or \"+08:00\" would be right", device.clock.unwrap_or_default())
+        });
+        places.extend(unit.map(|unit| DevicePlace { number: device.number, unit, name: device.name, clock }));
     }
     ImportSettings { devices: places, folders, look: Duration::from_secs(file.look_s) }
 }

@@ -18,7 +18,7 @@ use crate::machine::worker::Worker;
 use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, ImportId};
-use crate::model::import::{Arrival, ArrivalState, Examine, Examined, ImportForm, ImportWay};
+use crate::model::import::{Arrival, ArrivalState, Examine, Examined, FootageKind, ImportForm, ImportWay};
 use crate::model::time;
 use crate::recorder::{Shared, imports};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -251,17 +251,14 @@ impl Inner {
                 self.end(arrival, ArrivalState::Known, None);
                 return durable::remove_marker(&folder.join(DATA));
             }
-            let found = match seen.found {
-                Ok(found) => found,
-                Err(problem) => {
-                    self.note(arrival, EntryKind::ImportRefused, &sha256, None);
-                    self.end(arrival, ArrivalState::Refused, Some(problem));
-                    return durable::remove_marker(&folder.join(DATA));
-                }
-            };
+            // What no player knows may be known by another one, or by an expert: it is kept as it came.
+            let found = seen.found.unwrap_or_else(|problem| {
+                tracing::warn!(import = %arrival.id, problem, "no player knows it; it is kept and sealed as it came");
+                Examined::unknown()
+            });
             let number = arrival.form.device_no.as_deref();
-            let name = self.devices.iter().find(|d| Some(d.number.as_str()) == number).map(|d| d.name.as_str());
-            let storing = imports::plan(&self.shared, arrival, &found, &seen.digests, name)?;
+            let device = self.devices.iter().find(|d| Some(d.number.as_str()) == number).map(|d| (d.name.as_str(), d.clock));
+            let storing = imports::plan(&self.shared, arrival, &found, &seen.digests, device)?;
             let data = serde_json::to_vec_pretty(&storing).map_err(|e| Fault::of("encode", "what a file becomes", e))?;
             durable::write_whole(&path, &data)?;
             storing
@@ -277,7 +274,8 @@ impl Inner {
         let _ = told.recv_timeout(Duration::from_secs(30));
         let sha256 = storing.segment.sha256.clone();
         self.change(&arrival.id, |a| (a.session, a.sha256) = (Some(session.id.clone()), Some(sha256)));
-        self.end(arrival, ArrivalState::TakenIn, None);
+        let unknown = session.imported.as_ref().is_some_and(|i| i.footage == FootageKind::Unknown);
+        self.end(arrival, ArrivalState::TakenIn, unknown.then_some("unreadable"));
         // A crash before this line stores nothing twice: the session is sealed, and found so.
         durable::remove_marker(&folder.join(DATA))?;
         durable::remove_marker(&path)
@@ -306,7 +304,7 @@ impl Inner {
                     begun = Some((over, Due::now()));
                 }
                 Some(("found", json)) => found = serde_json::from_str(json).ok(),
-                Some(("refused", why)) => tracing::info!(import = %arrival.id, "is no recording: {why}"),
+                Some(("refused", why)) => tracing::info!(import = %arrival.id, "cannot be read: {why}"),
                 _ => {}
             }
         }
@@ -382,7 +380,7 @@ impl Inner {
         let (from, to) = (folder.join(DATA), self.folder(&id).join(DATA));
         let bytes = durable::length(&from).or_else(|_| durable::length(&to)).map_err(|fault| fault.to_string())?;
         if bytes == 0 {
-            return Err("it has no bytes".into());
+            return Err("empty".into());
         }
         let from_command = (order.file_name, bytes, order.file_time);
         let arrival = arrival(id.clone(), who, unit, ImportWay::Command, from_command, order.form, self.now());

@@ -4,7 +4,6 @@
 use crate::catalog::{Reading, Writing, cases};
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, No, blocking, documents};
-use crate::machine::fault::Fault;
 use crate::machine::{durable, randomness};
 use crate::model::case::{By, Case, CaseChange, CaseFacts, CaseState, CaseVersion, Origin, Stage};
 use crate::model::case_missing::{self, SessionBrief};
@@ -23,7 +22,7 @@ use crate::model::words::{self, BadField};
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Lines on a page of the list.
 const PAGE_ROWS: u32 = 50;
@@ -136,7 +135,7 @@ impl Desks {
         Ok(CasePage { rows, total, page, pages: total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32 })
     }
 
-    fn case_filter(&self, who: &Person, search: &CaseSearch) -> cases::Filter {
+    pub(super) fn case_filter(&self, who: &Person, search: &CaseSearch) -> cases::Filter {
         let given = |t: &Option<String>| t.as_deref().map(|t| t.trim().chars().take(200).collect::<String>()).filter(|t| !t.is_empty());
         cases::Filter {
             units: self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect(),
@@ -165,16 +164,6 @@ impl Desks {
         let open = found.into_iter().filter(|c| !matches!(c.state, CaseState::Closed | CaseState::Archived));
         open.map(|c| (c.number().to_owned(), [c.facts().parties.join("、"), c.facts().cause.clone().unwrap_or_default()].join(" ")))
             .collect()
-    }
-
-    /// Forms that wait for this person, and urgent starts of their unit that are due: for the count in the navigation.
-    pub async fn cases_waiting(&self, who: &Person) -> usize {
-        let state = if who.may(Act::ApproveInitiation) { "initiation_pending" } else { "urgent_initiated" };
-        if !who.may(Act::ReadCases) {
-            return 0;
-        }
-        let filter = self.case_filter(who, &CaseSearch { state: Some(state.into()), ..CaseSearch::default() });
-        self.read(move |c| cases::find(c, &filter, 0, 1)).await.map_or(0, |(_, total)| total as usize)
     }
 
     /// Opens a case at its intake.
@@ -443,21 +432,4 @@ fn entry(change: &CaseChange) -> Draft {
         CaseChange::Closed { on, .. } => Draft::new(EntryKind::CaseClosed).about("on", on),
         CaseChange::Archived => Draft::new(EntryKind::CaseArchived),
     }
-}
-
-/// Reads every case's file into the catalog; gives how many, and which could not be read (promise 7).
-pub fn rebuild(acts: &crate::acts::Acts, data: &Path) -> Result<(usize, Vec<String>), Fault> {
-    let root = data.join("cases");
-    let (mut done, mut unread) = (0, Vec::new());
-    for name in durable::names(&root).unwrap_or_default() {
-        let read = durable::read_whole(&root.join(&name).join("case.json"), 64 * 1024 * 1024);
-        match read.map_err(|f| f.to_string()).and_then(|data| serde_json::from_slice::<Case>(&data).map_err(|e| format!("{name}: {e}"))) {
-            Ok(case) => {
-                acts.index_only(move |t| cases::put(t, &case));
-                done += 1;
-            }
-            Err(why) => unread.push(why),
-        }
-    }
-    Ok((done, unread))
 }

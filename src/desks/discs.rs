@@ -34,6 +34,12 @@ pub(super) const IMAGE: &str = "image.iso";
 /// What is put together in it.
 pub(super) const TREE: &str = "tree";
 
+/// Removes what was put together of a medium from this machine.
+pub(super) fn remove_put_together(folder: &Path) -> Result<(), Fault> {
+    durable::remove_marker(&folder.join(IMAGE))?;
+    durable::remove_derived_folder(&folder.join(TREE))
+}
+
 /// What runs on a medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -5,12 +5,13 @@
 //! durable; the disposal's file says that it is going; then the files go from each volume; then the index forgets the names. A crash
 //! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
 
-use crate::acts::Acts;
 use crate::catalog::{Writing, disposals, documents, entries, media, provisions, sessions, timestamps};
+use crate::desks::closing::fates;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::disposal::{self as footage, Papers};
 use crate::footage::tree;
 use crate::machine::{durable, fault::Fault, randomness};
+use crate::model::closing::CopyFate;
 use crate::model::digest;
 use crate::model::disposal::{self, Disposal, DisposalState, Item, Obstacle, Order, Outcome, Standing};
 use crate::model::entry::{Draft, EntryKind};
@@ -23,13 +24,14 @@ use crate::model::time;
 use crate::model::words;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Most sessions of one disposal.
 const SESSIONS_MAX: usize = 500;
 /// Rows of the list.
 const ROWS_MAX: u32 = 500;
 /// The largest file of a disposal that is read.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A disposal with what this person may do about it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -42,34 +44,44 @@ pub struct DisposalView {
     pub may_decide: bool,
     /// SHA-256 of the certificate, once it is signed.
     pub certificate_sha256: Option<String>,
+    /// Copies on discs and disks that hold something of it: as they stand, or as they stood when it was closed.
+    pub copies: Vec<CopyFate>,
+    /// This person has to close it.
+    pub may_close: bool,
+    /// SHA-256 of the paper that says how it was closed.
+    pub closing_sha256: Option<String>,
 }
 
 impl Desks {
-    fn disposal_folder(&self, id: &DisposalId) -> PathBuf {
+    pub(super) fn disposal_folder(&self, id: &DisposalId) -> PathBuf {
         self.settings.data.join("disposals").join(id.as_str())
     }
 
-    fn view_disposal(&self, who: &Person, disposal: Disposal) -> DisposalView {
-        let may_decide = disposal.state == DisposalState::Proposed && disposal.may_decide(who).is_ok();
-        DisposalView { unit_name: self.unit_name(&disposal.unit), may_decide, certificate_sha256: None, disposal }
+    fn view_disposal(&self, who: &Person, disposal: Disposal, now: Vec<CopyFate>) -> DisposalView {
+        let copies = disposal.closed.as_ref().map_or(now, |c| c.copies.clone());
+        DisposalView {
+            unit_name: self.unit_name(&disposal.unit),
+            may_decide: disposal.state == DisposalState::Proposed && disposal.may_decide(who).is_ok(),
+            may_close: disposal.may_close(who) && !copies.is_empty(),
+            copies,
+            certificate_sha256: None,
+            closing_sha256: None,
+            disposal,
+        }
     }
 
     /// All disposals of the units that this person lists, newest first.
     pub async fn disposals(&self, who: &Person) -> Answer<Vec<DisposalView>> {
         self.need(who, Act::ReadRetention)?;
-        let all = self.read(|c| disposals::newest(c, ROWS_MAX)).await?;
-        Ok(all.into_iter().filter(|d| who.lists_unit(&d.unit)).map(|d| self.view_disposal(who, d)).collect())
+        let all = self.read(|c| {
+            let copies = |d: &Disposal| if d.is_open() { fates(c, d) } else { Ok(vec![]) };
+            disposals::newest(c, ROWS_MAX)?.into_iter().map(|d| Ok((copies(&d)?, d))).collect::<Result<Vec<_>, Fault>>()
+        });
+        let mine = all.await?.into_iter().filter(|(_, d)| who.lists_unit(&d.unit));
+        Ok(mine.map(|(copies, d)| self.view_disposal(who, d, copies)).collect())
     }
 
-    /// Those that wait for this person's decision, for the count in the navigation.
-    pub async fn disposals_waiting(&self, who: &Person) -> usize {
-        if !who.may(Act::DecideDisposal) {
-            return 0;
-        }
-        self.disposals(who).await.map_or(0, |all| all.iter().filter(|d| d.may_decide).count())
-    }
-
-    async fn known_disposal(&self, who: &Person, id: &DisposalId) -> Answer<Disposal> {
+    pub(super) async fn known_disposal(&self, who: &Person, id: &DisposalId) -> Answer<Disposal> {
         self.need(who, Act::ReadRetention)?;
         let wanted = id.clone();
         let found = self.read(move |c| disposals::by_id(c, &wanted)).await?;
@@ -82,7 +94,10 @@ impl Desks {
         let path = self.disposal_folder(id).join("certificate.json");
         let read = blocking("reading a certificate", move || durable::read_whole(&path, FILE_BYTES_MAX)).await?;
         let certificate_sha256 = read.ok().map(|data| digest::sha256(&data));
-        Ok(DisposalView { certificate_sha256, ..self.view_disposal(who, disposal) })
+        let closing_sha256 = self.closing_sha256(id).await.filter(|_| disposal.closed.is_some());
+        let seen = disposal.clone();
+        let copies = self.read(move |c| fates(c, &seen)).await?;
+        Ok(DisposalView { certificate_sha256, closing_sha256, ..self.view_disposal(who, disposal, copies) })
     }
 
     /// Proposes to give up sessions of one unit whose period is over.
@@ -129,6 +144,7 @@ impl Desks {
             decided: None,
             decided_name: None,
             executed_at: None,
+            closed: None,
         };
         let draft = entry(EntryKind::DisposalProposed, &proposed).by(&who.id).about("sessions", proposed.items.len());
         self.keep_disposal(draft, proposed.clone()).await?;
@@ -146,11 +162,17 @@ impl Desks {
         let kind = if approved { EntryKind::DisposalApproved } else { EntryKind::DisposalRefused };
         let said = decided.decided.as_ref().and_then(|w| w.reason.clone());
         self.keep_disposal(entry(kind, &decided).by(&who.id).text("reason", said.as_deref()), decided.clone()).await?;
+        self.disposal_agreed.notify_one();
         Ok(decided)
     }
 
+    /// Tells when somebody has decided: what they agreed to is carried out without waiting for the minute.
+    pub fn disposal_agreed(&self) -> Arc<tokio::sync::Notify> {
+        self.disposal_agreed.clone()
+    }
+
     /// Writes a disposal: entry, then file, then row.
-    async fn keep_disposal(&self, draft: Draft, disposal: Disposal) -> Answer<()> {
+    pub(super) async fn keep_disposal(&self, draft: Draft, disposal: Disposal) -> Answer<()> {
         let folder = self.disposal_folder(&disposal.id);
         Ok(self.acts.log_then_do(draft, move |t| write(t, &folder, &disposal)).await?)
     }
@@ -158,7 +180,7 @@ impl Desks {
     /// Carries out what was agreed to, as far as it can be now. Called each minute, and after a decision.
     pub async fn carry_out_disposals(&self) -> Answer<()> {
         let _turn = self.disposals_turn.lock().await;
-        for disposal in self.read(disposals::approved).await? {
+        for disposal in self.read(|c| disposals::in_state(c, DisposalState::Approved)).await? {
             self.carry_out(disposal).await?;
         }
         Ok(())
@@ -172,7 +194,7 @@ impl Desks {
             match self.disposal_order(&disposal, &item).await? {
                 Ok(order) => {
                     if item.outcome.is_none() {
-                        disposal = self.begin_going(disposal, &order).await?;
+                        disposal = self.begin_going(self.with_media(disposal, &item.session).await?, &order).await?;
                     }
                     disposal = self.let_go(disposal, &order).await?;
                 }
@@ -180,12 +202,13 @@ impl Desks {
                 Err(obstacles) => {
                     let at = self.now().utc;
                     disposal = disposal.with(&item.session, Outcome::Kept { obstacles, at }, at);
+                    self.certify_executed(&disposal).await?;
                     let (folder, kept) = (self.disposal_folder(&disposal.id), disposal.clone());
                     self.acts.keep(move |t| write(t, &folder, &kept)).await?;
                 }
             }
         }
-        if disposal.state == DisposalState::Executed { self.certify(&disposal).await } else { Ok(()) }
+        Ok(())
     }
 
     /// The order for a session, as everything stands now.
@@ -200,6 +223,16 @@ impl Desks {
         let (session, around) = self.stands(&item.folder, &indexed).await?;
         let (retention, holds, clock) = (around.retention(&session), around.holds(&session), self.clock_trust());
         Ok(disposal.order(item, Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now: self.now().utc }))
+    }
+
+    /// With the media that hold a session as they are now: some may have been made since it was proposed.
+    async fn with_media(&self, mut disposal: Disposal, session: &SessionId) -> Answer<Disposal> {
+        let wanted = session.clone();
+        let found = self.read(move |c| media::of_session(c, &wanted)).await?;
+        if let Some(item) = disposal.items.iter_mut().find(|i| i.session == *session) {
+            item.media = found.into_iter().map(|m| m.id).collect();
+        }
+        Ok(disposal)
     }
 
     /// The entry, and the disposal's file that says what is going. From here on there is no way back.
@@ -233,7 +266,9 @@ impl Desks {
                 Err(fault) => tracing::error!(session = %order.session(), volume = volume.name(), %fault, "is not given up there yet"),
             }
         }
-        let whole = gone_from.len() == shared.volumes.len() && self.remove_retained(order.session()).await?;
+        let whole = gone_from.len() == shared.volumes.len()
+            && self.remove_retained(order.session(), &disposal.id).await?
+            && self.remove_images(order.session(), &disposal.id).await?;
         if whole {
             // The bucket lets go when its lock ends; until then nothing opens what lies there.
             self.archive_dispose(order.session()).await?;
@@ -241,6 +276,7 @@ impl Desks {
         let (stays, at) = (Box::new(order.stays().clone()), self.now().utc);
         let outcome = if whole { Outcome::Gone { stays, gone_from, at } } else { Outcome::Going { stays, gone_from } };
         let next = disposal.with(order.session(), outcome, at);
+        self.certify_executed(&next).await?;
         let (folder, kept) = (self.disposal_folder(&next.id), next.clone());
         let (session, below) = (order.stays().session(), order.folder().to_owned());
         self.acts
@@ -252,24 +288,39 @@ impl Desks {
         Ok(next)
     }
 
-    /// The identical copies that stayed of what was provided (第二十一条) go with it: a provision holds until it is over.
-    async fn remove_retained(&self, session: &SessionId) -> Answer<bool> {
-        let wanted = session.to_string();
-        let provided = self.read(move |c| provisions::of_session(c, &wanted)).await?;
-        let packages: Vec<PathBuf> = provided
-            .iter()
-            .flat_map(|p| p.retained.iter().filter(|r| r.session == *session).map(|r| (p.id.clone(), r.file.clone())))
-            .map(|(id, file)| self.settings.data.join("provisions").join(id.as_str()).join(file))
-            .collect();
-        let removed = blocking("removing a retained copy", move || packages.iter().try_for_each(|p| durable::remove_disposed(p))).await?;
-        if let Err(fault) = &removed {
-            tracing::error!(%session, %fault, "a retained copy is not given up yet");
+    /// The identical copies that stayed of what was provided (第二十一条) go with it: a provision holds until it is over. Its own file
+    /// says so from then on. A crash between the two leaves the word to the next minute.
+    async fn remove_retained(&self, session: &SessionId, disposal: &DisposalId) -> Answer<bool> {
+        let (wanted, mut whole) = (session.to_string(), true);
+        for provision in self.read(move |c| provisions::of_session(c, &wanted)).await? {
+            let Some(without) = provision.without_copy(session, disposal, self.now().utc) else { continue };
+            let folder = self.provision_folder(&provision.id);
+            let packages: Vec<PathBuf> =
+                provision.retained.iter().filter(|r| r.session == *session).map(|r| folder.join(&r.file)).collect();
+            let remove = move || {
+                packages.iter().try_for_each(|p| durable::remove_disposed(p))?;
+                durable::sync_folder(&folder)
+            };
+            match blocking("removing a retained copy", remove).await? {
+                Ok(()) => {
+                    let draft = Draft::new(EntryKind::RetainedDisposed).in_session(session).about("provision", &provision.id);
+                    self.keep_provision(draft.about("disposal", disposal), without).await?;
+                }
+                Err(fault) => {
+                    tracing::error!(%session, provision = %provision.id, %fault, "a retained copy is not given up yet");
+                    whole = false;
+                }
+            }
         }
-        Ok(removed.is_ok())
+        Ok(whole)
     }
 
-    /// Signs the certificate: the disposal as it ended.
-    async fn certify(&self, disposal: &Disposal) -> Answer<()> {
+    /// Signs the certificate of a disposal that is about to be executed: as it ends. One that says that it is executed has one; a crash
+    /// before it says so leaves its last session to the next minute, which certifies once more.
+    async fn certify_executed(&self, disposal: &Disposal) -> Answer<()> {
+        if disposal.state != DisposalState::Executed {
+            return Ok(());
+        }
         let (data, folder) = (canonical(disposal)?, self.disposal_folder(&disposal.id));
         let gone = disposal.items.iter().filter(|i| matches!(i.outcome, Some(Outcome::Gone { .. }))).count();
         let draft = entry(EntryKind::DisposalExecuted, disposal)
@@ -287,11 +338,11 @@ impl Desks {
     }
 }
 
-fn entry(kind: EntryKind, disposal: &Disposal) -> Draft {
+pub(super) fn entry(kind: EntryKind, disposal: &Disposal) -> Draft {
     Draft::new(kind).about("disposal", &disposal.id)
 }
 
-fn canonical<T: Serialize>(value: &T) -> Answer<Vec<u8>> {
+pub(super) fn canonical<T: Serialize>(value: &T) -> Answer<Vec<u8>> {
     serde_json_canonicalizer::to_vec(value).map_err(|e| No::Fault(e.to_string()))
 }
 
@@ -308,21 +359,4 @@ fn forget(t: &Writing<'_>, session: &Session, folder: &str) -> Result<(), Fault>
     timestamps::forget(t, "footage", &format!("{folder}/{}", tree::MANIFEST))?;
     documents::forget(t, session.id.as_str())?;
     entries::forget_texts(t, session.id.as_str())
-}
-
-/// Reads every disposal's file into the catalog; gives how many, and which could not be read (promise 7).
-pub fn rebuild(acts: &Acts, data: &Path) -> Result<(usize, Vec<String>), Fault> {
-    let root = data.join("disposals");
-    let (mut done, mut unread) = (0, Vec::new());
-    for name in durable::names(&root).unwrap_or_default() {
-        let read = durable::read_whole(&root.join(&name).join("disposal.json"), FILE_BYTES_MAX).map_err(|f| f.to_string());
-        match read.and_then(|data| serde_json::from_slice::<Disposal>(&data).map_err(|e| format!("{name}: {e}"))) {
-            Ok(disposal) => {
-                acts.index_only(move |t| disposals::put(t, &disposal));
-                done += 1;
-            }
-            Err(why) => unread.push(why),
-        }
-    }
-    Ok((done, unread))
 }

@@ -201,8 +201,7 @@ impl Desks {
         };
         let supervises = who.may(Act::SeeOverdue);
         let is_overdue = |s: &Session| supervises && rule::standing(s, now) == Some(HandoverStanding::Overdue);
-        let own = |id: &str| id == who.id.as_str();
-        let check_outs = outs.into_iter().filter(|o| supervises || own(&o.account)).map(|o| self.check_out_of(o)).collect();
+        let check_outs = outs.into_iter().filter(|o| supervises || o.out.by == who.id).map(|o| self.check_out_of(o)).collect();
         let mine = |s: &Session| rule::hands_over(who, s);
         Ok(HandoverDesk {
             mine: rows(&sealed, &mine),
@@ -397,12 +396,6 @@ impl Desks {
             .about("bytes", bytes);
         let receipt = CustodianReceipt { handover: id.clone(), by: who.id.clone(), at: self.now().utc, bytes };
         self.log_then_write(&session.id, Happening::Received(receipt), draft).await.map(drop)
-    }
-
-    /// How many sessions wait for this person's receipt.
-    pub async fn receipts_waiting(&self, who: &Person) -> usize {
-        let Some(unit) = who.unit.clone().filter(|_| who.may(Act::ReceiveHandover)) else { return 0 };
-        self.read(move |c| index::count_waiting(c, unit.as_str())).await.unwrap_or(0)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::desks::retention::HoldView;
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, blocking};
 use crate::model::entry::{Draft, EntryKind};
-use crate::model::hold::{self, Ground, Hold, HoldChange, HoldState};
+use crate::model::hold::{self, Ground, Hold, HoldChange, HoldRules, HoldState};
 use crate::model::ids::{AccountId, SessionId};
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
@@ -41,7 +41,7 @@ impl Desks {
                 Ok([name(&words[0])?, name(&words[1])?, name(&words[2])?, name(&words[3])?])
             });
             let names = names.await?;
-            let may = |change: &HoldChange| hold::may(who, session, Some(&hold), change).is_ok();
+            let may = |change: &HoldChange| hold::may(who, session, Some(&hold), change, &self.settings.holds).is_ok();
             let state = hold.state();
             let said = String::new;
             views.push(HoldView {
@@ -61,7 +61,7 @@ impl Desks {
         let doc = self.known(who, id).await?;
         let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
         let change = HoldChange::Proposed { ground, reason };
-        hold::may(who, &doc.session, None, &change).map_err(|refusal| self.refused(who, refusal, "propose_hold"))?;
+        hold::may(who, &doc.session, None, &change, &self.settings.holds).map_err(|refusal| self.refused(who, refusal, "propose_hold"))?;
         let (session, _) = self.stands(&doc.folder, &doc.session).await?;
         let number = session.holds.iter().filter(|h| h.ground == ground).count() + 1;
         let folder = self.footage().join(&doc.folder);
@@ -80,7 +80,7 @@ impl Desks {
         let holds = around.holds(&session);
         let held = holds.iter().find(|h| h.ground == ground && h.about == about);
         let held = held.ok_or_else(|| Refusal::no_such("hold", about))?;
-        hold::may(who, &session, Some(held), &change).map_err(|refusal| self.refused(who, refusal, "say_to_hold"))?;
+        hold::may(who, &session, Some(held), &change, &self.settings.holds).map_err(|refusal| self.refused(who, refusal, "say_to_hold"))?;
         let change = match change {
             HoldChange::LiftProposed { reason } => {
                 HoldChange::LiftProposed { reason: words::needed_text("reason", &reason).map_err(Refusal::from)? }
@@ -108,6 +108,11 @@ impl Desks {
         self.say(draft, self.footage().join(&doc.folder), happening).await
     }
 
+    /// Who confirms a hold of ground （四） here.
+    pub fn hold_rules(&self) -> &HoldRules {
+        &self.settings.holds
+    }
+
     /// The register: sessions with a hold in these states, newest first; of the units that this person lists.
     pub async fn held(&self, who: &Person, states: &[HoldState]) -> Answer<Vec<HeldSession>> {
         self.need(who, Act::ReadRetention)?;
@@ -123,15 +128,6 @@ impl Desks {
             rows.push(HeldSession { session: self.row(&session), holds: self.hold_views(who, &session, holds).await? });
         }
         Ok(rows)
-    }
-
-    /// Holds that wait for this person's word, for the count in the navigation.
-    pub async fn holds_waiting(&self, who: &Person) -> usize {
-        if !who.may(Act::DecideHold) {
-            return 0;
-        }
-        let rows = self.held(who, &[HoldState::Proposed, HoldState::LiftProposed]).await.unwrap_or_default();
-        rows.iter().flat_map(|r| &r.holds).filter(|h| h.may_confirm || h.may_lift).count()
     }
 }
 

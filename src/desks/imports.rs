@@ -8,7 +8,7 @@ use crate::machine::volume;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::facts::Officer;
 use crate::model::ids::{ImportId, SessionId, UnitId};
-use crate::model::import::{Arrival, ArrivalState, ImportForm, ImportWay};
+use crate::model::import::{Arrival, ArrivalState, DeviceClock, ImportForm, ImportWay};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::session::{Happening, Session, Stamp};
@@ -36,6 +36,9 @@ pub struct DevicePlace {
     pub unit: UnitId,
     /// What people call it.
     pub name: String,
+    /// The zone in which its clock runs, where it is not the file's own.
+    #[serde(skip)]
+    pub clock: Option<DeviceClock>,
 }
 
 /// What taking in needs to know.
@@ -119,7 +122,12 @@ pub(super) fn check_form(form: &mut ImportForm, now: DateTime<Utc>) -> Result<()
     let mut line =
         |name: &str, text: Option<&String>| text.map_or(Ok(None), |t| words::line(name, t)).map_err(|e| fields.push(e)).unwrap_or_default();
     let (device_no, used_reason) = (line("device_no", form.device_no.as_ref()), line("used_reason", form.used_reason.as_ref()));
+    let clock = line("device_clock", form.device_clock.as_ref());
     (form.device_no, form.used_reason) = (device_no, used_reason);
+    form.device_clock = clock.as_deref().and_then(DeviceClock::parse).map(|c| c.to_string());
+    if clock.is_some() && form.device_clock.is_none() {
+        fields.push(BadField::form("device_clock", "is no zone; UTC or +08:00 would be right"));
+    }
     if form.used_at.is_some_and(|at| at > now) {
         fields.push(BadField::form("used_at", "is not behind its arrival"));
     }

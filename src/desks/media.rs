@@ -24,6 +24,7 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Rows of the register.
 const ROWS_MAX: u32 = 1000;
@@ -357,25 +358,40 @@ impl Desks {
             durable::write_whole(&folder.join("medium.json"), &data)
         })
         .await??;
-        Ok(self.acts.keep(move |t| media::put(t, &medium)).await?)
+        self.acts.keep(move |t| media::put(t, &medium)).await?;
+        // The count is a comfort, and made anew each minute: what was kept is kept.
+        if let Err(no) = self.count_media_due().await {
+            tracing::warn!("media that are due are not counted: {no}");
+        }
+        Ok(())
+    }
+
+    /// Counts of how many media a copy is to be read by now: for the status page, where nobody waits for the catalog.
+    pub async fn count_media_due(&self) -> Answer<()> {
+        let today = time::shanghai_day(self.now().utc);
+        let due = self.read(move |c| media::count_due(c, None, today)).await?;
+        self.media_due.store(due, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A change that somebody enters: another place, out of the register.
-    async fn change_copy(
+    pub(super) async fn change_copy(
         &self,
         who: &Person,
         id: &MediumId,
         kind: ChangeKind,
         copy: u32,
         text: &str,
-        change: impl FnOnce(Medium) -> Medium,
+        change: impl FnOnce(Medium) -> Result<Medium, Refusal>,
     ) -> Answer<Medium> {
         let _turn = self.media.changes.lock().await;
         let medium = self.medium_of(who, id).await?;
-        if medium.copy(copy)?.standing == CopyStanding::Working {
-            return Err(Refusal::TooMany { running: 1 }.into());
+        match medium.copy(copy)?.standing {
+            CopyStanding::Working => return Err(Refusal::TooMany { running: 1 }.into()),
+            CopyStanding::Destroyed => return Err(Refusal::CopyStanding { standing: "destroyed".into() }.into()),
+            _ => {}
         }
-        let changed = change(medium).noted(self.now().utc, Some((&who.id, &who.name)), kind, Some(copy), Some(text));
+        let changed = change(medium)?.noted(self.now().utc, Some((&who.id, &who.name)), kind, Some(copy), Some(text));
         let draft = entry(EntryKind::MediumChanged, &changed).by(&who.id).about("copy_no", copy).about("change", kind.as_str());
         self.keep_medium(draft.text("what", Some(text)), changed.clone()).await?;
         Ok(changed)
@@ -387,7 +403,7 @@ impl Desks {
         let to = place.clone();
         let moved = move |mut m: Medium| {
             m.copies.iter_mut().filter(|c| c.number == copy).for_each(|c| c.place.clone_from(&to));
-            m
+            Ok(m)
         };
         self.change_copy(who, id, ChangeKind::Moved, copy, &place, moved).await
     }
@@ -395,14 +411,14 @@ impl Desks {
     /// A copy is found damaged or lost by somebody, without a reading.
     pub async fn report_damage(&self, who: &Person, id: &MediumId, copy: u32, reason: &str) -> Answer<Medium> {
         let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
-        self.change_copy(who, id, ChangeKind::Damaged, copy, &reason, |m| m.standing(copy, CopyStanding::Damaged)).await
+        self.change_copy(who, id, ChangeKind::Damaged, copy, &reason, |m| Ok(m.standing(copy, CopyStanding::Damaged))).await
     }
 
     /// A copy is taken out of the register; its history stays.
     pub async fn retire_copy(&self, who: &Person, id: &MediumId, copy: u32, reason: &str) -> Answer<Medium> {
         self.proved(who)?;
         let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
-        self.change_copy(who, id, ChangeKind::Retired, copy, &reason, |m| m.standing(copy, CopyStanding::Retired)).await
+        self.change_copy(who, id, ChangeKind::Retired, copy, &reason, |m| Ok(m.standing(copy, CopyStanding::Retired))).await
     }
 
     /// Removes what was put together from the machine, once enough copies are made; further ones are made by a new order.
@@ -419,11 +435,7 @@ impl Desks {
         self.keep_medium(draft, kept.clone()).await?;
         let folder = self.medium_folder(id);
         // A crash before this leaves an image that nobody needs, and the register right.
-        blocking("removing an image", move || {
-            durable::remove_marker(&folder.join(super::discs::IMAGE))?;
-            durable::remove_derived_folder(&folder.join(super::discs::TREE))
-        })
-        .await??;
+        blocking("removing an image", move || super::discs::remove_put_together(&folder)).await??;
         Ok(kept)
     }
 }
@@ -447,21 +459,4 @@ fn papers_bytes(folder: &Path) -> Result<u64, Fault> {
         }
     }
     Ok(bytes)
-}
-
-/// Reads every medium's file into the catalog; gives how many, and which could not be read (promise 7).
-pub fn rebuild(acts: &crate::acts::Acts, data: &Path) -> Result<(usize, Vec<String>), Fault> {
-    let root = data.join("media");
-    let (mut done, mut unread) = (0, Vec::new());
-    for name in durable::names(&root)? {
-        let read = durable::read_whole(&root.join(&name).join("medium.json"), 64 * 1024 * 1024).map_err(|f| f.to_string());
-        match read.and_then(|data| serde_json::from_slice::<Medium>(&data).map_err(|e| format!("{name}: {e}"))) {
-            Ok(medium) => {
-                acts.index_only(move |t| media::put(t, &medium));
-                done += 1;
-            }
-            Err(why) => unread.push(why),
-        }
-    }
-    Ok((done, unread))
 }

@@ -65,7 +65,9 @@ impl Desks {
         text.one("shilu_faults", "Things that are wrong with the machine, as the status page has them.", status.machine.faults.len());
         text.one("shilu_log_spooled", "Acts whose log entry is not durable yet.", status.machine.log_spooled);
         text.one("shilu_log_entries", "Entries of the custody log.", self.acts.log().state().size);
-        self.waiting(&mut text).await;
+        let needed = status.machine.needed.iter().map(|n| (format!("need=\"{}\"", n.need.as_str()), n.count));
+        text.rows("shilu_needed", "Things that people have to do.", needed);
+        self.what_waits(&mut text).await;
         if let Some(bytes) = host::memory_of_this() {
             text.one("shilu_memory_bytes", "Memory of this process.", bytes);
         }
@@ -104,7 +106,7 @@ impl Desks {
     }
 
     /// What waits for somebody; nothing of it while the catalog cannot be read.
-    async fn waiting(&self, text: &mut Text) {
+    async fn what_waits(&self, text: &mut Text) {
         let now_ms = self.now_ms();
         let read = self.read(move |c| figures::read(c, now_ms)).await;
         text.one("shilu_catalog_readable", "The catalog can be read.", u8::from(read.is_ok()));

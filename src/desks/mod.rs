@@ -12,6 +12,8 @@ pub mod backups;
 pub mod archive;
 pub mod archiving;
 pub mod cases;
+pub mod closing;
+pub mod clock_trust;
 pub mod copies;
 pub mod custody;
 pub mod deputies;
@@ -26,6 +28,7 @@ pub mod folders;
 pub mod handover;
 pub mod imports;
 pub mod interviews;
+pub mod key_backup;
 pub mod lamp;
 pub mod live;
 pub mod logins;
@@ -58,12 +61,14 @@ pub mod streams;
 pub mod supervision;
 pub mod tokens;
 pub mod viewing;
+pub mod waiting;
 pub mod witness;
 
 use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
+use crate::model::hold::HoldRules;
 use crate::model::ids::{RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
@@ -73,6 +78,7 @@ use crate::recorder::Recorder;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// A no.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +147,8 @@ pub struct Settings {
     pub backup: backups::BackupSettings,
     /// The archive.
     pub archive: Option<archive::ArchiveSettings>,
+    /// Who confirms holds of ground （四） (第十九条).
+    pub holds: HoldRules,
 }
 
 /// All desks.
@@ -170,12 +178,16 @@ pub struct Desks {
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
-    clock_watch: retention::ClockWatch,
+    clock_watch: clock_trust::ClockWatch,
     /// One step of a disposal at a time.
     disposals_turn: tokio::sync::Mutex<()>,
+    /// Somebody has agreed to a disposal.
+    disposal_agreed: Arc<tokio::sync::Notify>,
     arrivals: arrivals::Arrivals,
     receiving: handover::Receiving,
     media: discs::Jobs,
+    /// Media of which a copy is to be read, as they were last counted.
+    media_due: AtomicUsize,
     backups: backups::Backups,
     archive: archive::Archive,
 }
@@ -216,11 +228,13 @@ impl Desks {
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),
-            clock_watch: retention::ClockWatch::default(),
+            clock_watch: clock_trust::ClockWatch::default(),
             disposals_turn: tokio::sync::Mutex::default(),
+            disposal_agreed: Arc::default(),
             arrivals,
             receiving: handover::Receiving::default(),
             media: discs::Jobs::default(),
+            media_due: AtomicUsize::default(),
             backups: backups::Backups::default(),
             archive,
         }

@@ -1,7 +1,6 @@
 //! Handing material to courts and other bodies (第二十一条): by the legal unit alone, whole, agreed to by somebody who leads, with a
 //! receipt; an identical copy stays. A provision is a file of its own, `provisions/<id>/provision.json`; the catalog is its index.
 
-use crate::acts::Acts;
 use crate::catalog::provisions;
 use crate::custody::package::Package;
 use crate::desks::documents;
@@ -78,7 +77,7 @@ impl Work {
 }
 
 impl Desks {
-    fn provision_folder(&self, id: &ProvisionId) -> PathBuf {
+    pub(super) fn provision_folder(&self, id: &ProvisionId) -> PathBuf {
         self.settings.data.join("provisions").join(id.as_str())
     }
 
@@ -200,7 +199,7 @@ impl Desks {
     }
 
     /// Logs, then puts it into its file and the catalog.
-    async fn keep_provision(&self, draft: Draft, provision: Provision) -> Answer<()> {
+    pub(super) async fn keep_provision(&self, draft: Draft, provision: Provision) -> Answer<()> {
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         let (folder, kept) = (self.provision_folder(&provision.id), provision.clone());
         blocking("a provision's file", move || {
@@ -268,7 +267,7 @@ impl Desks {
                 }
             };
             let sha256 = blocking("a package", move || write_package(&package, &path, &told)).await??;
-            retained.push(Retained { session: session.clone(), file, bytes, sha256, manifest_sha256, verified_at: None });
+            retained.push(Retained { session: session.clone(), file, bytes, sha256, manifest_sha256, verified_at: None, disposed: None });
         }
         provision.retained = retained;
         self.read_again(&mut provision).await?;
@@ -283,7 +282,8 @@ impl Desks {
     /// Reads what is kept from the disk, and compares.
     async fn read_again(&self, provision: &mut Provision) -> Answer<()> {
         let folder = self.provision_folder(&provision.id);
-        for retained in &mut provision.retained {
+        // What went with its session is not there to be read.
+        for retained in provision.retained.iter_mut().filter(|r| r.disposed.is_none()) {
             let path = folder.join(&retained.file);
             let (_, found) = blocking("reading what is kept", move || volume::digest(&path)).await??;
             if found != retained.sha256 {
@@ -318,7 +318,7 @@ impl Desks {
         self.proved(who)?;
         let provision = self.provision_of(id).await?;
         provision.need(&[ProvisionState::Approved, ProvisionState::HandedOver])?;
-        let retained = provision.retained.iter().find(|r| r.session == *session).cloned();
+        let retained = provision.retained.iter().find(|r| r.session == *session && r.disposed.is_none()).cloned();
         let retained = retained.ok_or_else(|| Refusal::no_such("session", session.as_str()))?;
         let whole = retained.bytes;
         let (from, to) = bounds(range, whole, "byte of the package")?;
@@ -420,21 +420,4 @@ fn write_package(package: &Package, path: &Path, told: &dyn Fn(u64)) -> Result<S
     file.sync()?;
     durable::rename(&part, path)?;
     Ok(digest.hex())
-}
-
-/// Reads every provision's file into the catalog; gives how many, and which could not be read (promise 7).
-pub fn rebuild(acts: &Acts, data: &Path) -> Result<(usize, Vec<String>), Fault> {
-    let root = data.join("provisions");
-    let (mut done, mut unread) = (0, Vec::new());
-    for name in durable::names(&root).unwrap_or_default() {
-        let read = durable::read_whole(&root.join(&name).join("provision.json"), 16 * 1024 * 1024).map_err(|f| f.to_string());
-        match read.and_then(|data| serde_json::from_slice::<Provision>(&data).map_err(|e| format!("{name}: {e}"))) {
-            Ok(provision) => {
-                acts.index_only(move |t| provisions::put(t, &provision));
-                done += 1;
-            }
-            Err(why) => unread.push(why),
-        }
-    }
-    Ok((done, unread))
 }

@@ -1,10 +1,20 @@
 //! The catalog made anew from files alone (promise 7): every part that keeps files of its own, in one list.
 
 use crate::acts::Acts;
-use crate::desks::{cases, disposal, media, provision};
-use crate::machine::fault::Fault;
+use crate::catalog::{Writing, cases, disposals, imports, media, provisions};
+use crate::desks::devices;
+use crate::machine::{durable, fault::Fault};
+use crate::model::case::Case;
+use crate::model::check_out::CheckedOut;
+use crate::model::disposal::Disposal;
+use crate::model::medium::Medium;
+use crate::model::provision::Provision;
 use crate::recorder::links;
+use serde::de::DeserializeOwned;
 use std::path::Path;
+
+/// The largest file of one case, provision, medium or disposal.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// What was read of one kind of file.
 pub struct Read {
@@ -19,9 +29,33 @@ pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
     let read = |what, result| Read { what, result };
     vec![
         read("sessions", links::rebuild(acts, footage)),
-        read("cases", cases::rebuild(acts, data)),
-        read("provisions", provision::rebuild(acts, data)),
-        read("media", media::rebuild(acts, data)),
-        read("disposals", disposal::rebuild(acts, data)),
+        read("cases", each(acts, &data.join("cases"), "case.json", |t, case: &Case| cases::put(t, case))),
+        read("provisions", each(acts, &data.join("provisions"), "provision.json", |t, p: &Provision| provisions::put(t, p))),
+        read("media", each(acts, &data.join("media"), "medium.json", |t, m: &Medium| media::put(t, m))),
+        read("check-outs", each(acts, &data.join(devices::FOLDER), devices::FILE, |t, o: &CheckedOut| imports::put_check_out(t, o))),
+        read("disposals", each(acts, &data.join("disposals"), "disposal.json", |t, d: &Disposal| disposals::put(t, d))),
     ]
+}
+
+/// Reads the one file of each folder below a root. A root that is not there holds nothing yet; one that cannot be listed is a fault,
+/// and never taken for empty. What cannot be read is named, and keeps nothing else from being read.
+fn each<T: DeserializeOwned + Send + 'static>(
+    acts: &Acts,
+    root: &Path,
+    file: &str,
+    put: impl Fn(&Writing<'_>, &T) -> Result<(), Fault> + Copy + Send + 'static,
+) -> Result<(usize, Vec<String>), Fault> {
+    let (mut done, mut unread) = (0, Vec::new());
+    for name in durable::names(root)? {
+        let path = root.join(&name).join(file);
+        let data = durable::read_whole(&path, FILE_BYTES_MAX).map_err(|fault| fault.to_string());
+        match data.and_then(|data| serde_json::from_slice::<T>(&data).map_err(|e| format!("{}: {e}", path.display()))) {
+            Ok(one) => {
+                acts.index_only(move |t| put(t, &one));
+                done += 1;
+            }
+            Err(why) => unread.push(why),
+        }
+    }
+    Ok((done, unread))
 }

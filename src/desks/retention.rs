@@ -1,40 +1,35 @@
 //! How long things are kept (第十八条): each session's class, date and reasons; what is due; the custodian's word on what has no case.
 //!
 //! The table of periods comes from the configuration and is put into the catalog at start; a change of it is an entry of the log
-//! (第二十四条). The clock is watched here too: by one that is in doubt nothing is given up.
+//! (第二十四条).
 
+use crate::catalog::disposals;
 use crate::catalog::retention::{self as index, Around, Filter, Wanted};
-use crate::catalog::{disposals, entries};
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::journal;
-use crate::machine::durable;
+use crate::machine::fault::Fault;
 use crate::model::clock_trust::ClockTrust;
 use crate::model::digest;
 use crate::model::disposal::{self, Obstacle, Standing};
 use crate::model::entry::{Draft, EntryKind};
-use crate::model::hold::{Hold, HoldState, Word};
+use crate::model::hold::{Hold, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::retention::{self, Extension, Retention, RetentionClass, Table};
 use crate::model::session::{Happening, Session, State};
-use crate::model::time::{self, Moment};
+use crate::model::time;
 use crate::model::words::{self, BadField};
 use crate::recorder::links;
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 /// Lines on a page of a list.
 const PAGE_ROWS: u32 = 50;
 /// Rows that are made again in one transaction: it must not hold up what sessions write.
 const REFRESHED_AT_ONCE: u32 = 200;
-
-/// What the recorder saw of the clock in this run, and what is known of it from run to run.
-#[derive(Default)]
-pub(crate) struct ClockWatch(Mutex<(Option<Moment>, ClockTrust)>);
 
 /// A session's retention as its page shows it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -45,8 +40,10 @@ pub struct RetentionView {
     pub holds: Vec<HoldView>,
     /// What keeps it from being given up now.
     pub obstacles: Vec<Obstacle>,
-    /// The disposal that it is part of, if one is open.
+    /// The disposal that it is part of, if one is open; or the one by which it was given up.
     pub disposal: Option<DisposalId>,
+    /// It was given up.
+    pub is_gone: bool,
     /// This person may propose a hold.
     pub may_hold: bool,
     /// This person may say that it is routine, or keep it longer.
@@ -95,6 +92,8 @@ pub struct RetentionRow {
     pub held: bool,
     /// The custodian has received it: only then it can be given up (第十四条).
     pub received: bool,
+    /// By which disposal it was given up.
+    pub disposal: Option<DisposalId>,
 }
 
 /// A page of a list.
@@ -162,7 +161,9 @@ impl Desks {
         let doc = self.known(who, id).await?;
         let (session, wanted) = (doc.session, id.to_string());
         let seen = session.clone();
-        let (around, open) = self.read(move |c| Ok((index::around(c, &seen)?, disposals::open_for(c, &wanted)?))).await?;
+        let is_gone = session.state == State::Disposed;
+        let of = if is_gone { disposals::of_gone } else { disposals::open_for };
+        let (around, disposal) = self.read(move |c| Ok((index::around(c, &seen)?, of(c, &wanted)?))).await?;
         let (retention, holds) = (around.retention(&session), around.holds(&session));
         let clock = self.clock_trust();
         let at = Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now: self.now().utc };
@@ -171,7 +172,8 @@ impl Desks {
         let unsaid = retention.why.iter().any(|w| matches!(w.reason, retention::Reason::Unlinked | retention::Reason::CaseUnknown));
         Ok(RetentionView {
             obstacles,
-            disposal: open.map(|d| d.id),
+            disposal: disposal.map(|d| d.id),
+            is_gone,
             may_hold: ended && who.may(Act::ProposeHold),
             may_appraise: ended && who.may(Act::Appraise) && who.unit.as_ref() == Some(&session.unit),
             wants_class: unsaid,
@@ -200,8 +202,14 @@ impl Desks {
         };
         let filter = self.retention_filter(who, wanted);
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
-        let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
-        let row = |r: index::Row| RetentionRow {
+        let found = self.read(move |c| {
+            let (rows, total) = index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)?;
+            let gone = |r: &index::Row| if filter.wanted == Wanted::Gone { disposals::of_gone(c, r.session.id.as_str()) } else { Ok(None) };
+            Ok((rows.into_iter().map(|r| Ok((gone(&r)?, r))).collect::<Result<Vec<_>, Fault>>()?, total))
+        });
+        let (found, total) = found.await?;
+        let row = |(gone, r): (Option<disposal::Disposal>, index::Row)| RetentionRow {
+            disposal: gone.map(|d| d.id),
             received: matches!(r.session.state, State::Kept | State::Disposed),
             session: self.row(&r.session),
             class: r.class,
@@ -210,15 +218,6 @@ impl Desks {
         };
         let pages = total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32;
         Ok(RetentionPage { list, rows: found.into_iter().map(row).collect(), total, page, pages, clock: self.clock_trust() })
-    }
-
-    /// How many are due, for the count in the navigation; at most 10,001.
-    pub async fn retention_due(&self, who: &Person) -> usize {
-        if !who.may(Act::Appraise) {
-            return 0;
-        }
-        let filter = self.retention_filter(who, Wanted::Due);
-        self.read(move |c| index::find(c, &filter, 0, 1)).await.map_or(0, |(_, total)| total as usize)
     }
 
     /// A custodian of the session's unit, and the session.
@@ -265,61 +264,5 @@ impl Desks {
         let draft = Draft::new(EntryKind::RetentionExtended).by(&who.id).in_session(id).about("until", until).text("reason", Some(&reason));
         let extension = Extension { until, reason };
         self.say(draft, folder, Happening::Extended { by: who.id.clone(), extension }).await
-    }
-
-    fn clock_file(&self) -> PathBuf {
-        self.settings.data.join("custody/clock.json")
-    }
-
-    /// What is known of the clock.
-    pub fn clock_trust(&self) -> ClockTrust {
-        self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-
-    /// Looks at the clock; each minute, and once at the start, with what was seen before then.
-    pub async fn watch_clock(&self) -> Answer<()> {
-        let (file, now) = (self.clock_file(), self.now());
-        let (before, known) = self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = if before.is_some() {
-            known
-        } else {
-            let read = blocking("reading the clock's file", move || durable::read_whole(&file, 1 << 20)).await?;
-            let kept: ClockTrust = read.ok().and_then(|data| serde_json::from_slice(&data).ok()).unwrap_or_default();
-            // Where that file is lost, the log still says how late it was.
-            let logged = self.read(move |c| entries::latest(c, now.utc)).await?;
-            ClockTrust { seen: kept.seen.max(logged), ..kept }
-        };
-        let next = known.after(before, now);
-        if let Some(doubt) = next.doubts.get(known.doubts.len()) {
-            tracing::error!(kind = doubt.kind.as_str(), from = %doubt.from, to = %doubt.to, "the clock is in doubt: nothing is given up");
-            let draft =
-                Draft::new(EntryKind::ClockDoubted).about("kind", doubt.kind.as_str()).about("was", doubt.from).about("shown", doubt.to);
-            self.acts.do_and_log(draft, |_| Ok(()));
-        }
-        self.keep_clock(Some(now), next).await
-    }
-
-    async fn keep_clock(&self, seen: Option<Moment>, next: ClockTrust) -> Answer<()> {
-        let data = serde_json::to_vec(&next).map_err(|e| No::Fault(e.to_string()))?;
-        let file = self.clock_file();
-        {
-            let mut watch = self.clock_watch.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *watch = (seen.or(watch.0), next);
-        }
-        Ok(blocking("keeping the clock's file", move || durable::write_whole(&file, &data)).await??)
-    }
-
-    /// Says that the date is right, after it was compared with something outside.
-    pub async fn confirm_clock(&self, who: &Person, reason: &str) -> Answer<ClockTrust> {
-        self.need(who, Act::ConfirmClock)?;
-        self.proved(who)?;
-        let reason = words::needed_text("reason", reason).map_err(Refusal::from)?;
-        let now = self.now();
-        let draft = Draft::new(EntryKind::ClockConfirmed).by(&who.id).about("shown", now.utc).text("reason", Some(&reason));
-        self.acts.log_then_do(draft, |_| Ok(())).await?;
-        let word = Word { at: now.utc, by: who.id.clone(), reason: Some(reason) };
-        let next = self.clock_trust().confirmed(word);
-        self.keep_clock(Some(now), next.clone()).await?;
-        Ok(next)
     }
 }

@@ -4,9 +4,10 @@ use crate::desks::{Answer, Desks};
 use crate::machine::clock::Clock;
 use crate::machine::volume;
 use crate::model::people::{Act, Person};
-use crate::model::status::{MachineStatus, Status, VolumeStatus};
+use crate::model::status::{MachineStatus, Need, Needed, Status, VolumeStatus};
 use crate::model::time::ClockState;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -86,8 +87,15 @@ impl Desks {
                 volumes: seen.volumes.clone(),
                 faults,
                 log_spooled: self.acts.spooled(),
+                needed: self.needed(),
             },
         }
+    }
+
+    /// What people have to do: counted before, so that nobody waits for it here.
+    fn needed(&self) -> Vec<Needed> {
+        let media = Needed { need: Need::MediaDue, count: self.media_due.load(Ordering::Relaxed) };
+        [media].into_iter().filter(|n| n.count > 0).collect()
     }
 
     /// What is wrong with the process itself; cameras stand with their rooms.

@@ -4,7 +4,7 @@
 use crate::model::gap::GapCause;
 use crate::model::missing::{self, AnswerKind};
 use crate::model::people::words;
-use crate::model::session::Session;
+use crate::model::session::{Session, State};
 use crate::model::time;
 use chrono::{DateTime, Datelike, Days, Utc, Weekday};
 use serde::Serialize;
@@ -48,7 +48,11 @@ pub fn first_working_day_ends(at: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Whether a session still has neither case nor intake after one working day (第四条).
 pub fn is_unlinked_late(session: &Session, now: DateTime<Utc>) -> bool {
-    session.facts().case_no.is_none() && missing::answer(session, "case").is_none() && now >= first_working_day_ends(session.started_at)
+    let gone = session.state == State::Disposed;
+    !gone
+        && session.facts().case_no.is_none()
+        && missing::answer(session, "case").is_none()
+        && now >= first_working_day_ends(session.started_at)
 }
 
 /// Figures of some sessions.
@@ -96,6 +100,10 @@ impl Tally {
         }
         self.sessions += 1;
         self.length_ms += session.length_ms.unwrap_or(0);
+        // Of what was given up nothing more is known.
+        if session.state == State::Disposed {
+            return;
+        }
         let open = missing::of(session);
         self.missing += open.len() as u64;
         let answers = missing::all(session).into_iter().filter_map(|m| missing::answer(session, &m.demand()));

@@ -3,6 +3,7 @@
 //! why it could go, who decided. Names of the people in it go with the footage.
 
 use crate::model::clock_trust::ClockTrust;
+use crate::model::closing::Closing;
 use crate::model::facts::{Facts, Link};
 use crate::model::hold::{Hold, Word, in_effect};
 use crate::model::ids::{AccountId, DisposalId, MediumId, RoomId, SessionId, UnitId};
@@ -219,6 +220,13 @@ pub struct Item {
     pub media: Vec<MediumId>,
 }
 
+impl Item {
+    /// Whether its files went, or are going.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Going { .. } | Outcome::Gone { .. }))
+    }
+}
+
 /// What became of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -276,6 +284,9 @@ pub struct Disposal {
     /// When the last session was done with.
     #[serde(default)]
     pub executed_at: Option<DateTime<Utc>>,
+    /// What became of the copies on discs and disks; none while that is open, or where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closing>,
 }
 
 /// Leave to remove one session's files, made by [`Disposal::order`] alone: `footage` removes nothing without one.
@@ -422,6 +433,7 @@ mod tests {
             decided: None,
             decided_name: None,
             executed_at: None,
+            closed: None,
         }
     }
 

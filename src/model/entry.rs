@@ -257,6 +257,11 @@ words!(
         ArchiveDisposalDue = "archive_disposal_due",
         /// It is gone from the archive.
         ArchiveDisposed = "archive_disposed",
+        // Closing a disposal, and what stayed of a provision.
+        /// A disposal was closed: of every copy on discs and disks it is known what became of it.
+        DisposalClosed = "disposal_closed",
+        /// The copy that stayed of what was provided went with its session.
+        RetainedDisposed = "retained_disposed",
     }
 );
 

@@ -6,10 +6,10 @@
 
 use crate::model::case::Case;
 use crate::model::ids::AccountId;
-use crate::model::people::{Act, Person, words};
+use crate::model::people::{Act, Person, Role, words};
 use crate::model::provision::{Provision, ProvisionState};
 use crate::model::refusal::Refusal;
-use crate::model::session::Session;
+use crate::model::session::{Session, State};
 use crate::model::text_record::RecordKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -210,9 +210,35 @@ pub fn after(holds: &[Hold], key: HoldKey<'_>, change: &HoldChange, word: Word) 
     Ok(all)
 }
 
+/// What the bureau decided where 第十九条 leaves it open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRules {
+    /// Roles that confirm a hold of ground （四）, of those that decide on holds at all: what an important circumstance is, the article
+    /// does not say.
+    pub important_by: Vec<Role>,
+    /// The document that says so, with its date; none: the rule that is built in.
+    pub document: Option<String>,
+}
+
+impl HoldRules {
+    /// Every role that decides on holds.
+    pub const IMPORTANT_BY: [Role; 3] = [Role::LeaderInCharge, Role::BureauHead, Role::LegalUnit];
+
+    /// Whether this person confirms holds of a ground, among those who decide on holds.
+    fn confirms(&self, who: &Person, ground: Ground) -> bool {
+        ground != Ground::Important || self.important_by.iter().any(|role| who.is(*role))
+    }
+}
+
+impl Default for HoldRules {
+    fn default() -> Self {
+        Self { important_by: Self::IMPORTANT_BY.to_vec(), document: None }
+    }
+}
+
 /// Whether this person may say this to a hold of a session of a unit. Lifting takes two people, and neither confirms or lifts what
 /// they asked for themselves (第十九条).
-pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldChange) -> Result<(), Refusal> {
+pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldChange, rules: &HoldRules) -> Result<(), Refusal> {
     let (proposes, decides) = (who.may(Act::ProposeHold), who.may(Act::DecideHold));
     let leads = who.lists_unit(&session.unit);
     let own = |word: Option<&Word>| word.is_some_and(|w| w.by == who.id);
@@ -220,7 +246,9 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
         HoldChange::LiftProposed { .. } if proposes && hold.is_some_and(|h| h.pending) => Err(Refusal::HoldPending),
         HoldChange::Proposed { .. } | HoldChange::LiftProposed { .. } if proposes => Ok(()),
         HoldChange::Confirmed if decides && leads => {
-            if own(hold.and_then(|h| h.proposed.as_ref())) {
+            if hold.is_some_and(|h| !rules.confirms(who, h.ground)) {
+                Err(Refusal::NotYourRole)
+            } else if own(hold.and_then(|h| h.proposed.as_ref())) {
                 Err(Refusal::OwnHold)
             } else {
                 Ok(())
@@ -238,6 +266,10 @@ pub fn may(who: &Person, session: &Session, hold: Option<&Hold>, change: &HoldCh
 /// Every hold of a session, the written and those that come by themselves from these cases (all that any link of it names) and these
 /// provisions (all that hold it); the lifted ones too.
 pub fn of(session: &Session, cases: &[Case], provisions: &[Provision]) -> Vec<Hold> {
+    // What was given up is held by nothing: what is on file about it holds no footage any more.
+    if session.state == State::Disposed {
+        return vec![];
+    }
     let mut all = session.holds.clone();
     let mut derive =
         |ground: Ground, about: String, since: DateTime<Utc>, pending: bool| match all.iter_mut().find(|h| h.is((ground, &about))) {
@@ -277,7 +309,6 @@ pub(crate) mod tests {
     use crate::model::case::tests::{by, opened, record};
     use crate::model::case::{Origin, Procedure};
     use crate::model::facts::Facts;
-    use crate::model::people::Role;
     use crate::model::session::SessionKind;
     use crate::model::step::tests::started_with;
     use chrono::TimeDelta;
@@ -336,8 +367,42 @@ pub(crate) mod tests {
             (person("li", Role::Custodian), &asked[0], HoldChange::Lifted, Err(Refusal::NotYourRole)),
             (person("root", Role::Administrator), &asked[0], HoldChange::Lifted, Err(Refusal::NotYourRole)),
         ] {
-            assert_eq!(may(&who, &s, Some(hold), &change), expected, "{} {change:?}", who.username);
+            assert_eq!(may(&who, &s, Some(hold), &change, &HoldRules::default()), expected, "{} {change:?}", who.username);
         }
+    }
+
+    #[test]
+    fn who_confirms_an_important_circumstance_is_the_bureaus_to_say_and_nothing_else_changes_with_it() {
+        use Role::{BureauHead, Custodian, LeaderInCharge, LegalUnit};
+        let s = session();
+        let hold = |ground| {
+            let change = HoldChange::Proposed { ground, reason: "社会关注".into() };
+            after(&[], (ground, "1"), &change, word("wang", 1)).unwrap().remove(0)
+        };
+        let by = |roles: &[Role]| HoldRules { important_by: roles.to_vec(), document: Some("威自然资发〔2026〕3号".into()) };
+        let all = HoldRules::default();
+        let no = Err(Refusal::NotYourRole);
+        for (ground, role, rules, expected) in [
+            (Ground::Important, LeaderInCharge, &all, Ok(())),
+            (Ground::Important, BureauHead, &all, Ok(())),
+            (Ground::Important, LegalUnit, &all, Ok(())),
+            (Ground::Important, Custodian, &all, no.clone()),
+            (Ground::Important, LeaderInCharge, &by(&[BureauHead]), no.clone()),
+            (Ground::Important, LegalUnit, &by(&[BureauHead]), no.clone()),
+            (Ground::Important, BureauHead, &by(&[BureauHead]), Ok(())),
+            // A role that decides on no hold decides on none by a setting either.
+            (Ground::Important, Custodian, &by(&[Custodian, BureauHead]), no.clone()),
+            (Ground::Objection, LeaderInCharge, &by(&[BureauHead]), Ok(())),
+            (Ground::MassIncident, LegalUnit, &by(&[BureauHead]), Ok(())),
+        ] {
+            let confirmed = may(&person("zhao", role), &s, Some(&hold(ground)), &HoldChange::Confirmed, rules);
+            assert_eq!(confirmed, expected, "{ground:?} {role:?} {rules:?}");
+        }
+        // It bites before anybody has confirmed it, whoever that has to be; and lifting is as it was.
+        assert!(hold(Ground::Important).bites());
+        let asked =
+            after(&[hold(Ground::Important)], (Ground::Important, "1"), &HoldChange::LiftProposed { reason: "x".into() }, word("a", 2));
+        assert_eq!(may(&person("zhao", LegalUnit), &s, Some(&asked.unwrap()[0]), &HoldChange::Lifted, &by(&[BureauHead])), Ok(()));
     }
 
     #[test]
@@ -347,15 +412,25 @@ pub(crate) mod tests {
         let holds = of(&s, std::slice::from_ref(&case), &[]);
         assert_eq!((holds.len(), holds[0].ground, holds[0].state(), holds[0].pending), (1, Ground::Litigation, HoldState::Confirmed, true));
         let lift = HoldChange::LiftProposed { reason: "判决生效".into() };
-        assert_eq!(may(&person("feng", Role::LegalUnit), &s, Some(&holds[0]), &lift), Err(Refusal::HoldPending));
+        let legal = person("feng", Role::LegalUnit);
+        assert_eq!(may(&legal, &s, Some(&holds[0]), &lift, &HoldRules::default()), Err(Refusal::HoldPending));
         // Once its end is entered, two people lift it; the record that is on file does not bring it back.
         let closed = case.after(&record(RecordKind::ProceedingEnded), &by("wang", 150)).unwrap();
         let holds = of(&s, std::slice::from_ref(&closed), &[]);
-        assert_eq!(may(&person("feng", Role::LegalUnit), &s, Some(&holds[0]), &lift), Ok(()));
+        assert_eq!(may(&legal, &s, Some(&holds[0]), &lift, &HoldRules::default()), Ok(()));
         let key = (Ground::Litigation, holds[0].about.as_str());
         let written = after(&s.holds, key, &lift, word("feng", 200)).unwrap();
         let written = after(&written, key, &HoldChange::Lifted, word("zhao", 300)).unwrap();
         let holds = of(&Session { holds: written, ..s }, &[closed], &[]);
         assert_eq!((holds.len(), in_effect(&holds)), (1, false));
+    }
+
+    #[test]
+    fn nothing_holds_what_was_given_up() {
+        let s = session();
+        let case = opened(Origin::OwnInitiative, Procedure::Summary).after(&record(RecordKind::Litigation), &by("wang", 100)).unwrap();
+        assert!(in_effect(&of(&s, std::slice::from_ref(&case), &[])));
+        let gone = Session { state: State::Disposed, ..s };
+        assert!(of(&gone, &[case], &[]).is_empty(), "its lifted holds went with its journal, and must not come back");
     }
 }

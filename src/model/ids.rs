@@ -115,6 +115,10 @@ id!(
     /// A medium of the register (第十九条), e.g. `d-2026-0001`; written on every copy of it.
     MediumId
 );
+id!(
+    /// A portable device that was taken along (第十四条), e.g. `o-3f9a2c0d1e2f`.
+    CheckOutId
+);
 
 #[cfg(test)]
 mod tests {

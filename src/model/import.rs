@@ -6,7 +6,7 @@ use crate::model::facts::Facts;
 use crate::model::ids::{AccountId, CameraId, ImportId, RoomId, SessionId, UnitId};
 use crate::model::people::words;
 use crate::model::session::SessionKind;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -31,6 +31,8 @@ words!(
         Audio = "audio",
         /// 照片.
         Picture = "picture",
+        /// No player here knows what it is: kept as it came, and sealed like any other.
+        Unknown = "unknown",
     }
 );
 
@@ -61,7 +63,7 @@ words!(
         TakenIn = "taken_in",
         /// The same file had been taken in before.
         Known = "known",
-        /// It is no recording.
+        /// There is nothing in it.
         Refused = "refused",
         /// The machine failed; it is tried again at the next start, or on demand.
         Failed = "failed",
@@ -89,6 +91,12 @@ pub struct Imported {
     /// 使用时间 as the device wrote it into the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_time: Option<DateTime<Utc>>,
+    /// What the device wrote, without a zone; and in which zone its clock runs, where that was said: `device_time` is made of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_shown: Option<NaiveDateTime>,
+    /// `+08:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_clock: Option<String>,
     /// When the file was last written, as its source said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_time: Option<DateTime<Utc>>,
@@ -130,6 +138,9 @@ pub struct ImportForm {
     /// Case, cause, party, officers.
     #[serde(default)]
     pub facts: Facts,
+    /// The zone in which the device's clock runs, where it is neither the file's own nor in the register: `UTC`, `+08:00`.
+    #[serde(default)]
+    pub device_clock: Option<String>,
     /// 使用时间, where the device's clock was wrong.
     #[serde(default)]
     pub used_at: Option<DateTime<Utc>>,
@@ -144,7 +155,7 @@ fn handling() -> SessionKind {
 
 impl Default for ImportForm {
     fn default() -> Self {
-        Self { device_no: None, kind: handling(), facts: Facts::default(), used_at: None, used_reason: None }
+        Self { device_no: None, kind: handling(), facts: Facts::default(), device_clock: None, used_at: None, used_reason: None }
     }
 }
 
@@ -229,6 +240,63 @@ pub struct Examined {
     pub resolution: String,
     /// What the device wrote: a moment, or what its clock showed in Shanghai.
     pub device_time: Option<DateTime<Utc>>,
+    /// What its clock showed, where the file says no zone of its own: by its format's rule that is UTC, or Shanghai's for a photograph, and
+    /// many a device keeps to neither.
+    #[serde(default)]
+    pub device_shown: Option<NaiveDateTime>,
+}
+
+impl Examined {
+    /// What is known of a file that no player knows.
+    pub fn unknown() -> Self {
+        Self {
+            media_type: "application/octet-stream".into(),
+            ending: "media".into(),
+            footage: FootageKind::Unknown,
+            duration_ms: 0,
+            codecs: String::new(),
+            resolution: String::new(),
+            device_time: None,
+            device_shown: None,
+        }
+    }
+
+    /// When the device says that it was recorded, by a clock that runs in this zone.
+    pub fn device_time_by(&self, clock: Option<DeviceClock>) -> Option<DateTime<Utc>> {
+        match (clock, self.device_shown) {
+            (Some(DeviceClock(minutes)), Some(shown)) => shown.and_utc().checked_sub_signed(TimeDelta::minutes(i64::from(minutes))),
+            _ => self.device_time,
+        }
+    }
+}
+
+/// The zone in which a device's clock runs: minutes ahead of UTC. A device knows no summer time that its file does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceClock(i32);
+
+impl DeviceClock {
+    /// `UTC`, `+08:00`, `-03:30`; from twelve hours behind to fourteen ahead.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case("utc") {
+            return Some(Self(0));
+        }
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+        let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<i32>().ok()).flatten();
+        let all = sign * (digits(hours)? * 60 + digits(minutes).filter(|m| *m < 60)?);
+        (-720..=840).contains(&all).then_some(Self(all))
+    }
+}
+
+impl std::fmt::Display for DeviceClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (sign, all) = (if self.0 < 0 { '-' } else { '+' }, self.0.abs());
+        write!(f, "{sign}{:02}:{:02}", all / 60, all % 60)
+    }
 }
 
 /// What a worker has to look at.
@@ -348,6 +416,28 @@ mod tests {
             assert_eq!(placed(None, Some(at(wrong)), file, hour, came), (at("2026-11-25T08:00:00Z"), UsedFrom::File), "{wrong}");
             assert_eq!(placed(None, Some(at(wrong)), None, hour, came), (at("2026-11-25T09:00:00Z"), UsedFrom::Arrival), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_devices_time_is_read_in_the_zone_in_which_its_clock_runs() {
+        let clock = |text: &str| DeviceClock::parse(text);
+        let shown: NaiveDateTime = "2026-11-20T16:08:07".parse().unwrap();
+        let written = Examined { device_time: Some(shown.and_utc()), device_shown: Some(shown), ..Examined::unknown() };
+        for (zone, wanted) in [
+            (None, "2026-11-20T16:08:07Z"),
+            (clock("utc"), "2026-11-20T16:08:07Z"),
+            (clock("+08:00"), "2026-11-20T08:08:07Z"),
+            (clock("-03:30"), "2026-11-20T19:38:07Z"),
+        ] {
+            assert_eq!(written.device_time_by(zone), Some(at(wanted)), "{zone:?}");
+        }
+        // A file that says its own zone is not read in another one.
+        let told = Examined { device_shown: None, ..written };
+        assert_eq!(told.device_time_by(clock("+08:00")), told.device_time);
+        for bad in ["", "8", "+8:00", "+08", "08:00", "+15:00", "-12:30", "+08:60", "+0a:00", "Asia/Shanghai", "＋08:00"] {
+            assert!(clock(bad).is_none(), "{bad:?}");
+        }
+        assert_eq!(["UTC", "+08:00", "-03:30"].map(|t| clock(t).unwrap().to_string()), ["+00:00", "+08:00", "-03:30"]);
     }
 
     #[test]

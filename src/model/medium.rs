@@ -92,6 +92,8 @@ words!(
         Replaced = "replaced",
         /// Taken out of the register, with a reason.
         Retired = "retired",
+        /// Destroyed by hand, before a second person.
+        Destroyed = "destroyed",
     }
 );
 
@@ -126,6 +128,8 @@ words!(
         Retired = "retired",
         /// What was put together was removed from the machine.
         ImageRemoved = "image_removed",
+        /// A copy was destroyed by hand.
+        Destroyed = "destroyed",
     }
 );
 
@@ -167,6 +171,25 @@ pub struct MediumCopy {
     pub verified_how: Option<String>,
     /// The day on which it is to be read again.
     pub next_check: Option<NaiveDate>,
+    /// How it was destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<Destruction>,
+}
+
+/// How a copy was destroyed: by hand, since no program can do it, and before a second person (销毁, 监销).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Destruction {
+    /// When it was entered.
+    pub at: DateTime<Utc>,
+    /// Who entered it.
+    pub by: AccountId,
+    /// Their name.
+    pub by_name: String,
+    /// In what way: shredded, melted.
+    pub how: String,
+    /// Who saw it (监销人).
+    pub witness: String,
 }
 
 /// A medium: one content, as many copies as were made of it.
@@ -253,6 +276,7 @@ impl Medium {
             verified_at: None,
             verified_how: None,
             next_check: None,
+            destroyed: None,
         });
         Ok((self, number))
     }
@@ -277,6 +301,18 @@ impl Medium {
             copy.next_check = None;
         }
         self
+    }
+
+    /// A copy was destroyed by hand. What is being written or read is not, and nothing is destroyed twice.
+    pub fn with_destroyed(mut self, number: u32, destruction: Destruction) -> Result<Self, Refusal> {
+        let standing = self.copy(number)?.standing;
+        if matches!(standing, CopyStanding::Working | CopyStanding::Destroyed) {
+            return Err(Refusal::CopyStanding { standing: standing.as_str().into() });
+        }
+        if let Some(copy) = self.copies.iter_mut().find(|c| c.number == number) {
+            (copy.standing, copy.next_check, copy.destroyed) = (CopyStanding::Destroyed, None, Some(destruction));
+        }
+        Ok(self)
     }
 
     /// Whether a copy of it is verified.
@@ -424,6 +460,25 @@ pub(crate) mod tests {
         let (m, second) = m.with_copy("赵敏", "三号柜", at("2027-11-25T00:00:00Z")).unwrap();
         let m = m.found_right(second, "read_back", at("2027-11-25T00:00:00Z"), 12);
         assert!(!m.needs_new_copy() && second == 2);
+    }
+
+    #[test]
+    fn a_copy_is_destroyed_once_and_counts_for_nothing_from_then_on() {
+        let (m, number) = medium("d-2026-0001").with_copy("赵敏", "三号柜", at("2026-11-25T00:00:00Z")).unwrap();
+        let how = Destruction {
+            at: at("2027-11-25T00:00:00Z"),
+            by: AccountId::new("a").unwrap(),
+            by_name: "赵敏".into(),
+            how: "粉碎".into(),
+            witness: "冯静".into(),
+        };
+        let working = m.clone().with_destroyed(number, how.clone());
+        assert_eq!(working, Err(Refusal::CopyStanding { standing: "working".into() }), "it is being written");
+        let m = m.found_right(number, "read_back", at("2026-11-25T01:00:00Z"), 12);
+        assert!(m.clone().with_destroyed(7, how.clone()).is_err(), "there is no such copy");
+        let m = m.with_destroyed(number, how.clone()).unwrap();
+        assert!(!m.is_verified() && m.next_check().is_none() && m.verified_at().is_none());
+        assert_eq!(m.with_destroyed(number, how), Err(Refusal::CopyStanding { standing: "destroyed".into() }));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::model::mark::MarkKind;
 use crate::model::people::words;
 use crate::model::record::Signature;
 use crate::model::refusal::Refusal;
-use crate::model::session::{Session, SessionKind};
+use crate::model::session::{Session, SessionKind, State};
 use crate::model::time;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,10 @@ pub fn answer<'a>(session: &'a Session, demand: &str) -> Option<&'a Answer> {
 /// Everything that is missing, answered or not.
 pub fn all(session: &Session) -> Vec<Missing> {
     let mut found = Vec::new();
+    // What was said of it went with it; nothing can be asked for any more.
+    if session.state == State::Disposed {
+        return found;
+    }
     for (what, article) in DEMANDS {
         if *what == "gap" {
             found.extend(gaps(session, article));

@@ -1,7 +1,7 @@
 //! Provision (第二十一条): only the legal unit hands recordings to courts and other bodies; whole sessions, with a receipt, and an
 //! identical copy stays.
 
-use crate::model::ids::{AccountId, ProvisionId, SessionId, UnitId};
+use crate::model::ids::{AccountId, DisposalId, ProvisionId, SessionId, UnitId};
 use crate::model::people::{Act, Person, Role, words};
 use crate::model::refusal::Refusal;
 use crate::model::time;
@@ -71,6 +71,19 @@ pub struct Retained {
     pub manifest_sha256: String,
     /// When it was last read and found whole.
     pub verified_at: Option<DateTime<Utc>>,
+    /// It went with its session: when, and by which disposal. What was handed over is not in the bureau's hands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposed: Option<RetainedDisposed>,
+}
+
+/// That a copy that stayed was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct RetainedDisposed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By which disposal (第十八条).
+    pub disposal: DisposalId,
 }
 
 /// What the receiving body gave back.
@@ -174,6 +187,18 @@ impl Provision {
         open.then(|| (self.due - time::shanghai_day(now)).num_days())
     }
 
+    /// With the word that the copy of a session went by a disposal; none where it stayed of none, or that is said already.
+    pub fn without_copy(&self, session: &SessionId, disposal: &DisposalId, at: DateTime<Utc>) -> Option<Self> {
+        let mut next = self.clone();
+        let of = |r: &&mut Retained| r.session == *session && r.disposed.is_none();
+        let going: Vec<&mut Retained> = next.retained.iter_mut().filter(of).collect();
+        if going.is_empty() {
+            return None;
+        }
+        going.into_iter().for_each(|r| r.disposed = Some(RetainedDisposed { at, disposal: disposal.clone() }));
+        Some(next)
+    }
+
     /// What it cannot be closed without (第二十一条).
     pub fn lacks(&self) -> Vec<Lacks> {
         let packed = !self.sessions.is_empty() && self.sessions.iter().all(|s| self.retained.iter().any(|r| r.session == *s));
@@ -252,6 +277,7 @@ mod tests {
                 sha256: "0".repeat(64),
                 manifest_sha256: "1".repeat(64),
                 verified_at: Some(at + TimeDelta::hours(2)),
+                disposed: None,
             }],
             receipt: Some(Receipt {
                 taken_by: "书记员".into(),

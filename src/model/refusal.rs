@@ -190,6 +190,18 @@ pub enum Refusal {
         /// How many have arrived.
         received: u64,
     },
+    /// The copy of a medium is not as it would have to be for this.
+    #[error("the copy is {standing}; this cannot be done to it now")]
+    CopyStanding {
+        /// How it stands.
+        standing: String,
+    },
+    /// Copies on discs and disks are neither destroyed nor left by somebody's word (第十八条).
+    #[error("these copies are not destroyed; destroy and enter them, or say why they stay: {}", copies.join(", "))]
+    CopiesLeft {
+        /// Medium and number of each.
+        copies: Vec<String>,
+    },
 }
 
 impl Refusal {
@@ -200,7 +212,7 @@ impl Refusal {
             Self::FormNeeded | Self::OwnForm => Some("第五条"),
             Self::ProvisionOpen { .. } => Some("第二十一条"),
             Self::OwnHold | Self::HoldPending => Some("第十九条"),
-            Self::OwnDisposal | Self::NotDisposable { .. } => Some("第十八条"),
+            Self::OwnDisposal | Self::NotDisposable { .. } | Self::CopiesLeft { .. } => Some("第十八条"),
             Self::SamePerson => Some("第十四条"),
             Self::FieldsOpen { .. } => Some("第十七条"),
             Self::NoGrant | Self::ViewOnly | Self::MaskedOnly | Self::OwnRequest => Some("第二十二条"),

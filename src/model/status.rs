@@ -129,6 +129,26 @@ pub struct MachineStatus {
     pub faults: Vec<String>,
     /// Acts whose log entry is not durable yet.
     pub log_spooled: usize,
+    /// What people have to do that is no fault of the machine.
+    pub needed: Vec<Needed>,
+}
+
+words!(
+    /// Something that people have to do.
+    Need {
+        /// A copy of a medium is to be read again by now (第十九条).
+        MediaDue = "media_due",
+    }
+);
+
+/// How much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct Needed {
+    /// What.
+    pub need: Need,
+    /// How many.
+    pub count: usize,
 }
 
 /// Everything on the status page.

@@ -8,7 +8,7 @@ use crate::footage::{import, tree};
 use crate::machine::{durable, fault::Fault};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, RoomId, SessionId};
-use crate::model::import::{self as rule, Arrival, Examined, ImportWay, Imported};
+use crate::model::import::{self as rule, Arrival, DeviceClock, Examined, ImportWay, Imported};
 use crate::model::session::{Device, Happening, Seal, Segment, Session, Stamp, Start, State};
 use crate::model::{step, time};
 use crate::recorder::{Shared, mirror, recovery};
@@ -45,13 +45,23 @@ pub struct Digests {
     pub sm3: Option<String>,
 }
 
-/// What it is to become. `device_name`: what the register calls the device.
-pub fn plan(shared: &Shared, arrival: &Arrival, found: &Examined, digests: &Digests, device_name: Option<&str>) -> Result<Storing, Fault> {
+/// What it is to become. `device`: what the register calls the device, and the zone in which its clock runs.
+pub fn plan(
+    shared: &Shared,
+    arrival: &Arrival,
+    found: &Examined,
+    digests: &Digests,
+    device: Option<(&str, Option<DeviceClock>)>,
+) -> Result<Storing, Fault> {
     let form = &arrival.form;
+    // Who hands it in knows it better than the register.
+    let clock = form.device_clock.as_deref().and_then(DeviceClock::parse).or(device.and_then(|(_, clock)| clock));
+    let device_time = found.device_time_by(clock);
+    let shown = found.device_shown.filter(|_| clock.is_some());
     let ids = rule::device_ids(form.device_no.as_deref());
     let (room, camera) = ids.ok_or_else(|| Fault::of("name", "a device", "its number makes no name"))?;
     let now = shared.clock.now().utc;
-    let (used_at, used_from) = rule::placed(form.used_at, found.device_time, arrival.file_time, found.duration_ms, now);
+    let (used_at, used_from) = rule::placed(form.used_at, device_time, arrival.file_time, found.duration_ms, now);
     let imported = Imported {
         file_name: arrival.file_name.clone(),
         media_type: found.media_type.clone(),
@@ -60,12 +70,14 @@ pub fn plan(shared: &Shared, arrival: &Arrival, found: &Examined, digests: &Dige
         way: arrival.way,
         handed_in_by: arrival.by.clone(),
         taken_in_at: now,
-        device_time: found.device_time,
+        device_time,
+        device_clock: clock.filter(|_| shown.is_some()).map(|c| c.to_string()),
+        device_shown: shown,
         file_time: arrival.file_time,
         used_from,
         used_reason: form.used_reason.clone().filter(|_| used_from == rule::UsedFrom::Corrected),
     };
-    let name = device_name.map(ToOwned::to_owned).or_else(|| form.device_no.clone()).unwrap_or_else(|| arrival.file_name.clone());
+    let name = device.map(|(name, _)| name.to_owned()).or_else(|| form.device_no.clone()).unwrap_or_else(|| arrival.file_name.clone());
     let device = Device { camera: camera.clone(), device_no: form.device_no.clone().unwrap_or_default(), name, address: None };
     let start = Start {
         id: fresh_id(shared, &room, used_at)?,
@@ -186,7 +198,11 @@ fn sealed_entry(seal: &Seal) -> Draft {
 fn entry(session: &Session) -> Draft {
     let draft = Draft::new(EntryKind::RecordingTakenIn).about("unit", &session.unit).about("devices", session.device_numbers().join(","));
     let Some(i) = &session.imported else { return draft };
-    let draft = draft.about("sha256", &i.sha256).about("way", i.way.as_str()).text("file_name", Some(&i.file_name));
+    let draft = draft
+        .about("sha256", &i.sha256)
+        .about("way", i.way.as_str())
+        .about("footage", i.footage.as_str())
+        .text("file_name", Some(&i.file_name));
     if i.way == ImportWay::Folder { draft } else { draft.by(&i.handed_in_by) }
 }
 

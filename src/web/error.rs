@@ -115,6 +115,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::WrongOffset { .. }
         | Refusal::MediumState { .. }
         | Refusal::NoRoom { .. }
+        | Refusal::CopyStanding { .. }
+        | Refusal::CopiesLeft { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -177,6 +179,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::WrongOffset { .. } => "wrong-offset",
         Refusal::MediumState { .. } => "medium-state",
         Refusal::NoRoom { .. } => "no-room",
+        Refusal::CopyStanding { .. } => "copy-standing",
+        Refusal::CopiesLeft { .. } => "copies-left",
     }
 }
 
@@ -197,6 +201,8 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         }
         Refusal::WrongOffset { received } => vec![("received", received.to_string())],
         Refusal::TooMany { running } => vec![("count", running.to_string())],
+        Refusal::CopyStanding { standing } => vec![("standing", lang.of_word("copy-standing", standing))],
+        Refusal::CopiesLeft { copies } => vec![("copies", copies.join(if lang == Lang::Zh { "、" } else { ", " }))],
         Refusal::MediumState { state } => vec![("state", lang.of_word("medium-state", state))],
         Refusal::NoRoom { needed_mb, free_mb } => vec![("needed", needed_mb.to_string()), ("free", free_mb.to_string())],
         Refusal::SessionState { state } => vec![("state", lang.of_word("state", state))],
@@ -297,6 +303,8 @@ const FORMS: &[(&str, &str)] = &[
     ("is in no register", "form-device"),
     ("is out already", "form-device-out"),
     ("is no number that a device", "form-device-figure"),
+    ("is somebody else", "form-witness"),
+    ("is no zone", "form-clock"),
 ];
 
 fn form_text(form: &str, lang: Lang) -> String {

@@ -214,6 +214,7 @@ pub fn all(web: Web) -> Router {
     r.add("/sessions/{id}/keeping", Who::May(Act::ProposeHold), post(pages::retention::say));
     r.add("/disposals", keeping, get(pages::retention::disposals).post(pages::retention::propose));
     r.add("/disposals/{id}", keeping, get(pages::retention::disposal).post(pages::retention::decide));
+    r.add("/disposals/{id}/certificate", keeping, get(pages::retention::certificate));
     r.add("/clock", Who::May(Act::ConfirmClock), post(pages::retention::confirm_clock));
     r.add("/api/v1/retention", keeping, get(api::retention::list));
     r.add("/api/v1/sessions/{id}/retention", Who::SignedIn, get(api::retention::of_session));
@@ -225,6 +226,7 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/disposals", keeping, get(api::retention::disposals).post(api::retention::propose));
     r.add("/api/v1/disposals/{id}", keeping, get(api::retention::disposal));
     r.add("/api/v1/disposals/{id}/decide", Who::May(Act::DecideDisposal), post(api::retention::decide));
+    r.add("/api/v1/disposals/{id}/close", Who::May(Act::Appraise), post(api::retention::close));
     r.add("/api/v1/clock", Who::May(Act::SeeStatus), get(api::retention::clock));
     r.add("/api/v1/clock/confirm", Who::May(Act::ConfirmClock), post(api::retention::confirm_clock));
     // Taking in and handing over (第十四条).

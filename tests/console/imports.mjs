@@ -61,11 +61,13 @@ await officer.fill('[name=party]', '张三');
 await officer.fill('[name=cause]', '未经批准占用土地');
 await shot(officer, 'imports-5-form');
 await officer.setInputFiles('#files', [film, old, photo, lie]);
-for (const state of ['taken_in', 'refused']) await officer.waitForSelector(`#going li[data-state=${state}]`, { timeout: 120000 });
-await officer.waitForFunction(() => document.querySelectorAll('#going li[data-state=taken_in]').length === 3 && document.querySelectorAll('#today tbody tr').length === 3, null, { timeout: 120000 });
+await officer.waitForFunction(() => document.querySelectorAll('#going li[data-state=taken_in]').length === 4 && document.querySelectorAll('#today tbody tr').length === 4, null, { timeout: 120000 });
 const text = await officer.textContent('main');
-for (const path of [film, old, photo]) assert.ok(text.includes(sha256(path)), path);
-assert.ok(text.includes('不是可以读取的'));
+for (const path of [film, old, photo, lie]) assert.ok(text.includes(sha256(path)), path);
+assert.ok(text.includes('没有播放器能识别，已原样保存并封存'));
+// A file with nothing in it is told at once.
+await officer.setInputFiles('#files', { name: 'nothing.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(0) });
+await officer.waitForSelector('#import-problem:not([hidden]) >> text=文件是空的');
 await shot(officer, 'imports-6-taken-in');
 await officer.setInputFiles('#files', photo);
 await officer.waitForSelector('#going li[data-state=known] a');
@@ -106,6 +108,16 @@ await reviewer.click('#derive');
 await reviewer.waitForFunction(() => { const v = document.querySelector('.imported-view video'); return v?.dataset.derived && v.readyState >= 2; }, null, { timeout: 180000 });
 await shot(reviewer, 'imports-10-derived');
 
+// What no player knows cannot be opened here, approval or not, and the page says so.
+const shown = reviewer.url();
+await reviewer.goto(`${demo.url}/sessions/${sessions['LIE_0004.mp4']}`);
+await reviewer.waitForSelector('#imported >> text=没有播放器能识别');
+assert.equal(await reviewer.locator('#open-imported').count(), 0);
+await shot(reviewer, 'imports-10-unknown');
+await reviewer.goto(shown);
+await reviewer.click('#open-imported');
+await reviewer.waitForSelector('.imported-view');
+
 // The approval is taken back: the picture goes at once.
 await leader.goto(`${demo.url}/access`);
 await leader.fill('[name=reason]', '误批');
@@ -114,18 +126,18 @@ await reviewer.waitForFunction(() => !document.querySelector('.imported-view'));
 
 // Handover: the officer ticks, the custodian reads again and gives the receipt.
 await officer.click('nav a[href="/handover"]');
-assert.equal(await officer.$$eval('input[name=session]', (all) => all.length), 3);
+assert.equal(await officer.$$eval('input[name=session]', (all) => all.length), 4);
 await shot(officer, 'imports-11-mine');
 await officer.click('form[action="/handover"] button.primary');
 await officer.waitForSelector('.flash');
 const custodian = await person('custodian');
-assert.equal(await custodian.textContent('nav a[href="/handover"] .count'), '3');
+assert.equal(await custodian.textContent('nav a[href="/handover"] .count'), '4');
 await custodian.click('nav a[href="/handover"]');
 await shot(custodian, 'imports-12-inbox');
 await custodian.click('.copy-list a');
 await shot(custodian, 'imports-13-handover');
 await custodian.click('button.primary');
-await custodian.waitForFunction(() => document.querySelectorAll('td .badge.good').length === 3);
+await custodian.waitForFunction(() => document.querySelectorAll('td .badge.good').length === 4);
 await custodian.reload();
 await shot(custodian, 'imports-14-received');
 await custodian.click('a[href$="/receipt"]');

@@ -132,6 +132,13 @@ pub enum CopyChange {
         /// What is known of it.
         reason: String,
     },
+    /// It was destroyed by hand, before a second person.
+    Destroy {
+        /// In what way.
+        how: String,
+        /// Who saw it.
+        seen_by: String,
+    },
     /// It is taken out of the register.
     Retire {
         /// Why.
@@ -152,6 +159,7 @@ pub async fn change(
         CopyChange::Check { target } => web.desks.check_copy(&who.person, &id, copy, target).await?,
         CopyChange::Move { place } => drop(web.desks.move_copy(&who.person, &id, copy, &place).await?),
         CopyChange::Damaged { reason } => drop(web.desks.report_damage(&who.person, &id, copy, &reason).await?),
+        CopyChange::Destroy { how, seen_by } => drop(web.desks.destroy_copy(&who.person, &id, copy, &how, &seen_by).await?),
         CopyChange::Retire { reason } => drop(web.desks.retire_copy(&who.person, &id, copy, &reason).await?),
     }
     Ok(StatusCode::ACCEPTED)

@@ -148,6 +148,7 @@ use utoipa::OpenApi;
         retention::propose,
         retention::disposal,
         retention::decide,
+        retention::close,
         retention::clock,
         retention::confirm_clock,
         imports::list,

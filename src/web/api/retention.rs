@@ -73,6 +73,14 @@ pub struct DecisionBody {
     reason: Option<String>,
 }
 
+/// How a disposal is closed.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct CloseBody {
+    /// Why copies stay; needed where some do.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
 fn session_id(id: &str) -> Result<SessionId, Refusal> {
     api::id("session", id, SessionId::new)
 }
@@ -210,6 +218,18 @@ pub async fn decide(
 ) -> ApiResult<Json<Disposal>> {
     let Json(body) = body?;
     Ok(Json(web.desks.decide_disposal(&who.person, &disposal_id(&id)?, body.approved, body.reason.as_deref()).await?))
+}
+
+/// Closes one that was carried out: every copy on discs and disks is entered as destroyed, or `reason` says why some stay.
+#[utoipa::path(post, path = "/api/v1/disposals/{id}/close", params(("id" = String, Path)), request_body = CloseBody, responses((status = 200, body = Disposal), (status = 403, body = Problem), (status = 409, body = Problem)))]
+pub async fn close(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<CloseBody>, JsonRejection>,
+) -> ApiResult<Json<Disposal>> {
+    let Json(body) = body?;
+    Ok(Json(web.desks.close_disposal(&who.person, &disposal_id(&id)?, body.reason.as_deref()).await?))
 }
 
 /// What is known of the clock.

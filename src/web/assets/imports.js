@@ -30,7 +30,7 @@ function about() {
   const attendees = rows('attendee').filter((row) => of(row, 'attendee')).map((row) => ({ name: of(row, 'attendee'), role: of(row, 'attendee_role') }));
   const at = given('used_at');
   return {
-    device_no: given('device_no'), kind: given('kind'), used_at: at && `${at.length === 16 ? `${at}:00` : at}+08:00`, used_reason: given('used_reason'),
+    device_no: given('device_no'), device_clock: given('device_clock'), kind: given('kind'), used_at: at && `${at.length === 16 ? `${at}:00` : at}+08:00`, used_reason: given('used_reason'),
     facts: { case_no: given('case_no'), record_no: given('record_no'), party: given('party'), cause: given('cause'), officers, attendees, restricted: form.elements.restricted?.checked ?? false },
   };
 }
@@ -148,7 +148,13 @@ form.addEventListener('submit', (event) => event.preventDefault());
 form.querySelector('#files').addEventListener('change', (event) => { take([...event.target.files]); event.target.value = ''; });
 for (const name of ['dragenter', 'dragover']) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add('over'); });
 for (const name of ['dragleave', 'drop']) drop.addEventListener(name, () => drop.classList.remove('over'));
-drop.addEventListener('drop', (event) => { event.preventDefault(); take([...event.dataTransfer.files]); });
+drop.addEventListener('drop', (event) => {
+  event.preventDefault();
+  // A folder is no file, whatever the browser calls it: what lies in it is dropped by itself.
+  const folders = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory).map((entry) => entry.name);
+  take([...event.dataTransfer.files].filter((file) => !folders.includes(file.name)));
+  if (folders.length) say(`${folders.join(', ')}: ${words['import-folder']}`);
+});
 // A file that misses the zone must not take the page away.
 for (const name of ['dragover', 'drop']) addEventListener(name, (event) => event.preventDefault());
 

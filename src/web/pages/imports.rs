@@ -39,7 +39,7 @@ impl ImportsPage {
     fn words(&self) -> String {
         let mut words = serde_json::Map::new();
         let states = crate::model::import::ArrivalState::ALL.iter().map(|s| format!("arrival-{}", s.as_str().replace('_', "-")));
-        let more = ["unreadable", "limits", "machine"].iter().map(|p| format!("import-problem-{p}"));
+        let more = ["unreadable", "empty", "machine"].iter().map(|p| format!("import-problem-{p}"));
         let single = [
             "import-go-on",
             "import-cancel",
@@ -48,6 +48,7 @@ impl ImportsPage {
             "import-pick-again",
             "import-broken-off",
             "import-elsewhere",
+            "import-folder",
         ];
         for key in states.chain(more).chain(single.iter().map(ToString::to_string)) {
             let text = self.page.t(&key);

@@ -4,14 +4,14 @@ use crate::desks::No;
 use crate::desks::logins::SignedIn;
 use crate::desks::media::{HeldSession, MediaPlan, MediumView, Register, Wanted};
 use crate::model::digest;
-use crate::model::ids::SessionId;
+use crate::model::ids::{DisposalId, SessionId};
 use crate::model::medium::{ChangeKind, CopyStanding, MediumCopy, MediumKind, MediumState, SecondMedium};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::web::api::media::id_of;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
-use crate::web::pages::{Page, access, after, done, html, no_page};
+use crate::web::pages::{Page, access, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
@@ -57,7 +57,12 @@ impl ListPage {
         self.register.media.iter().filter(|m| m.needs_new_copy).count()
     }
     fn copies(&self, view: &MediumView) -> Vec<MediumCopy> {
-        view.medium.copies.iter().filter(|c| !matches!(c.standing, CopyStanding::Failed | CopyStanding::Retired)).cloned().collect()
+        view.medium
+            .copies
+            .iter()
+            .filter(|c| !matches!(c.standing, CopyStanding::Failed | CopyStanding::Retired | CopyStanding::Destroyed))
+            .cloned()
+            .collect()
     }
     fn badge(&self, copy: &MediumCopy) -> &'static str {
         badge(copy.standing)
@@ -73,7 +78,7 @@ fn badge(standing: CopyStanding) -> &'static str {
         CopyStanding::Verified => "good",
         CopyStanding::Failed | CopyStanding::Damaged => "bad",
         CopyStanding::Working => "warn",
-        CopyStanding::Replaced | CopyStanding::Retired => "",
+        CopyStanding::Replaced | CopyStanding::Retired | CopyStanding::Destroyed => "",
     }
 }
 
@@ -241,7 +246,11 @@ impl ShowPage {
         readable && self.view.step.is_none() && self.view.medium.list_sha256.is_some()
     }
     fn can_change(&self, copy: &MediumCopy) -> bool {
-        !matches!(copy.standing, CopyStanding::Working | CopyStanding::Retired)
+        !matches!(copy.standing, CopyStanding::Working | CopyStanding::Retired | CopyStanding::Destroyed)
+    }
+    /// What was taken out of the register may lie somewhere still, and be destroyed.
+    fn can_destroy(&self, copy: &MediumCopy) -> bool {
+        !matches!(copy.standing, CopyStanding::Working | CopyStanding::Destroyed)
     }
     fn percent(&self) -> u32 {
         self.view.done / 10
@@ -267,10 +276,11 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     }
 }
 
-/// Its next step: `write`, `check`, `cancel`, `move`, `damaged`, `retire` or `remove-image`.
+/// Its next step: `write`, `check`, `cancel`, `move`, `damaged`, `retire`, `destroy` or `remove-image`; back to the disposal that it
+/// belongs to, where the form stood there.
 pub async fn step(
     State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
+    Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
@@ -281,29 +291,30 @@ pub async fn step(
         "check" => "medium-checking",
         "cancel" => "medium-stopped",
         "remove-image" => "medium-image-removed",
+        "destroy" => "copy-destroyed",
         _ => "medium-changed",
     };
     let line = |name: &str| one(&fields, name).unwrap_or_default();
     let (copy, target) = (line("copy").parse().unwrap_or(0), line("target").parse().unwrap_or(0));
-    let result: Result<(), No> = async {
+    let disposal = DisposalId::new(&line("disposal")).ok();
+    let to = disposal.map_or_else(|| format!("/media/{id}"), |disposal| format!("/disposals/{disposal}#copies"));
+    let proof = matches!(step.as_str(), "write" | "retire" | "destroy").then_some(fields.as_slice());
+    let (desks, step, line) = (&web.desks, step.as_str(), &line);
+    act(&web, who, &headers, (&to, word), proof, |person| async move {
         let id = id_of(&id)?;
-        if matches!(step.as_str(), "write" | "retire") {
-            access::prove_by(&web, &mut who, &fields).await?;
+        match step {
+            "write" => desks.write_copy(&person, &id, &line("place"), target).await.map(drop),
+            "check" => desks.check_copy(&person, &id, copy, target).await,
+            "cancel" => desks.cancel_medium(&person, &id).await,
+            "move" => desks.move_copy(&person, &id, copy, &line("place")).await.map(drop),
+            "damaged" => desks.report_damage(&person, &id, copy, &line("reason")).await.map(drop),
+            "retire" => desks.retire_copy(&person, &id, copy, &line("reason")).await.map(drop),
+            "destroy" => desks.destroy_copy(&person, &id, copy, &line("how"), &line("seen_by")).await.map(drop),
+            "remove-image" => desks.remove_image(&person, &id).await.map(drop),
+            _ => Err(Refusal::no_such("step", step).into()),
         }
-        let person = &who.person;
-        match step.as_str() {
-            "write" => web.desks.write_copy(person, &id, &line("place"), target).await.map(drop),
-            "check" => web.desks.check_copy(person, &id, copy, target).await,
-            "cancel" => web.desks.cancel_medium(person, &id).await,
-            "move" => web.desks.move_copy(person, &id, copy, &line("place")).await.map(drop),
-            "damaged" => web.desks.report_damage(person, &id, copy, &line("reason")).await.map(drop),
-            "retire" => web.desks.retire_copy(person, &id, copy, &line("reason")).await.map(drop),
-            "remove-image" => web.desks.remove_image(person, &id).await.map(drop),
-            _ => Err(Refusal::no_such("step", &step).into()),
-        }
-    }
-    .await;
-    after(&web, who, &headers, &format!("/media/{id}"), word, result).await
+    })
+    .await
 }
 
 #[derive(Template)]

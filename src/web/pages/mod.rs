@@ -58,10 +58,12 @@ pub struct Page {
     pub due: usize,
     /// Holds that wait for this person's word.
     pub holds_waiting: usize,
-    /// Disposals that wait for this person's decision.
+    /// Disposals that wait for this person's decision, or to be closed by them.
     pub disposals_waiting: usize,
     /// Sessions that wait for this custodian's receipt.
     pub receipts_waiting: usize,
+    /// Media of which a copy is to be read by now.
+    pub media_due: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -71,13 +73,7 @@ pub struct Page {
 impl Page {
     /// A page for somebody who is signed in.
     pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
-        let waiting =
-            if who.person.may(Act::DecideAccess) { web.desks.inbox(&who.person).await.map_or(0, |i| i.to_decide.len()) } else { 0 };
-        let cases_waiting = web.desks.cases_waiting(&who.person).await;
-        let due = web.desks.retention_due(&who.person).await;
-        let (holds_waiting, disposals_waiting) =
-            (web.desks.holds_waiting(&who.person).await, web.desks.disposals_waiting(&who.person).await);
-        let receipts_waiting = web.desks.receipts_waiting(&who.person).await;
+        let waiting = web.desks.waiting(&who.person).await;
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -86,12 +82,13 @@ impl Page {
             bureau: web.desks.bureau().into(),
             who: Some(who),
             path: path.into(),
-            waiting,
-            cases_waiting,
-            due,
-            holds_waiting,
-            disposals_waiting,
-            receipts_waiting,
+            waiting: waiting.requests,
+            cases_waiting: waiting.cases,
+            due: waiting.due,
+            holds_waiting: waiting.holds,
+            disposals_waiting: waiting.disposals,
+            receipts_waiting: waiting.receipts,
+            media_due: waiting.media,
             done,
         }
     }
@@ -109,6 +106,7 @@ impl Page {
             holds_waiting: 0,
             disposals_waiting: 0,
             receipts_waiting: 0,
+            media_due: 0,
             done: None,
             is_proved: false,
         }
@@ -140,7 +138,16 @@ impl Page {
     }
     /// What waits for this person of keeping and giving up.
     pub fn keeping_waiting(&self) -> usize {
-        self.due + self.holds_waiting + self.disposals_waiting
+        self.due + self.holds_waiting + self.disposals_waiting + self.media_due
+    }
+    /// What stands between a word and what it is about.
+    pub fn colon(&self) -> &'static str {
+        if self.lang == Lang::Zh { "：" } else { ": " }
+    }
+    /// Words in a row.
+    pub fn listed<T: AsRef<str>>(&self, words: &[T]) -> String {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        words.join(if self.lang == Lang::Zh { "、" } else { ", " })
     }
     /// Bytes, as people read them.
     pub fn size(&self, bytes: impl Borrow<u64>) -> String {
@@ -257,6 +264,8 @@ const DONE: &[&str] = &[
     "medium-changed",
     "medium-image-removed",
     "archive-verifying",
+    "copy-destroyed",
+    "disposal-closed",
 ];
 
 /// The word of the form before, if there is one.
@@ -280,6 +289,26 @@ pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, word
         }
         Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
     }
+}
+
+/// A form's act: whoever sent it shows the password where `proof` has the form's fields, the act is done, and [`after`] leads back.
+pub async fn act<F: Future<Output = Result<(), No>>>(
+    web: &Web,
+    mut who: SignedIn,
+    headers: &HeaderMap,
+    (to, word): (&str, &str),
+    proof: Option<&[(String, String)]>,
+    work: impl FnOnce(Person) -> F,
+) -> Response {
+    let proved = match proof {
+        Some(fields) => access::prove_by(web, &mut who, fields).await,
+        None => Ok(()),
+    };
+    let result = match proved {
+        Ok(()) => work(who.person.clone()).await,
+        Err(no) => Err(no),
+    };
+    after(web, who, headers, to, word, result).await
 }
 
 /// To another page.

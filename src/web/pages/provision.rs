@@ -8,7 +8,7 @@ use crate::model::provision::{Clip, ProvisionKind};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, access, after, done, html, no_page};
+use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
@@ -150,7 +150,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 /// Its next step: `prepare`, `approve`, `verify` or `close`.
 pub async fn step(
     State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
+    Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
@@ -162,18 +162,17 @@ pub async fn step(
         "verify" => "provision-verified",
         _ => "provision-closed",
     };
-    let result: Result<(), No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
+    let (desks, step) = (&web.desks, step.as_str());
+    act(&web, who, &headers, (&format!("/provisions/{id}"), word), Some(&fields), |person| async move {
         let id = id_of(&id)?;
-        match step.as_str() {
-            "prepare" => web.desks.prepare_provision(&who.person, &id).await,
-            "approve" => web.desks.approve_provision(&who.person, &id).await.map(drop),
-            "verify" => web.desks.verify_retained(&who.person, &id).await.map(drop),
-            _ => web.desks.close_provision(&who.person, &id).await.map(drop),
+        match step {
+            "prepare" => desks.prepare_provision(&person, &id).await,
+            "approve" => desks.approve_provision(&person, &id).await.map(drop),
+            "verify" => desks.verify_retained(&person, &id).await.map(drop),
+            _ => desks.close_provision(&person, &id).await.map(drop),
         }
-    }
-    .await;
-    after(&web, who, &headers, &format!("/provisions/{id}"), word, result).await
+    })
+    .await
 }
 
 #[cfg(test)]

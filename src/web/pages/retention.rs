@@ -5,15 +5,18 @@ use crate::desks::disposal::DisposalView;
 use crate::desks::holds::HeldSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
-use crate::model::disposal::{DisposalState, Item, Outcome};
-use crate::model::hold::{Ground, HoldState};
+use crate::model::closing::CopyFate;
+use crate::model::digest;
+use crate::model::disposal::{DisposalState, Item, Outcome, Tombstone};
+use crate::model::hold::{Ground, HoldRules, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::model::retention::{Table, Version, Why};
 use crate::model::words::BadField;
 use crate::web::api::retention::said;
+use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, access, after, html, no_page};
+use crate::web::pages::{Page, act, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -49,6 +52,9 @@ impl ListPage {
     fn address(&self, page: u32) -> String {
         format!("/retention?list={}&page={page}", self.found.list)
     }
+    fn is_gone(&self) -> bool {
+        self.found.list == "gone"
+    }
     fn is_due(&self) -> bool {
         self.found.list == "due"
     }
@@ -79,16 +85,16 @@ pub async fn list(
 /// Says that the date is right.
 pub async fn confirm_clock(
     State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
+    Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let result: Result<(), No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.confirm_clock(&who.person, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
-    }
-    .await;
-    after(&web, who, &headers, "/retention", "clock-confirmed", result).await
+    let reason = one(&fields, "reason").unwrap_or_default();
+    let desks = &web.desks;
+    act(&web, who, &headers, ("/retention", "clock-confirmed"), Some(&fields), |person| async move {
+        desks.confirm_clock(&person, &reason).await.map(drop)
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -96,13 +102,21 @@ pub async fn confirm_clock(
 struct HoldsPage {
     page: Page,
     rows: Vec<HeldSession>,
+    rules: HoldRules,
+}
+
+impl HoldsPage {
+    /// Who confirms a hold of ground （四） here, in words.
+    fn important_by(&self) -> String {
+        self.page.listed(&self.rules.important_by.iter().map(|r| self.page.word("role", r.as_str())).collect::<Vec<_>>())
+    }
 }
 
 /// The register of holds.
 pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/holds").await;
     match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
-        Ok(rows) => html(&HoldsPage { page, rows }),
+        Ok(rows) => html(&HoldsPage { page, rows, rules: web.desks.hold_rules().clone() }),
         Err(no) => no_page(page, &no),
     }
 }
@@ -110,7 +124,7 @@ pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 /// What a session's page says of its keeping: `routine`, `extend`, `hold`, or a word to a hold.
 pub async fn say(
     State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
+    Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
@@ -126,26 +140,25 @@ pub async fn say(
         "refuse" => "hold-kept",
         _ => "hold-lifted",
     };
-    let result: Result<(), No> = async {
+    let back = if text("back") == "holds" { "/holds".to_owned() } else { format!("/sessions/{id}#keeping") };
+    // A word to a hold that stands is somebody's decision; what keeps longer needs no proof.
+    let proof = (!matches!(what.as_str(), "routine" | "extend" | "hold")).then_some(fields.as_slice());
+    let (desks, text, what) = (&web.desks, &text, what.as_str());
+    act(&web, who, &headers, (&back, word), proof, |person| async move {
         let id: SessionId = api::id("session", &id, SessionId::new)?;
         let ground = || Ground::from_word(&text("ground")).ok_or_else(|| Refusal::from(BadField::form("ground", "is no ground")));
-        match what.as_str() {
-            "routine" => web.desks.declare_routine(&who.person, &id, &text("reason")).await.map(drop),
+        match what {
+            "routine" => desks.declare_routine(&person, &id, &text("reason")).await.map(drop),
             "extend" => {
                 let until =
                     text("until").parse().map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
-                web.desks.extend_retention(&who.person, &id, until, &text("reason")).await.map(drop)
+                desks.extend_retention(&person, &id, until, &text("reason")).await.map(drop)
             }
-            "hold" => web.desks.propose_hold(&who.person, &id, ground()?, &text("reason")).await.map(drop),
-            word => {
-                access::prove_by(&web, &mut who, &fields).await?;
-                web.desks.say_to_hold(&who.person, &id, ground()?, &text("about"), said(word, text("reason"))?).await.map(drop)
-            }
+            "hold" => desks.propose_hold(&person, &id, ground()?, &text("reason")).await.map(drop),
+            word => desks.say_to_hold(&person, &id, ground()?, &text("about"), said(word, text("reason"))?).await.map(drop),
         }
-    }
-    .await;
-    let back = if text("back") == "holds" { "/holds".to_owned() } else { format!("/sessions/{id}#keeping") };
-    after(&web, who, &headers, &back, word, result).await
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -206,7 +219,7 @@ impl DisposalPage {
             None => ("", "—".into()),
             Some(Outcome::Kept { obstacles, .. }) => {
                 let all: Vec<String> = obstacles.iter().map(|o| self.page.word("obstacle", o.as_str())).collect();
-                ("good", format!("{}：{}", self.page.t("outcome-kept"), all.join("、")))
+                ("good", format!("{}{}{}", self.page.t("outcome-kept"), self.page.colon(), self.page.listed(&all)))
             }
             Some(Outcome::Going { gone_from, .. }) => ("warn", self.page.with("outcome-going", "volumes", self.volumes(gone_from))),
             Some(Outcome::Gone { gone_from, at, .. }) => {
@@ -215,16 +228,43 @@ impl DisposalPage {
         }
     }
     fn volumes(&self, names: &[String]) -> String {
-        names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>().join("、")
+        self.page.listed(&names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())
     }
-    /// Seal code and number of files, once it is known what stays.
-    fn stays(&self, item: &Item) -> Option<(String, usize)> {
+    /// What stays of a session, once that is known.
+    fn stays<'a>(&self, item: &'a Item) -> Option<&'a Tombstone> {
         match &item.outcome {
-            Some(Outcome::Going { stays, .. } | Outcome::Gone { stays, .. }) => Some((stays.seal_code.clone(), stays.files.len())),
+            Some(Outcome::Going { stays, .. } | Outcome::Gone { stays, .. }) => Some(stays),
             _ => None,
         }
     }
+    fn bytes(&self, stays: &Tombstone) -> u64 {
+        stays.files.iter().map(|f| f.bytes).sum()
+    }
+    fn short(&self, code: &str) -> String {
+        digest::short(code)
+    }
+    fn is_gone(&self, item: &Item) -> bool {
+        matches!(item.outcome, Some(Outcome::Gone { .. }))
+    }
+    fn gone(&self) -> usize {
+        self.view.disposal.gone().count()
+    }
+    /// Copies that are not destroyed.
+    fn left(&self) -> usize {
+        self.view.copies.iter().filter(|c| c.is_left()).count()
+    }
+    fn devices(&self, stays: &Tombstone) -> String {
+        self.page.listed(&stays.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>())
+    }
+    fn copy_badge(&self, copy: &CopyFate) -> &'static str {
+        if copy.is_left() { "warn" } else { "good" }
+    }
 }
+
+/// The same on paper.
+#[derive(Template)]
+#[template(path = "disposal_print.html", config = "src/web/askama.toml")]
+struct CertificatePage(DisposalPage);
 
 /// One, and its certificate for paper.
 pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
@@ -236,21 +276,45 @@ pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn
     }
 }
 
-/// Decides on one.
+/// The certificate for paper, always in Chinese, as it is filed; what a page of it cannot hold goes on to the next.
+pub async fn certificate(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let mut page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
+    let found = async { web.desks.disposal(&who.person, &api::id("disposal", &id, DisposalId::new)?).await }.await;
+    match found {
+        Ok(view) => {
+            page.lang = Lang::Zh;
+            html(&CertificatePage(DisposalPage { page, view }))
+        }
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Decides on one (`approve`, `refuse`), or closes one (`close`).
 pub async fn decide(
     State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
+    Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let approved = one(&fields, "decision").as_deref() == Some("approve");
-    let result: Result<(), No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
+    let decision = one(&fields, "decision").unwrap_or_default();
+    let word = match decision.as_str() {
+        "approve" => "disposal-approved",
+        "close" => "disposal-closed",
+        _ => "disposal-refused",
+    };
+    let (desks, reason) = (&web.desks, one(&fields, "reason"));
+    act(&web, who, &headers, (&format!("/disposals/{id}"), word), Some(&fields), |person| async move {
         let id = api::id("disposal", &id, DisposalId::new)?;
-        web.desks.decide_disposal(&who.person, &id, approved, one(&fields, "reason").as_deref()).await.map(drop)
-    }
-    .await;
-    let word = if approved { "disposal-approved" } else { "disposal-refused" };
-    after(&web, who, &headers, &format!("/disposals/{id}"), word, result).await
+        match decision.as_str() {
+            "close" => desks.close_disposal(&person, &id, reason.as_deref()).await.map(drop),
+            other => desks.decide_disposal(&person, &id, other == "approve", reason.as_deref()).await.map(drop),
+        }
+    })
+    .await
 }
