@@ -295,7 +295,7 @@ impl Config {
         let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
-        let tls = tls(&mut c, &self.console);
+        let tls = tls(&mut c, "console.", (&self.console.tls_certificate, &self.console.tls_key));
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
@@ -380,17 +380,18 @@ fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
     }
 }
 
-fn tls(c: &mut Checks, console: &Console) -> Option<Tls> {
-    match (&console.tls_certificate, &console.tls_key) {
+fn tls(c: &mut Checks, part: &str, files: (&Option<PathBuf>, &Option<PathBuf>)) -> Option<Tls> {
+    match files {
         (Some(certificate), Some(key)) => {
-            for (place, path) in [("console.tls_certificate", certificate), ("console.tls_key", key)] {
-                c.that(durable::exists(path), place, || format!("there is no file {}", path.display()));
+            for (name, path) in [("tls_certificate", certificate), ("tls_key", key)] {
+                c.that(durable::exists(path), &format!("{part}{name}"), || format!("there is no file {}", path.display()));
             }
             Some(Tls { certificate: certificate.clone(), key: key.clone() })
         }
         (None, None) => None,
         _ => {
-            c.wrong.push("console: tls_certificate and tls_key belong together; give both or none".into());
+            let place = if part.is_empty() { "" } else { "console: " };
+            c.wrong.push(format!("{place}tls_certificate and tls_key belong together; give both or none"));
             None
         }
     }

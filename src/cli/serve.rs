@@ -183,16 +183,19 @@ async fn serve(desks: &Arc<Desks>, listen: SocketAddr, tls: Option<Tls>) -> Resu
     let (mine, url) = (handle.clone(), format!("{}://{at}", if tls.is_some() { "https" } else { "http" }));
     let failed = |e: &std::io::Error| tracing::error!("the console ended: {e}");
     if let Some(tls) = tls {
-        let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key)
-            .await
-            .map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))?;
-        let server = axum_server::from_tcp_rustls(listener, config).map_err(|e| e.to_string())?.handle(mine);
+        let server = axum_server::from_tcp_rustls(listener, certificate(&tls).await?).map_err(|e| e.to_string())?.handle(mine);
         tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
     } else {
         let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?.handle(mine);
         tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
     }
     Ok((url, handle))
+}
+
+/// A console's certificate and its key.
+pub(super) async fn certificate(tls: &Tls) -> Result<RustlsConfig, String> {
+    let read = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
+    read.map_err(|e| format!("{} and its key: {e}", tls.certificate.display()))
 }
 
 impl Running {

@@ -55,6 +55,7 @@ pub mod status;
 pub mod stills;
 pub mod streams;
 pub mod supervision;
+pub mod sweeping;
 pub mod tokens;
 pub mod viewing;
 pub mod witness;

@@ -257,6 +257,8 @@ words!(
         ArchiveDisposalDue = "archive_disposal_due",
         /// It is gone from the archive.
         ArchiveDisposed = "archive_disposed",
+        /// Versions that others had long taken the place of went from the archive, their locks over.
+        ArchiveSuperseded = "archive_superseded",
     }
 );
 

@@ -5,7 +5,7 @@ use crate::desks::disposal::DisposalView;
 use crate::desks::holds::HeldSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
-use crate::model::disposal::{DisposalState, Item, Outcome};
+use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome};
 use crate::model::hold::{Ground, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
@@ -214,15 +214,19 @@ impl DisposalPage {
             }
         }
     }
+    /// Where the archive's copy of it stands.
+    fn archive(&self, item: &Item) -> Option<String> {
+        item.archive.map(|copy| match copy {
+            ArchiveCopy::Locked { until } => self.page.with("archive-copy-locked", "until", self.page.at(&until)),
+            ArchiveCopy::Deleted { at } => self.page.with("archive-copy-deleted", "at", self.page.at(&at)),
+        })
+    }
     fn volumes(&self, names: &[String]) -> String {
         names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>().join("、")
     }
     /// Seal code and number of files, once it is known what stays.
     fn stays(&self, item: &Item) -> Option<(String, usize)> {
-        match &item.outcome {
-            Some(Outcome::Going { stays, .. } | Outcome::Gone { stays, .. }) => Some((stays.seal_code.clone(), stays.files.len())),
-            _ => None,
-        }
+        item.stays().map(|stays| (stays.seal_code.clone(), stays.files.len()))
     }
 }
 

@@ -1932,3 +1932,14 @@ overview-footage = Footage
 overview-ask = Request at the owning site
 overview-ask-there = Request it at the owning site
 disposal-media = On media that have to be destroyed by hand, and entered so in their register:
+
+# Copies in the archive; from the overview to the sites
+archive-kind-tombstone = What stays of a session
+archive-kind-disposal = Disposal
+archive-kind-medium = Medium
+archive-copy-locked = Copy in the archive: locked until { $until }, deleted when the lock ends
+archive-copy-deleted = Copy in the archive: deleted at { $at }
+supplement-digest = Certificate of deletion from the archive (SHA-256)
+entry-archive-superseded = Old versions deleted from the archive
+overview-console = Console of the site
+overview-console-qr = Address of the site's console as a QR code

@@ -1932,3 +1932,14 @@ overview-footage = 录音录像
 overview-ask = 到所属站点申请查阅
 overview-ask-there = 请到所属站点申请查阅
 disposal-media = 载有该件的介质须另行销毁并在介质登记中注明：
+
+# 归档存储中的副本；总览到各站点
+archive-kind-tombstone = 处置留存
+archive-kind-disposal = 处置
+archive-kind-medium = 介质登记
+archive-copy-locked = 归档存储副本：锁定至 { $until }，期满后删除
+archive-copy-deleted = 归档存储副本：已于 { $at } 删除
+supplement-digest = 归档存储删除证明（SHA-256）
+entry-archive-superseded = 归档旧版本已删除
+overview-console = 站点控制台
+overview-console-qr = 站点控制台地址二维码
