@@ -141,17 +141,17 @@ struct Brought {
 
 /// Makes folders anew from the bucket alone. A file that is there already stays: nothing is overwritten.
 pub fn from_bucket(bucket: &Bucket, to: &Path, session: Option<&str>, without_footage: bool) -> Ended {
-    tell(&bring(bucket, to, session, without_footage)?)
+    Ok(tell(&bring(bucket, to, session, without_footage)?))
 }
 
 #[allow(clippy::print_stdout)]
-fn tell(brought: &Brought) -> Ended {
+fn tell(brought: &Brought) -> ExitCode {
     println!("{} items\n{} files", brought.items, brought.files);
     if !brought.given_up.is_empty() {
         println!("{} sessions were given up: what stays of them came back, and no footage", brought.given_up.len());
     }
     brought.wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    Ok(if brought.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if brought.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn bring(bucket: &Bucket, to: &Path, session: Option<&str>, without_footage: bool) -> Result<Brought, String> {
@@ -210,7 +210,7 @@ fn given_up(bucket: &Bucket, found: &[Index], wrong: &mut Vec<String>) -> BTreeS
 pub fn rebuild_from_bucket(path: &Path) -> Ended {
     let parts = config::load(path).map_err(|e| e.to_string())?;
     let brought = bring(&Bucket::of(&parts)?, &parts.data, None, true)?;
-    let told = tell(&brought)?;
+    let told = tell(&brought);
     let made = rebuild::run(path)?;
     runtime()?.block_on(async {
         let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;

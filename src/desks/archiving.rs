@@ -51,6 +51,9 @@ const AGAIN_EVERY: Duration = Duration::from_mins(5);
 /// Things that are done in one go.
 pub(super) const BATCH: u32 = 20;
 
+/// Takes word of a session of which so many objects went from the bucket, and none is left.
+pub(super) type TellGone = Box<dyn Fn(&SessionId, u64) -> Answer<()> + Send>;
+
 /// Who archives.
 pub struct Archivist {
     pub(super) settings: ArchiveSettings,
@@ -63,8 +66,8 @@ pub struct Archivist {
     pub(super) mirror: Option<PathBuf>,
     pub(super) runtime: Handle,
     pub(super) doing: Arc<Mutex<Doing>>,
-    /// Tells the desk of disposals that so many objects of a session went, and that none is left.
-    pub(super) gone: Box<dyn Fn(&SessionId, u64) -> Answer<()> + Send>,
+    /// The desk of disposals.
+    pub(super) gone: TellGone,
 }
 
 impl Archivist {

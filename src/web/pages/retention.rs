@@ -217,8 +217,8 @@ impl DisposalPage {
     /// Where the archive's copy of it stands.
     fn archive(&self, item: &Item) -> Option<String> {
         item.archive.map(|copy| match copy {
-            ArchiveCopy::Locked { until } => self.page.with("archive-copy-locked", "until", self.page.at(&until)),
-            ArchiveCopy::Deleted { at } => self.page.with("archive-copy-deleted", "at", self.page.at(&at)),
+            ArchiveCopy::Locked { until } => self.page.with("archive-copy-locked", "until", self.page.at(until)),
+            ArchiveCopy::Deleted { at } => self.page.with("archive-copy-deleted", "at", self.page.at(at)),
         })
     }
     fn volumes(&self, names: &[String]) -> String {
