@@ -152,8 +152,8 @@ async fn what_was_given_up_stays_in_the_bucket_until_its_lock_ends_is_brought_ba
     let due = waits_for_entry(&inspector, "archive_disposal_due").await;
     assert_eq!(due["session"], first);
     waits(&inspector, "archived with its disposal", |a| is_done(a) && a["disposing"] == 1).await;
-    let locked = of(&first, 240);
-    assert!(locked.iter().filter(|v| !v.is_marker).count() > 3, "{locked:?}");
+    let locked = of(&first, 240).into_iter().filter(|v| !v.is_marker).count();
+    assert!(locked > 3, "{locked}");
     let certificate = bureau.data().join("disposals").join(&disposal);
     assert!(is_signed(&certificate, "certificate.json", "signer.pem"));
     assert!(std::fs::read_to_string(certificate.join("certificate.json")).unwrap().contains("\"locked\""));
@@ -174,8 +174,9 @@ async fn what_was_given_up_stays_in_the_bucket_until_its_lock_ends_is_brought_ba
     assert_eq!(gone["supplement_sha256"].as_str().map(str::len), Some(64), "{gone}");
     assert_eq!(of(&first, 640), [], "every version, and every marker");
     assert!(!of(&second, 640).is_empty(), "what was not given up stays");
+    // A marker hides and holds nothing: it went when the new machine first looked.
     let entry = waits_for_entry(&bureau.sign_in("inspector").await, "archive_disposed").await;
-    assert_eq!((entry["session"].as_str(), entry["about"]["objects"].as_str()), (Some(&*first), Some(&*locked.len().to_string())));
+    assert_eq!((entry["session"].as_str(), entry["about"]["objects"].as_str()), (Some(&*first), Some(&*locked.to_string())));
     let folder = bureau.data().join("disposals").join(&disposal);
     assert!(is_signed(&folder, "certificate-archive.json", "certificate-archive.signer.pem"));
     plays(&bureau, &disposal, "归档存储副本：已于", "deleted");

@@ -178,6 +178,8 @@ impl Archivist {
             any |= item.problem.is_none();
             self.tell(|d| d.what = Some(format!("{} {}", item.kind, item.id)));
             match self.archive(&item) {
+                // A store that is made anew from the bucket shall know by its log, too, what was given up.
+                Ok(()) if item.kind == "disposal" => self.want_log()?,
                 Ok(()) => {}
                 Err(Trouble::Store(fault @ (StoreFault::Away(_) | StoreFault::Unfit(_) | StoreFault::Refused))) => return Err(fault.into()),
                 Err(trouble) => {
