@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use support::authority::openssl;
 use support::bureau::{Bureau, Person};
 use support::ceph::{Ceph, is_done, off, shilu, waits};
 
@@ -286,16 +287,11 @@ async fn an_overview_of_two_sites_is_searched_by_the_six_fields_and_shows_no_pic
     let pem = std::fs::read_to_string(bureaus[0].data().join("keys/signing.pub.pem")).unwrap();
     let key = shilu::custody::keys::PublicKey::from_pem(&pem, "a key").unwrap().fingerprint();
     let dir = tempfile::tempdir().unwrap();
-    let certificate = dir.path().join("tls.pem");
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
-        .arg(dir.path().join("tls.key"))
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (certificate, at) = (dir.path().join("tls.pem"), dir.path());
+    std::fs::write(at.join("ext"), "subjectAltName = IP:127.0.0.1\n").unwrap();
+    openssl(at, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA");
+    openssl(at, "req -newkey rsa:2048 -nodes -keyout tls.key -out tls.csr -subj /CN=overview");
+    openssl(at, "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tls.pem -days 2 -extfile ext");
     let text = format!(
         "name = \"试用市局\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"http://127.0.0.1:9\"\naccess_key_file = \"{}\"\nrefresh_s = 1\n\
          tls_certificate = \"{}\"\ntls_key = \"{}\"\n\
@@ -318,7 +314,7 @@ async fn an_overview_of_two_sites_is_searched_by_the_six_fields_and_shows_no_pic
         .spawn()
         .unwrap();
     let url = format!("https://127.0.0.1:{port}");
-    let trusted = reqwest::Certificate::from_pem(&std::fs::read(&certificate).unwrap()).unwrap();
+    let trusted = reqwest::Certificate::from_pem(&std::fs::read(at.join("ca.pem")).unwrap()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while client.get(format!("{url}/login")).send().await.is_err() {

@@ -214,7 +214,10 @@ async fn the_machine_is_lost(bureau: &mut Bureau, first: &str, second: &str) {
     let (well, said) = shilu(bureau, &["rebuild", "--from-bucket"]);
     assert!(well, "{said}");
     let keys = bureau.data().join("keys");
-    assert_eq!(std::fs::read(keys.join("lost/signing-1.pem")).unwrap_or_else(|_| std::fs::read(keys.join("signing.pub.pem")).unwrap()), old_key);
+    assert_eq!(
+        std::fs::read(keys.join("lost/signing-1.pem")).unwrap_or_else(|_| std::fs::read(keys.join("signing.pub.pem")).unwrap()),
+        old_key
+    );
     // Accounts are in no file: they are made anew.
     bureau.forgets_accounts();
     for role in support::bureau::ROLES {
@@ -230,7 +233,10 @@ async fn the_machine_is_lost(bureau: &mut Bureau, first: &str, second: &str) {
     let log = bureau.sign_in("inspector").await.get("/api/v1/log").await.1;
     let rows = log.as_array().unwrap();
     let opened = rows.iter().find(|r| r["entry"]["kind"] == "log_opened" && !r["entry"]["about"]["after_log"].is_null()).unwrap();
-    assert_eq!((opened["entry"]["about"]["why"].as_str(), opened["entry"]["about"]["after_log"].as_str()), (Some("other_key"), Some(&*old_head)));
+    assert_eq!(
+        (opened["entry"]["about"]["why"].as_str(), opened["entry"]["about"]["after_log"].as_str()),
+        (Some("other_key"), Some(&*old_head))
+    );
     assert!(opened["entry"]["about"]["after_size"].as_str().unwrap().parse::<usize>().unwrap() > entries / 2);
     assert!(rows.iter().any(|r| r["entry"]["kind"] == "session_sealed"), "entries of the old log are still read");
     let custodian = bureau.sign_in("custodian").await;
@@ -254,7 +260,12 @@ async fn takes_in(officer: &Person, path: &Path) -> String {
     let data = std::fs::read(path).unwrap();
     let form = json!({ "device_no": "XW-J07", "facts": { "case_no": "威自然资罚〔2026〕12号", "party": "张三", "cause": "未经批准占用土地",
         "officers": [{ "name": "王建国", "certificate_no": "冀E-017" }, { "name": "李红", "certificate_no": "冀E-022" }] } });
-    let begun = officer.does("/api/v1/imports", json!({ "name": "large.wav", "bytes": data.len(), "modified_ms": Utc::now().timestamp_millis(), "form": form })).await;
+    let begun = officer
+        .does(
+            "/api/v1/imports",
+            json!({ "name": "large.wav", "bytes": data.len(), "modified_ms": Utc::now().timestamp_millis(), "form": form }),
+        )
+        .await;
     let id = begun["id"].as_str().unwrap();
     for (n, piece) in data.chunks(4 << 20).enumerate() {
         let to = format!("{}/api/v1/imports/{id}?offset={}", officer.url, n * (4 << 20));
@@ -287,7 +298,8 @@ async fn a_large_file_waits_for_its_hours_goes_no_faster_than_it_may_and_comes_b
     let ceph = Ceph::up();
     off(|| ceph.store(0).make_bucket().unwrap());
     let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-    let configuration = ceph.configuration("site-a", "release_after_days = 0").replace("window = \"\"", &format!("window = \"{}\"", hours(2)));
+    let configuration =
+        ceph.configuration("site-a", "release_after_days = 0").replace("window = \"\"", &format!("window = \"{}\"", hours(2)));
     let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", &configuration, &nowhere).await;
     let path = large_recording(bureau.dir.path());
     let (bytes, sha256) = (std::fs::metadata(&path).unwrap().len(), shilu::machine::volume::digest(&path).unwrap().1);
@@ -313,7 +325,8 @@ async fn a_large_file_waits_for_its_hours_goes_no_faster_than_it_may_and_comes_b
     // In its hours, and no faster than it may: put and read back.
     assert!(bureau.terminate());
     let text = std::fs::read_to_string(bureau.config()).unwrap();
-    let text = text.replace(&configuration.lines().find(|l| l.starts_with("window")).unwrap().to_owned(), &format!("window = \"{}\"", hours(-1)));
+    let text =
+        text.replace(&configuration.lines().find(|l| l.starts_with("window")).unwrap().to_owned(), &format!("window = \"{}\"", hours(-1)));
     std::fs::write(bureau.config(), text.replace("mbit_max = 0", &format!("mbit_max = {MBIT}"))).unwrap();
     let began = Instant::now();
     bureau.start().await;

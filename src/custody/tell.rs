@@ -231,7 +231,10 @@ fn told(options: &Options, found: &Found) -> ExitCode {
     found.wrong.iter().for_each(|w| println!("WRONG     {w}"));
     found.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
     let released = code == 2 && found.unknown.is_empty() && found.sessions.iter().all(|r| r.unknown.is_empty());
-    println!("{}", if released { "released to the archive" } else { ["intact", "altered or incomplete", "cannot tell"][usize::from(code)] });
+    println!(
+        "{}",
+        if released { "released to the archive" } else { ["intact", "altered or incomplete", "cannot tell"][usize::from(code)] }
+    );
     ExitCode::from(code)
 }
 

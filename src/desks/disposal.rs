@@ -296,12 +296,12 @@ impl Desks {
     pub(super) async fn gone_from_archive(&self, session: &SessionId, objects: u64) -> Answer<()> {
         let _turn = self.disposals_turn.lock().await;
         let (wanted, id, at) = (session.to_string(), session.to_string(), self.now().utc);
-        let gave_up = |d: &Disposal| d.items.iter().any(|i| i.session == *session && i.stays().is_some() && (objects > 0 || i.archive.is_some()));
+        let gave_up =
+            |d: &Disposal| d.items.iter().any(|i| i.session == *session && i.stays().is_some() && (objects > 0 || i.archive.is_some()));
         let mut gone: Vec<Disposal> = self.read(move |c| disposals::of_session(c, &wanted)).await?;
         gone.retain(gave_up);
         let copy = Some(ArchiveCopy::Deleted { at });
-        let next: Vec<(PathBuf, Disposal)> =
-            gone.iter().map(|d| (self.disposal_folder(&d.id), d.with_archive(session, copy))).collect();
+        let next: Vec<(PathBuf, Disposal)> = gone.iter().map(|d| (self.disposal_folder(&d.id), d.with_archive(session, copy))).collect();
         let signer = self.recorder.shared().signer.clone();
         let draft = Draft::new(EntryKind::ArchiveDisposed).in_session(session).about("objects", objects);
         let write_all = move |t: &Writing<'_>| {

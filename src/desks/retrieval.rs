@@ -58,7 +58,8 @@ pub fn restore(store: &Store, opens: Option<&Identities>, file: &StoredFile, fol
     let path = folder.join(&file.name);
     let told = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     durable::make_folder(path.parent().unwrap_or(folder)).map_err(|e| told(&e))?;
-    let part_path = path.with_extension("restoring");
+    // Its whole name and more: two files that differ in their endings alone come back at the same time.
+    let part_path = path.with_added_extension("restoring");
     durable::remove_marker(&part_path).map_err(|e| told(&e))?;
     let mut to = Appending::create(&part_path).map_err(|e| told(&e))?;
     let mut running = digest::Running::default();

@@ -212,6 +212,7 @@ impl Store {
         let named = headers.iter().map(|(n, v)| (*n, v.as_str()));
         let signable = SignableRequest::new(method.as_str(), url.as_str(), named, SignableBody::Precomputed(sha256));
         let (signed, _) = sign(signable.map_err(|e| unfit(e.to_string()))?, &params).map_err(|e| unfit(e.to_string()))?.into_parts();
+        let puts = method == Method::PUT;
         let mut request = self.client()?.request(method, url).timeout(self.patience(body.len() as u64 + PART_BYTES));
         for (name, value) in headers.iter().map(|(n, v)| (*n, v.as_str())).chain(signed.headers()) {
             request = request.header(name, value);
@@ -220,6 +221,9 @@ impl Store {
         if length > 0 {
             let paced = Paced { inner: std::io::Cursor::new(body), bytes_per_s: self.rate() };
             request = request.body(Body::sized(paced, length));
+        } else if puts {
+            // An empty file is one, too; without its length said, the service asks for it.
+            request = request.header(reqwest::header::CONTENT_LENGTH, 0).body("");
         }
         let answer =
             request.send().map_err(|e| StoreFault::Away(if e.is_connect() { "cannot be reached" } else { "breaks off" }.into()))?;

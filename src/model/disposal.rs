@@ -453,8 +453,14 @@ mod tests {
     }
 
     fn proposed() -> Disposal {
-        let item =
-            Item { session: kept().id, folder: "land/room-1/x".into(), retention: retention(Some(200)), outcome: None, media: vec![], archive: None };
+        let item = Item {
+            session: kept().id,
+            folder: "land/room-1/x".into(),
+            retention: retention(Some(200)),
+            outcome: None,
+            media: vec![],
+            archive: None,
+        };
         let proposed = Word { at: DateTime::UNIX_EPOCH, by: AccountId::new("li").unwrap(), reason: None };
         Disposal {
             id: DisposalId::new("d-1").unwrap(),

@@ -160,9 +160,7 @@ struct LoginForm {
 
 async fn login(State(shared): Seen, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
     match shared.overview.sign_in(&form.username, form.password.into()).await {
-        Ok(token) => {
-            ([(header::SET_COOKIE, set_cookie(shared.secure, Some(&token)))], Redirect::to("/")).into_response()
-        }
+        Ok(token) => ([(header::SET_COOKIE, set_cookie(shared.secure, Some(&token)))], Redirect::to("/")).into_response(),
         Err(no) => {
             let lang = Lang::of(&headers);
             let (status, problem) = error::problem(&no);

@@ -141,7 +141,7 @@ pub async fn waits(who: &Person, what: &str, until: impl Fn(&Value) -> bool) -> 
 
 /// Waits until something at an address is as wanted.
 pub async fn waits_at(who: &Person, path: &str, what: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(4);
+    let deadline = Instant::now() + Duration::from_mins(6);
     loop {
         let (_, now) = who.get(path).await;
         if until(&now) {
