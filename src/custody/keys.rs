@@ -296,12 +296,12 @@ mod signing {
             let make = || Signer::open_or_make(dir.path(), "signing", Algorithm::Ed25519).unwrap();
             let first = make();
             for _ in 0..2 {
-                std::fs::remove_file(dir.path().join("signing.pem")).unwrap();
-                std::fs::write(dir.path().join("signing.pub.pem"), first.public_pem()).unwrap();
+                durable::remove_marker(&dir.path().join("signing.pem")).unwrap();
+                durable::write_whole(&dir.path().join("signing.pub.pem"), first.public_pem().as_bytes()).unwrap();
                 assert_ne!(make().public(), first.public());
             }
             assert_eq!(durable::names(&dir.path().join("lost")).unwrap(), ["signing-1.pem"]);
-            assert_eq!(std::fs::read_to_string(dir.path().join("lost/signing-1.pem")).unwrap(), first.public_pem());
+            assert_eq!(durable::read_whole(&dir.path().join("lost/signing-1.pem"), 4096).unwrap(), first.public_pem().as_bytes());
         }
 
         #[test]

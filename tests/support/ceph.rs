@@ -139,15 +139,19 @@ pub async fn waits(who: &Person, what: &str, until: impl Fn(&Value) -> bool) -> 
     waits_at(who, "/api/v1/archive", what, until).await
 }
 
-/// Waits until something at an address is as wanted.
+/// Waits until something at an address is as wanted; as long as it changes, however slowly: the archive's thread gives way to everything.
 pub async fn waits_at(who: &Person, path: &str, what: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(6);
+    let (at_last, mut before) = (Instant::now() + Duration::from_mins(15), Value::Null);
+    let mut deadline = Instant::now();
     loop {
         let (_, now) = who.get(path).await;
         if until(&now) {
             return now;
         }
-        assert!(Instant::now() < deadline, "not {what}: {now}");
+        if now != before {
+            (deadline, before) = (Instant::now() + Duration::from_mins(3), now.clone());
+        }
+        assert!(Instant::now() < deadline.min(at_last), "not {what}: {now}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
