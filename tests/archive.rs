@@ -5,42 +5,19 @@
 mod support;
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-use shilu::footage::archive::{Store, StoreFault, StoreSettings};
+use serde_json::json;
+use shilu::footage::archive::{Store, StoreFault};
 use shilu::machine::clock::{Clock, SystemClock};
 use shilu::model::archive::Lock;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::authority::openssl;
 use support::bureau::{Bureau, Person};
-use support::ceph::Ceph;
+use support::ceph::{Ceph, is_done, off, shilu, waits};
 
 const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
-
-/// `shilu archive …`: how it ended, and its words.
-fn archive(config: &Path, arguments: &[&str]) -> (bool, String) {
-    let out = Command::new(SHILU).arg("archive").args(arguments).arg("--config").arg(config).output().unwrap();
-    (out.status.success(), format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
-}
-
-/// Waits until the archive stands as wanted.
-async fn waits(who: &Person, what: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(2);
-    loop {
-        let (_, now) = who.get("/api/v1/archive").await;
-        if until(&now) {
-            return now;
-        }
-        assert!(Instant::now() < deadline, "not {what}: {now}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn is_done(now: &Value) -> bool {
-    now["waiting"] == 0 && now["sessions"].as_u64() > Some(0) && now["doing"]["problem"].is_null()
-}
 
 async fn recorded(bureau: &Bureau) -> String {
     let (officer, id) = bureau.records(300_000).await;
@@ -49,21 +26,7 @@ async fn recorded(bureau: &Bureau) -> String {
 }
 
 fn store(ceph: &Ceph) -> Store {
-    drop(rustls::crypto::ring::default_provider().install_default()); // as `shilu` does for itself
-    let settings = StoreSettings {
-        endpoint: ceph.endpoint().parse().unwrap(),
-        region: "us-east-1".into(),
-        bucket: "shilu".into(),
-        access_key: "test".into(),
-        secret_key: "testtest".to_owned().into(),
-        bits_per_s_max: None,
-    };
-    Store::new(settings, Arc::new(SystemClock))
-}
-
-/// Blocking work beside a test that is async.
-fn off<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|s| s.spawn(work).join().unwrap())
+    ceph.store(0)
 }
 
 /// Every file below a folder, with its content.
@@ -103,7 +66,7 @@ async fn what_is_archived_is_locked_survives_an_outage_is_put_again_when_damaged
     // A bucket that is not there, or has no locks, is told as what it is.
     let told = waits(&inspector, "told", |a| !a["doing"]["problem"].is_null()).await;
     assert!(told["doing"]["problem"].as_str().unwrap().contains("Object Lock"), "{told}");
-    let (well, said) = archive(&bureau.config(), &["make-bucket"]);
+    let (well, said) = shilu(&bureau, &["archive", "make-bucket"]);
     assert!(well, "{said}");
     let first = recorded(&bureau).await;
     waits(&inspector, "archived", is_done).await;
@@ -162,13 +125,13 @@ async fn what_is_archived_is_locked_survives_an_outage_is_put_again_when_damaged
         assert!(of_held.iter().all(|v| store.lock_of(&v.key, &v.version).unwrap().held));
     });
     assert!(bureau.terminate());
-    let (well, said) = archive(&bureau.config(), &["verify"]);
+    let (well, said) = shilu(&bureau, &["archive", "verify"]);
     assert!(well && said.contains("whole"), "{said}");
 
     // A bare machine: the bucket alone brings back every file of every session, and the same index.
     let (before, rows) = (tree(&bureau.data().join("footage")), docs(&bureau.data()));
     let bare = bureau.dir.path().join("bare");
-    let (well, said) = archive(&bureau.config(), &["restore", "--to", &bare.display().to_string()]);
+    let (well, said) = shilu(&bureau, &["archive", "restore", "--to", &bare.display().to_string()]);
     assert!(well, "{said}");
     let is_of_session = |(name, _): &(String, Vec<u8>)| !name.starts_with("custody-head");
     let kept: BTreeMap<_, _> = before.clone().into_iter().filter(is_of_session).collect();
@@ -324,22 +287,37 @@ async fn an_overview_of_two_sites_is_searched_by_the_six_fields_and_shows_no_pic
     let pem = std::fs::read_to_string(bureaus[0].data().join("keys/signing.pub.pem")).unwrap();
     let key = shilu::custody::keys::PublicKey::from_pem(&pem, "a key").unwrap().fingerprint();
     let dir = tempfile::tempdir().unwrap();
+    let (certificate, at) = (dir.path().join("tls.pem"), dir.path());
+    std::fs::write(at.join("ext"), "subjectAltName = IP:127.0.0.1\n").unwrap();
+    openssl(at, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA");
+    openssl(at, "req -newkey rsa:2048 -nodes -keyout tls.key -out tls.csr -subj /CN=overview");
+    openssl(at, "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tls.pem -days 2 -extfile ext");
     let text = format!(
-        "name = \"试用市局\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"{}\"\nbucket = \"shilu\"\naccess_key_file = \"{}\"\nrefresh_s = 1\n\
+        "name = \"试用市局\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"http://127.0.0.1:9\"\naccess_key_file = \"{}\"\nrefresh_s = 1\n\
+         tls_certificate = \"{}\"\ntls_key = \"{}\"\n\
          [[sites]]\nid = \"site-a\"\nname = \"甲县局\"\nconsole = \"https://a.bureau.example\"\nkey = \"{key}\"\n\
          [[sites]]\nid = \"site-b\"\nname = \"乙县局\"\n\
          [[accounts]]\nusername = \"overseer\"\nname = \"监督员\"\npassword_hash = \"{}\"\n",
-        ceph.endpoint(),
         ceph.key_file().display(),
+        certificate.display(),
+        dir.path().join("tls.key").display(),
         hash.trim()
     );
     let config = dir.path().join("overview.toml");
     std::fs::write(&config, text).unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
-    let mut overview = Command::new(SHILU).args(["overview", "--config"]).arg(&config).stderr(log).spawn().unwrap();
-    let url = format!("http://127.0.0.1:{port}");
+    // Which bucket, the command line says: it goes before the file.
+    let mut overview = Command::new(SHILU)
+        .args(["overview", "--bucket", "shilu", "--endpoint", &ceph.endpoint(), "--region", "us-east-1", "--config"])
+        .arg(&config)
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let url = format!("https://127.0.0.1:{port}");
+    let trusted = reqwest::Certificate::from_pem(&std::fs::read(at.join("ca.pem")).unwrap()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while reqwest::get(format!("{url}/login")).await.is_err() {
+    while client.get(format!("{url}/login")).send().await.is_err() {
         assert!(Instant::now() < deadline, "{}", std::fs::read_to_string(dir.path().join("log")).unwrap());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

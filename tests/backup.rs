@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::bureau::Bureau;
-use support::many::{Many, fill};
+use support::ceph::{Ceph, is_done, off, waits, waits_for_entry};
+use support::many::{Many, fill, fill_with};
 
 fn shilu(arguments: &[&str], config: &Path) -> (bool, String) {
     let out = Command::new(env!("CARGO_BIN_EXE_shilu")).args(arguments).arg("--config").arg(config).output().unwrap();
@@ -102,17 +103,9 @@ const OF_BACKUPS: &[(&str, &str)] = &[
     ("archive_objects", "the same"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_everything_that_files_hold() {
-    let mut bureau = Bureau::open().await;
-    bureau.terminate();
-    bureau.configure("[[devices]]\nnumber = \"BWC-017\"\nunit = \"land-use\"\nname = \"执法记录仪 17\"\n[[devices]]\nnumber = \"BWC-018\"\nunit = \"land-use\"\nname = \"执法记录仪 18\"\n");
-    bureau.start().await;
+/// A session with marks and another link, a case, a provision that holds it, and a medium of it.
+async fn works(bureau: &Bureau) -> String {
     let (officer, session) = bureau.records(50_000).await;
-    // One device is out, and of another it was said that it brought nothing.
-    officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-017", "battery": 95, "free_gb": 60 })).await;
-    let out = officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-018" })).await["id"].as_str().unwrap().to_owned();
-    assert_eq!(officer.post(&format!("/api/v1/check-outs/{out}/nothing"), json!({ "reason": "未使用" })).await.0, StatusCode::NO_CONTENT);
     for right in ["notice_given", "right_statement"] {
         officer.does(&format!("/api/v1/sessions/{session}/marks"), json!({ "kind": right, "manner": "oral" })).await;
     }
@@ -134,6 +127,21 @@ async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_every
         assert!(Instant::now() < deadline, "{}", bureau.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    session
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_database_of_thousands_of_sessions_is_made_anew_equal_in_everything_that_files_hold() {
+    let mut bureau = Bureau::open().await;
+    bureau.terminate();
+    bureau.configure("[[devices]]\nnumber = \"BWC-017\"\nunit = \"land-use\"\nname = \"执法记录仪 17\"\n[[devices]]\nnumber = \"BWC-018\"\nunit = \"land-use\"\nname = \"执法记录仪 18\"\n");
+    bureau.start().await;
+    let session = works(&bureau).await;
+    let officer = bureau.sign_in("officer").await;
+    // One device is out, and of another it was said that it brought nothing.
+    officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-017", "battery": 95, "free_gb": 60 })).await;
+    let out = officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-018" })).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(officer.post(&format!("/api/v1/check-outs/{out}/nothing"), json!({ "reason": "未使用" })).await.0, StatusCode::NO_CONTENT);
     bureau.terminate();
     fill(&bureau, &session, Many { sessions: 3000, cases: 400, provisions: 100, media: 100 });
     let data = bureau.data();
@@ -355,4 +363,58 @@ async fn keys_lie_encrypted_beside_a_backup_and_make_a_bare_machine_the_same_sig
     let (well, said) = shilu(&again, &bureau.config());
     assert!(!well && said.contains("another key lies there"), "{said}");
     assert_eq!(std::fs::read_to_string(bare.join("keys/signing.pem")).unwrap(), "another");
+}
+
+/// Sessions of the test below: what a one-node Ceph takes in a minute or two beside other work.
+const IN_THE_BUCKET: usize = 600;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_alone_makes_the_index_of_hundreds_of_sessions_anew_and_none_that_is_kept_stands_in_the_way_of_a_release() {
+    let ceph = Ceph::up();
+    off(|| ceph.store(0).make_bucket().unwrap());
+    let configuration = ceph.configuration("site-a", "release_after_days = 0");
+    let mut bureau = Bureau::open_in(tempfile::tempdir().unwrap(), None, "", &configuration).await;
+    let session = works(&bureau).await;
+    bureau.terminate();
+    fill_with(&bureau, &session, Many { sessions: IN_THE_BUCKET, cases: 100, provisions: 20, media: 20 }, true);
+    let at = Instant::now();
+    bureau.start().await;
+    let inspector = bureau.sign_in("inspector").await;
+    let done = waits(&inspector, "archived", |a| is_done(a) && a["sessions"].as_u64() > Some(IN_THE_BUCKET as u64)).await;
+    println!("{} sessions, {} objects put and read back in {:.1} s", done["sessions"], done["objects"], at.elapsed().as_secs_f64());
+    // All of them are undated, and were archived before it: the one that may go is released nevertheless.
+    let last = format!("room-1-x{}", IN_THE_BUCKET - 1);
+    bureau.sign_in("custodian").await.does(&format!("/api/v1/sessions/{last}/routine"), json!({ "reason": "来访咨询" })).await;
+    waits(&inspector, "released", |a| is_done(a) && a["released"] == 1).await;
+    assert!(bureau.folder(&last).join("released.json").exists());
+    // Its newest entries are archived with the next start.
+    bureau.terminate();
+    bureau.start().await;
+    let inspector = bureau.sign_in("inspector").await;
+    waits_for_entry(&inspector, "recorder_started").await;
+    waits(&inspector, "archived again", is_done).await;
+    bureau.terminate();
+
+    let (before, keys) = (made_from_files(&bureau.data()), bureau.data().join("keys"));
+    bureau.moves_to(&bureau.dir.path().join("rebuilt"));
+    std::fs::create_dir_all(bureau.data()).unwrap();
+    copy_tree(&keys, &bureau.data());
+    let at = Instant::now();
+    let (well, said) = shilu(&["rebuild", "--from-bucket"], &bureau.config());
+    assert!(well && said.contains(&format!("{} sessions\n", IN_THE_BUCKET + 1)), "{said}");
+    println!("{} sessions made anew from the bucket in {:.1} s", IN_THE_BUCKET + 1, at.elapsed().as_secs_f64());
+    let after = made_from_files(&bureau.data());
+    let shown = |row: &BTreeMap<String, Cell>| format!("{row:?}");
+    for (table, was) in &before {
+        if *table == "entries" {
+            // What was logged after the log was put last is not there, nor is anything else.
+            let was: std::collections::BTreeSet<String> = was.iter().map(shown).collect();
+            assert!(after[table].iter().filter(|row| was.contains(&shown(row))).count() > IN_THE_BUCKET, "{table}");
+            continue;
+        }
+        assert_eq!(after[table].len(), was.len(), "{table}");
+        for (was, is) in was.iter().zip(&after[table]) {
+            assert_eq!(is, was, "{table}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 /// Something that is archived as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// `session`, `case`, `provision`, `log`, `keys`.
+    /// One of `model::archive::KINDS`.
     pub kind: String,
     /// Which.
     pub id: String,
@@ -120,6 +120,13 @@ pub fn want(c: &Connection, kind: &str, id: &str, folder: &str, since: i64) -> R
     Ok(())
 }
 
+/// Something is to be archived if it never was: what stays as it is once it is there.
+pub fn want_once(c: &Connection, kind: &str, id: &str, folder: &str, since: i64) -> Result<(), Fault> {
+    c.prepare_cached("INSERT OR IGNORE INTO archive_items (kind, id, folder, since) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![kind, id, folder, since])?;
+    Ok(())
+}
+
 /// A session that is known has changed: a paper came beside it.
 pub fn changed(c: &Connection, session: &str, since: i64) -> Result<(), Fault> {
     c.prepare_cached("UPDATE archive_items SET since = coalesce(since + 1, ?2) WHERE kind = 'session' AND id = ?1")?
@@ -168,16 +175,42 @@ pub fn looked(c: &Connection, kind: &str, id: &str, at: i64) -> Result<(), Fault
     Ok(())
 }
 
-/// Those that are given up.
-pub fn disposing(c: &Connection) -> Result<Vec<Item>, Fault> {
-    items(c, "WHERE dispose_at IS NOT NULL", [])
+/// Those that are given up and whose locks should have ended by a moment.
+pub fn disposing(c: &Connection, by: i64, rows_max: u32) -> Result<Vec<Item>, Fault> {
+    items(c, "WHERE dispose_at IS NOT NULL AND dispose_after <= ?1 ORDER BY dispose_after LIMIT ?2", params![by, rows_max])
 }
 
-/// Archived sessions with footage here, oldest first.
-pub fn releasable(c: &Connection, archived_before: i64, rows_max: u32) -> Result<Vec<Item>, Fault> {
-    let tail = "WHERE kind = 'session' AND since IS NULL AND released_at IS NULL AND dispose_at IS NULL AND archived_at < ?1
-                ORDER BY archived_at LIMIT ?2";
-    items(c, tail, params![archived_before, rows_max])
+/// One that is given up is locked until then.
+pub fn dispose_later(c: &Connection, item: &Item, after: i64) -> Result<(), Fault> {
+    c.execute("UPDATE archive_items SET dispose_after = ?3 WHERE kind = ?1 AND id = ?2", params![item.kind, item.id, after])?;
+    Ok(())
+}
+
+/// Archived sessions with footage here that have a date and no hold, oldest first, behind one that was looked at. What may not be released
+/// is none of them: it would stand in the way of the others.
+pub fn releasable(c: &Connection, archived_before: i64, behind: (i64, &str), rows_max: u32) -> Result<Vec<Item>, Fault> {
+    let tail = "JOIN retention ON retention.session = id
+                WHERE kind = 'session' AND since IS NULL AND released_at IS NULL AND dispose_at IS NULL AND archived_at < ?1
+                    AND held = 0 AND gone = 0 AND earliest IS NOT NULL AND (archived_at, id) > (?2, ?3)
+                ORDER BY archived_at, id LIMIT ?4";
+    items(c, tail, params![archived_before, behind.0, behind.1, rows_max])
+}
+
+/// Versions that others took the place of, whose locks have ended by a moment; of nothing that is held.
+pub fn superseded(c: &Connection, by: i64, rows_max: u32) -> Result<Vec<Object>, Fault> {
+    let tail = "WHERE current = 0 AND locked_until <= ?1
+                    AND NOT EXISTS (SELECT 1 FROM retention r WHERE kind = 'session' AND r.session = id AND r.held = 1)
+                    AND NOT EXISTS (SELECT 1 FROM archive_items i WHERE i.kind = archive_objects.kind AND i.id = archive_objects.id
+                        AND i.dispose_at IS NOT NULL)
+                ORDER BY locked_until LIMIT ?2";
+    objects(c, tail, params![by, rows_max])
+}
+
+/// Files that an item's newest index no longer names.
+pub fn no_longer(c: &Connection, item: &Item, names: &[String]) -> Result<(), Fault> {
+    let mut set = c.prepare_cached("UPDATE archive_objects SET current = 0 WHERE kind = ?1 AND id = ?2 AND name = ?3")?;
+    names.iter().try_for_each(|name| set.execute([&item.kind, &item.id, name]).map(drop))?;
+    Ok(())
 }
 
 /// An item lies in the archive whole; it waits no more, unless it changed since `began`.
@@ -301,6 +334,7 @@ pub fn forget(c: &Connection, o: &Object) -> Result<(), Fault> {
 
 /// Nothing of an item is left in the bucket.
 pub fn forget_item(c: &Connection, kind: &str, id: &str) -> Result<(), Fault> {
+    c.execute("DELETE FROM archive_objects WHERE kind = ?1 AND id = ?2", [kind, id])?;
     c.execute("DELETE FROM archive_items WHERE kind = ?1 AND id = ?2", [kind, id])?;
     Ok(())
 }
@@ -315,10 +349,16 @@ pub fn released(c: &Connection, session: &str, at: Option<i64>) -> Result<(), Fa
     Ok(())
 }
 
-/// A session is given up: its objects go when their locks end.
-pub fn dispose(c: &Connection, session: &str, at: i64) -> Result<(), Fault> {
-    let set = "UPDATE archive_items SET dispose_at = ?2, since = NULL WHERE kind = 'session' AND id = ?1";
-    c.execute(set, params![session, at])?;
+/// The end of the last lock on anything of an item, ms since 1970; none: no object of it is known.
+pub fn locked_until(c: &Connection, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
+    let text = "SELECT max(locked_until) FROM archive_objects WHERE kind = ?1 AND id = ?2";
+    Ok(c.prepare_cached(text)?.query_row([kind, id], |r| r.get(0))?)
+}
+
+/// A session is given up: its objects go when their locks end, not before `after`.
+pub fn dispose(c: &Connection, session: &str, at: i64, after: i64) -> Result<(), Fault> {
+    let set = "UPDATE archive_items SET dispose_at = ?2, dispose_after = ?3, since = NULL WHERE kind = 'session' AND id = ?1";
+    c.execute(set, params![session, at, after])?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Disposals (第十八条), indexed; each is a file of its own, `disposals/<id>/disposal.json`.
 
-use crate::catalog::bad_doc;
+use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
-use crate::model::disposal::{Disposal, DisposalState};
+use crate::model::disposal::{Disposal, DisposalState, Outcome};
 use crate::model::ids::DisposalId;
 use rusqlite::{Connection, Params, params};
 
@@ -15,7 +15,15 @@ pub fn put(c: &Connection, d: &Disposal) -> Result<(), Fault> {
         params![d.id.as_str(), d.unit.as_str(), d.state.as_str(), d.proposed.at.timestamp_millis(), doc],
     )?;
     let mut of = c.prepare_cached("INSERT OR IGNORE INTO disposal_sessions (session, disposal) VALUES (?1, ?2)")?;
-    Ok(d.items.iter().try_for_each(|i| of.execute([i.session.as_str(), d.id.as_str()]).map(drop))?)
+    d.items.iter().try_for_each(|i| of.execute([i.session.as_str(), d.id.as_str()]).map(drop))?;
+    for item in &d.items {
+        if let Some(Outcome::Gone { at, .. }) = &item.outcome {
+            let folder = format!("footage/{}", item.folder);
+            archive::want_once(c, "tombstone", item.session.as_str(), &folder, at.timestamp_millis())?;
+        }
+    }
+    let changed = d.executed_at.or(d.decided.as_ref().map(|w| w.at)).unwrap_or(d.proposed.at);
+    archive::want(c, "disposal", d.id.as_str(), &format!("disposals/{}", d.id), changed.timestamp_millis())
 }
 
 fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<Disposal>, Fault> {
@@ -52,6 +60,11 @@ pub fn of_gone(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault>
         ORDER BY proposed_at";
     let is_gone = |d: &Disposal| d.items.iter().any(|i| i.session.as_str() == session && i.is_gone());
     Ok(some(c, tail, [session])?.into_iter().rfind(is_gone))
+}
+
+/// Those that name a session.
+pub fn of_session(c: &Connection, session: &str) -> Result<Vec<Disposal>, Fault> {
+    some(c, "WHERE id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1) ORDER BY proposed_at", [session])
 }
 
 /// One that waits for a decision or is being carried out, of a session.

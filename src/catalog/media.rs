@@ -1,6 +1,6 @@
 //! The register of media (第十九条), indexed; and which held sessions have no second medium yet.
 
-use crate::catalog::bad_doc;
+use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::ids::{MediumId, SessionId};
 use crate::model::medium::{Medium, verified_whole};
@@ -22,7 +22,8 @@ pub fn put(c: &Connection, m: &Medium) -> Result<(), Fault> {
          ON CONFLICT (session, medium, part) DO UPDATE SET verified_at = excluded.verified_at",
     )?;
     m.parts.iter().try_for_each(|p| part.execute(params![p.session.as_str(), m.id.as_str(), p.part, p.parts, verified_at]).map(drop))?;
-    Ok(())
+    let changed = m.history.last().map_or(m.ordered_at, |change| change.at);
+    archive::want(c, "medium", m.id.as_str(), &format!("media/{}", m.id), changed.timestamp_millis())
 }
 
 fn some(c: &Connection, tail: &str, values: impl Params) -> Result<Vec<Medium>, Fault> {

@@ -49,6 +49,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0006-imports.sql")),
     M::up(include_str!("schema/0007-archive.sql")),
     M::up(include_str!("schema/0008-media.sql")),
+    M::up(include_str!("schema/0009-archive.sql")),
     M::up(include_str!("schema/0010-check-outs.sql")),
     M::up(include_str!("schema/0012-search.sql")),
 ];

@@ -39,9 +39,11 @@ CREATE TABLE archive_items (
     looked_at   INTEGER NOT NULL DEFAULT 0,     -- when its locks were compared with what retention says
     released_at INTEGER,                        -- its footage lies in the archive alone since
     dispose_at  INTEGER,                        -- given up since; its objects go when their locks end
-    problem     TEXT,
+    problem     TEXT, dispose_after INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX archive_disposing ON archive_items (dispose_after) WHERE dispose_at IS NOT NULL;
 
 CREATE INDEX archive_looked ON archive_items (looked_at);
 
@@ -70,6 +72,8 @@ CREATE TABLE archive_objects (
 CREATE INDEX archive_objects_of ON archive_objects (kind, id, current);
 
 CREATE INDEX archive_objects_verified ON archive_objects (current, verified_at);
+
+CREATE INDEX archive_superseded ON archive_objects (locked_until) WHERE current = 0;
 
 CREATE TABLE bound_texts (
     entry INTEGER NOT NULL REFERENCES entries (number),

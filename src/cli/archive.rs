@@ -6,14 +6,17 @@ use crate::catalog::archive as queue;
 use crate::cli::{ConfigArgument, Ended, rebuild, runtime, serve};
 use crate::config::{self, Parts};
 use crate::desks::archive::ArchiveSettings;
-use crate::desks::retrieval::{Trouble, fetch, indexes, restore};
+use crate::desks::retrieval::{Trouble, each, fetch, indexes, restore};
 use crate::footage::archive::{Store, StoreFault};
 use crate::footage::envelope::Identities;
+use crate::footage::tree;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::{durable, volume};
-use crate::model::archive::{Index, is_below};
+use crate::model::archive::{Index, StoredFile, is_below};
+use crate::model::disposal::Disposal;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -126,14 +129,44 @@ fn verify(bucket: &Bucket) -> Ended {
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What was brought back.
+struct Brought {
+    found: Vec<Index>,
+    /// Sessions that were given up: what still lies there of them, because it is locked, stays there.
+    given_up: BTreeSet<String>,
+    items: usize,
+    files: usize,
+    wrong: Vec<String>,
+}
+
 /// Makes folders anew from the bucket alone. A file that is there already stays: nothing is overwritten.
-#[allow(clippy::print_stdout)]
 pub fn from_bucket(bucket: &Bucket, to: &Path, session: Option<&str>, without_footage: bool) -> Ended {
+    Ok(tell(&bring(bucket, to, session, without_footage)?))
+}
+
+#[allow(clippy::print_stdout)]
+fn tell(brought: &Brought) -> ExitCode {
+    println!("{} items\n{} files", brought.items, brought.files);
+    if !brought.given_up.is_empty() {
+        println!("{} sessions were given up: what stays of them came back, and no footage", brought.given_up.len());
+    }
+    brought.wrong.iter().for_each(|w| println!("WRONG     {w}"));
+    if brought.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn bring(bucket: &Bucket, to: &Path, session: Option<&str>, without_footage: bool) -> Result<Brought, String> {
     let (found, mut wrong) = bucket.indexes().map_err(|e| e.to_string())?;
+    let given_up = given_up(bucket, &found, &mut wrong);
+    if let Some(gone) = session.filter(|s| given_up.contains(*s)) {
+        return Err(format!("session {gone} was given up (第十八条); nothing of it is brought back"));
+    }
     durable::make_folder(to).map_err(|e| e.to_string())?;
     let _lock = volume::lock(&to.join("lock")).map_err(|e| e.to_string())?;
-    let (mut items, mut files) = (0, 0);
+    let (mut items, mut jobs): (usize, Vec<(&StoredFile, PathBuf)>) = (0, Vec::new());
     for index in found.iter().filter(|i| session.is_none_or(|s| i.kind == "session" && i.id == s)) {
+        if index.kind == "session" && given_up.contains(&index.id) {
+            continue;
+        }
         if !is_below(&index.folder) {
             wrong.push(format!("{} {}: {:?} is no folder", index.kind, index.id, index.folder));
             continue;
@@ -144,47 +177,62 @@ pub fn from_bucket(bucket: &Bucket, to: &Path, session: Option<&str>, without_fo
         if left_out {
             let mark = format!("{{\"since\":\"{}\"}}\n", index.at.to_rfc3339());
             durable::make_folder(&folder).map_err(|e| e.to_string())?;
-            durable::write_whole(&folder.join(crate::footage::tree::RELEASED), mark.as_bytes()).map_err(|e| e.to_string())?;
+            durable::write_whole(&folder.join(tree::RELEASED), mark.as_bytes()).map_err(|e| e.to_string())?;
         }
-        for file in index.files.iter().filter(|f| !(left_out && is_footage(&f.name))) {
-            if is_below(&file.name) && durable::exists(&folder.join(&file.name)) {
-                continue;
-            }
-            match restore(&bucket.store, bucket.opens.as_ref(), file, &folder) {
-                Ok(()) => files += 1,
-                Err(why) => wrong.push(why),
-            }
-        }
+        let wanted = index.files.iter().filter(|f| !(left_out && is_footage(&f.name)));
+        let is_here = |f: &StoredFile| is_below(&f.name) && durable::exists(&folder.join(&f.name));
+        jobs.extend(wanted.filter(|f| !is_here(f)).map(|f| (f, folder.clone())));
         items += 1;
     }
-    println!("{items} items\n{files} files");
-    wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let done = each(&jobs, |(file, folder)| restore(&bucket.store, bucket.opens.as_ref(), file, folder));
+    let files = done.iter().filter(|d| d.is_ok()).count();
+    wrong.extend(done.into_iter().filter_map(Result::err));
+    Ok(Brought { found, given_up, items, files, wrong })
+}
+
+/// Sessions of which a tombstone lies in the bucket, or a disposal that says so: no restore brings back what two people gave up.
+fn given_up(bucket: &Bucket, found: &[Index], wrong: &mut Vec<String>) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = found.iter().filter(|i| i.kind == "tombstone").map(|i| i.id.clone()).collect();
+    for index in found.iter().filter(|i| i.kind == "disposal") {
+        let Some(file) = index.files.iter().find(|f| f.name == "disposal.json") else { continue };
+        let fetched: Result<Vec<_>, _> = file.parts.iter().map(|part| fetch(&bucket.store, bucket.opens.as_ref(), part)).collect();
+        let read = fetched.map_err(|e| e.to_string()).map(|parts| serde_json::from_slice::<Disposal>(&parts.concat()));
+        match read {
+            Ok(Ok(disposal)) => all.extend(disposal.items.iter().filter(|i| i.stays().is_some()).map(|i| i.session.to_string())),
+            Ok(Err(why)) => wrong.push(format!("disposal {}: {why}", index.id)),
+            Err(why) => wrong.push(format!("disposal {}: {why}", index.id)),
+        }
+    }
+    all
 }
 
 /// `shilu rebuild --from-bucket`, too: papers come back, footage stays in the archive, and the index is made of them.
 pub fn rebuild_from_bucket(path: &Path) -> Ended {
     let parts = config::load(path).map_err(|e| e.to_string())?;
-    let bucket = Bucket::of(&parts)?;
-    let brought = from_bucket(&bucket, &parts.data, None, true)?;
+    let brought = bring(&Bucket::of(&parts)?, &parts.data, None, true)?;
+    let told = tell(&brought);
     let made = rebuild::run(path)?;
-    let (found, _) = bucket.indexes().map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
-        let away = |index: &Index| {
-            index.kind == "session" && durable::exists(&parts.data.join(&index.folder).join(crate::footage::tree::RELEASED))
-        };
+        let away = |index: &Index| index.kind == "session" && durable::exists(&parts.data.join(&index.folder).join(tree::RELEASED));
+        let Brought { found, given_up, .. } = brought;
         let indexes: Vec<(bool, Index)> = found.into_iter().map(|index| (away(&index), index)).collect();
         let take_over = move |t: &crate::catalog::Writing<'_>| {
             indexes.iter().try_for_each(|(away, index)| {
                 queue::adopt(t, index)?;
-                if *away { queue::released(t, &index.id, Some(index.at.timestamp_millis())) } else { Ok(()) }
+                let at = index.at.timestamp_millis();
+                match (index.kind == "session" && given_up.contains(&index.id), away) {
+                    // It goes when the bucket lets it go; until when its locks last is asked there.
+                    (true, _) => queue::dispose(t, &index.id, at, 0),
+                    (false, true) => queue::released(t, &index.id, Some(at)),
+                    (false, false) => Ok(()),
+                }
             })
         };
         acts.keep(take_over).await.map_err(|e| e.to_string())
     })?;
-    Ok(if brought == ExitCode::SUCCESS { made } else { brought })
+    Ok(if told == ExitCode::SUCCESS { made } else { told })
 }

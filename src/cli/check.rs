@@ -3,7 +3,7 @@
 use crate::capture;
 use crate::catalog::backup;
 use crate::cli::Ended;
-use crate::config::{self, Parts, Tls};
+use crate::config::{self, Parts, Tls, TlsFiles};
 use crate::custody::keys::Signer;
 use crate::desks::backups;
 use crate::machine::clock::{Clock, SystemClock};
@@ -201,7 +201,7 @@ fn secrets(found: &mut Findings, config: &Path, parts: &Parts) {
     if inline {
         secret.push(config.to_owned());
     }
-    if let Some(Tls::Files { key, .. }) = &parts.tls {
+    if let Some(Tls::Files(TlsFiles { key, .. })) = &parts.tls {
         secret.push(key.clone());
     }
     for path in secret {
@@ -213,7 +213,7 @@ fn secrets(found: &mut Findings, config: &Path, parts: &Parts) {
 
 fn console(found: &mut Findings, parts: &Parts) {
     let chain = match &parts.tls {
-        Some(Tls::Files { certificate, .. }) => certificate.clone(),
+        Some(Tls::Files(TlsFiles { certificate, .. })) => certificate.clone(),
         Some(Tls::Own { folder }) => folder.join("console.pem"),
         None => return,
     };

@@ -1,6 +1,6 @@
 //! The console's door: address, TLS, and its certificate taken anew without closing it.
 
-use crate::config::Tls;
+use crate::config::{Tls, TlsFiles};
 use crate::desks::Desks;
 use crate::machine::certificate;
 use crate::web;
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::gethostname;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,21 +28,29 @@ pub struct Console {
 
 struct Certificate {
     served: RustlsConfig,
-    chain: PathBuf,
-    key: PathBuf,
+    files: TlsFiles,
 }
 
 impl Certificate {
     async fn open(tls: &Tls, listen: IpAddr, address: Option<&str>, now: DateTime<Utc>) -> Result<Self, String> {
-        let (chain, key) = match tls {
-            Tls::Files { certificate, key } => (certificate.clone(), key.clone()),
-            Tls::Own { folder } => certificate::open_or_make(folder, &names(listen, address), now)
-                .map_err(|e| format!("the console has no certificate: {e}"))?,
+        let files = match tls {
+            Tls::Files(files) => files.clone(),
+            Tls::Own { folder } => {
+                let made = certificate::open_or_make(folder, &names(listen, address), now);
+                let (certificate, key) = made.map_err(|e| format!("the console has no certificate: {e}"))?;
+                TlsFiles { certificate, key }
+            }
         };
-        let served = RustlsConfig::from_pem_file(&chain, &key).await.map_err(|e| format!("{} and its key: {e}", chain.display()))?;
-        tell(&chain);
-        Ok(Self { served, chain, key })
+        let served = served(&files).await?;
+        tell(&files.certificate);
+        Ok(Self { served, files })
     }
+}
+
+/// Reads a certificate and its key.
+pub(super) async fn served(files: &TlsFiles) -> Result<RustlsConfig, String> {
+    let read = RustlsConfig::from_pem_file(&files.certificate, &files.key).await;
+    read.map_err(|e| format!("{} and its key: {e}", files.certificate.display()))
 }
 
 fn tell(chain: &Path) {
@@ -94,9 +102,10 @@ impl Console {
     /// Reads the certificate's files again; connections that are open stay.
     pub async fn reload(&self) -> Result<(), String> {
         let Some(certificate) = &self.certificate else { return Ok(()) };
-        let taken = certificate.served.reload_from_pem_file(&certificate.chain, &certificate.key).await;
-        taken.map_err(|e| format!("{} and its key: {e}; the earlier one is served on", certificate.chain.display()))?;
-        tell(&certificate.chain);
+        let TlsFiles { certificate: chain, key } = &certificate.files;
+        let taken = certificate.served.reload_from_pem_file(chain, key).await;
+        taken.map_err(|e| format!("{} and its key: {e}; the earlier one is served on", chain.display()))?;
+        tell(chain);
         Ok(())
     }
 

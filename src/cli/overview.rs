@@ -1,7 +1,7 @@
 //! `shilu overview`: a console that only reads, over the archive of many sites.
 
-use crate::cli::{Ended, runtime, serve};
-use crate::config::overview;
+use crate::cli::{Ended, console, runtime, serve};
+use crate::config::overview::{self, Said};
 use crate::desks::overview::Overview;
 use crate::desks::passwords;
 use crate::machine::clock::SystemClock;
@@ -17,6 +17,15 @@ pub struct Options {
     /// Its own configuration file.
     #[arg(long, default_value = "/etc/shilu/overview.toml")]
     config: PathBuf,
+    /// The bucket, instead of the file's.
+    #[arg(long)]
+    bucket: Option<String>,
+    /// The bucket's address, instead of the file's.
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// The bucket's region, instead of the file's.
+    #[arg(long)]
+    region: Option<String>,
     /// Reads a password from the first line of standard input, and prints the hash that an account's line takes.
     #[arg(long)]
     hash_password: bool,
@@ -34,16 +43,23 @@ pub fn run(options: Options) -> Ended {
         println!("{hash}");
         return Ok(ExitCode::SUCCESS);
     }
-    let (listen, settings) = overview::load(&options.config).map_err(|e| e.to_string())?;
+    let said = Said { endpoint: options.endpoint, bucket: options.bucket, region: options.region };
+    let (listen, tls, settings) = overview::load(&options.config, said).map_err(|e| e.to_string())?;
     let overview = Overview::open(settings, Arc::new(SystemClock)).map_err(|e| e.to_string())?;
     overview.keep_looking().map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         let listener = std::net::TcpListener::bind(listen).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
-        let service = web::overview::router(overview).into_make_service();
-        let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?;
-        tokio::spawn(async move { server.serve(service).await });
-        tracing::info!("the overview is at http://{listen}");
+        let service = web::overview::router(overview, tls.is_some()).into_make_service();
+        let failed = |e: &std::io::Error| tracing::error!("the overview ended: {e}");
+        if let Some(tls) = &tls {
+            let server = axum_server::from_tcp_rustls(listener, console::served(tls).await?).map_err(|e| e.to_string())?;
+            tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
+        } else {
+            let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?;
+            tokio::spawn(async move { server.serve(service).await.inspect_err(failed) });
+        }
+        tracing::info!("the overview is at {}://{listen}", if tls.is_some() { "https" } else { "http" });
         serve::wait_for_the_end().await;
         Ok(ExitCode::SUCCESS)
     })

@@ -1,6 +1,6 @@
 //! The overview's own file: which bucket, which sites, who may look.
 
-use crate::config::{Checks, Wrong, archive, place};
+use crate::config::{Checks, TlsFiles, Wrong, archive, place, tls_files};
 use crate::desks::overview::{Account, OverviewSettings, Site};
 use crate::machine::durable;
 use crate::model::ids::UnitId;
@@ -14,10 +14,11 @@ struct OverviewFile {
     name: String,
     #[serde(default = "listen")]
     listen: String,
-    endpoint: String,
-    bucket: String,
-    #[serde(default = "region")]
-    region: String,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    endpoint: Option<String>,
+    bucket: Option<String>,
+    region: Option<String>,
     access_key_file: PathBuf,
     identity_file: Option<PathBuf>,
     #[serde(default = "refresh_s")]
@@ -47,16 +48,23 @@ fn listen() -> String {
     "127.0.0.1:8050".into()
 }
 
-fn region() -> String {
-    "us-east-1".into()
-}
-
 fn refresh_s() -> u64 {
     60
 }
 
+/// What the command line says of the bucket; it goes before the file.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Its address.
+    pub endpoint: Option<String>,
+    /// Its name.
+    pub bucket: Option<String>,
+    /// Its region.
+    pub region: Option<String>,
+}
+
 /// Reads and checks a file; every error at once.
-pub fn load(path: &Path) -> Result<(SocketAddr, OverviewSettings), Wrong> {
+pub fn load(path: &Path, said: Said) -> Result<(SocketAddr, Option<TlsFiles>, OverviewSettings), Wrong> {
     let file = path.display().to_string();
     let wrong = |wrong: Vec<String>| Wrong { file: file.clone(), wrong };
     let bytes = durable::read_whole(path, 1 << 20).map_err(|fault| wrong(vec![fault.to_string()]))?;
@@ -65,8 +73,13 @@ pub fn load(path: &Path) -> Result<(SocketAddr, OverviewSettings), Wrong> {
     let mut c = Checks::default();
     let at: Option<SocketAddr> =
         c.ok("listen", read.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8050 would be right", read.listen)));
-    // No TLS of its own: in front of it stands whatever the bureau has in front of its other services.
-    c.that(at.is_none_or(|a| a.ip().is_loopback()), "listen", || "can be reached from outside; listen on 127.0.0.1".into());
+    let tls = tls_files(&mut c, "", (&read.tls_certificate, &read.tls_key));
+    c.that(at.is_none_or(|a| a.ip().is_loopback()) || tls.is_some(), "listen", || {
+        "can be reached from outside; give tls_certificate and tls_key, or listen on 127.0.0.1".into()
+    });
+    if let Some(file) = &read.identity_file {
+        c.that(durable::exists(file), "identity_file", || format!("there is no file {}", file.display()));
+    }
     c.within("refresh_s", read.refresh_s as i64, 1, 86_400);
     c.that(!read.sites.is_empty(), "sites", || "there is none; write at least one [[sites]]".into());
     c.that(!read.accounts.is_empty(), "accounts", || "there is none; `shilu overview --hash-password` makes the hash for one".into());
@@ -79,7 +92,12 @@ pub fn load(path: &Path) -> Result<(SocketAddr, OverviewSettings), Wrong> {
         c.ok("sites.id", UnitId::new(&site.id));
     }
     let keys = Some(&read.access_key_file);
-    let store = archive::store(&mut c, (&read.endpoint, &read.bucket, &read.region), keys, 0);
+    let (endpoint, bucket) = (said.endpoint.or(read.endpoint), said.bucket.or(read.bucket));
+    for (what, given) in [("endpoint", &endpoint), ("bucket", &bucket)] {
+        c.that(given.is_some(), what, || format!("is missing; write it here, or give --{what}"));
+    }
+    let region = said.region.or(read.region).unwrap_or_else(|| "us-east-1".into());
+    let store = endpoint.zip(bucket).and_then(|(endpoint, bucket)| archive::store(&mut c, (&endpoint, &bucket, &region), keys, 0));
     let (Some(at), Some(store)) = (at, store.filter(|_| c.wrong.is_empty())) else { return Err(wrong(c.wrong)) };
     let site = |s: SiteFile| Site { id: s.id, name: s.name, console: s.console, key: s.key };
     let account = |a: AccountFile| Account { username: a.username, name: a.name, password_hash: a.password_hash };
@@ -91,5 +109,5 @@ pub fn load(path: &Path) -> Result<(SocketAddr, OverviewSettings), Wrong> {
         sites: read.sites.into_iter().map(site).collect(),
         accounts: read.accounts.into_iter().map(account).collect(),
     };
-    Ok((at, settings))
+    Ok((at, tls, settings))
 }

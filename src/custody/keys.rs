@@ -4,6 +4,7 @@
 //! keys/signing.pem        signs manifests; its owner alone can read it      signing.pub.pem
 //! keys/log.pem            signs the custody log's heads, always Ed25519     log.pub.pem
 //! keys/retired/<n>.pem    public halves of earlier signing keys, for ever
+//! keys/lost/<name>-<n>.pem     public halves of keys whose private half went with a machine: nothing could sign for their followers
 //! keys/succession-<n>.json, .sig   "this key follows that one", signed by that one
 //! ```
 //!
@@ -198,6 +199,7 @@ mod signing {
             let path = folder.join(format!("{name}.pem"));
             if !durable::exists(&path) {
                 durable::make_folder(folder)?;
+                keep_lost(folder, name)?;
                 durable::write_secret(&path, Private::make(algorithm)?.to_pem()?.as_bytes())?;
             }
             let pem = durable::read_whole(&path, 4096)?;
@@ -244,6 +246,28 @@ mod signing {
         }
     }
 
+    /// On a bare machine to which the public halves came back from the archive: what they verify has to be verified after the new key has
+    /// taken their names. A crash behind it finds the half kept already.
+    fn keep_lost(folder: &Path, name: &str) -> Result<(), KeyFault> {
+        let path = folder.join(format!("{name}.pub.pem"));
+        if !durable::exists(&path) {
+            return Ok(());
+        }
+        let pem = durable::read_whole(&path, 4096)?;
+        let lost = folder.join("lost");
+        durable::make_folder(&lost)?;
+        for n in 1.. {
+            let kept = lost.join(format!("{name}-{n}.pem"));
+            if !durable::exists(&kept) {
+                return Ok(durable::write_whole(&kept, &pem)?);
+            }
+            if durable::read_whole(&kept, 4096)? == pem {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a new signing key that follows the one in use: the old one signs for it, its public half stays, its private half
     /// goes. A recorder that runs seals with the old one until it is started anew; both verify.
     pub fn rotate(folder: &Path, algorithm: Algorithm, at: DateTime<Utc>) -> Result<(PublicKey, PublicKey), KeyFault> {
@@ -265,6 +289,20 @@ mod signing {
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[test]
+        fn a_public_half_whose_private_half_is_gone_is_kept_once() {
+            let dir = tempfile::tempdir().unwrap();
+            let make = || Signer::open_or_make(dir.path(), "signing", Algorithm::Ed25519).unwrap();
+            let first = make();
+            for _ in 0..2 {
+                durable::remove_marker(&dir.path().join("signing.pem")).unwrap();
+                durable::write_whole(&dir.path().join("signing.pub.pem"), first.public_pem().as_bytes()).unwrap();
+                assert_ne!(make().public(), first.public());
+            }
+            assert_eq!(durable::names(&dir.path().join("lost")).unwrap(), ["signing-1.pem"]);
+            assert_eq!(durable::read_whole(&dir.path().join("lost/signing-1.pem"), 4096).unwrap(), first.public_pem().as_bytes());
+        }
 
         #[test]
         fn either_algorithm_signs_verifies_and_is_followed_by_the_other() {

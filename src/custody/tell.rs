@@ -64,6 +64,7 @@ impl Found {
         for report in &self.sessions {
             whole.wrong.extend(report.wrong.iter().cloned());
             whole.unknown.extend(report.unknown.iter().cloned());
+            whole.released += report.released;
         }
         whole.exit_code()
     }
@@ -156,10 +157,15 @@ fn key(path: &Path) -> Result<PublicKey, String> {
     PublicKey::from_pem(&String::from_utf8_lossy(&pem), &path.display().to_string()).map_err(|e| e.to_string())
 }
 
-/// One key, or a folder's: its oldest, and whatever follows it by successions that verify.
+/// One key, or a folder's: its oldest, and whatever follows it by successions that verify. Where a private half was lost with its machine
+/// nothing could sign for the next one: who trusts the folder trusts that it says so.
 fn trusted_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
     if !path.is_dir() {
         return Ok(vec![key(path)?]);
+    }
+    let mut lost = Vec::new();
+    for name in durable::names(&path.join("lost")).unwrap_or_default().into_iter().filter(|n| n.starts_with("signing-")) {
+        lost.push(key(&path.join("lost").join(name))?);
     }
     let first = path.join("retired/1.pem");
     let mut keys = vec![key(&if durable::exists(&first) { first } else { path.join("signing.pub.pem") })?];
@@ -167,8 +173,17 @@ fn trusted_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
         let name = path.join(format!("succession-{n}.json"));
         let Ok(said) = durable::read_whole(&name, 65536) else { break };
         let signature = durable::read_whole(&name.with_extension("json.sig"), 4096).map_err(|fault| fault.to_string())?;
-        let next = keys.last().and_then(|old| Succession::follow(&said, &signature, old));
+        let mut next = keys.last().and_then(|old| Succession::follow(&said, &signature, old));
+        if next.is_none() && keys.last().is_some_and(|old| lost.contains(old)) {
+            let begins = key(&path.join(format!("retired/{n}.pem")))?;
+            next = Succession::follow(&said, &signature, &begins);
+            keys.push(begins);
+        }
         keys.push(next.ok_or_else(|| format!("{}: is not signed by the key before it", name.display()))?);
+    }
+    if !lost.is_empty() {
+        keys.push(key(&path.join("signing.pub.pem"))?);
+        keys.extend(lost);
     }
     Ok(keys)
 }
@@ -215,7 +230,11 @@ fn told(options: &Options, found: &Found) -> ExitCode {
     }
     found.wrong.iter().for_each(|w| println!("WRONG     {w}"));
     found.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
-    println!("{}", ["intact", "altered or incomplete", "cannot tell"][usize::from(code)]);
+    let released = code == 2 && found.unknown.is_empty() && found.sessions.iter().all(|r| r.unknown.is_empty());
+    println!(
+        "{}",
+        if released { "released to the archive" } else { ["intact", "altered or incomplete", "cannot tell"][usize::from(code)] }
+    );
     ExitCode::from(code)
 }
 
@@ -240,6 +259,9 @@ fn tell_session(report: &Report) {
     }
     report.timestamps.iter().for_each(|t| println!("time      {t}"));
     println!("files     {} intact, {} bytes; {} declared gaps", report.intact, report.bytes, report.gaps);
+    if let Some(since) = &report.released_since {
+        println!("RELEASED  {} files to the archive since {since}: not here, and not verified here", report.released);
+    }
     report.wrong.iter().for_each(|w| println!("WRONG     {w}"));
     report.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
 }

@@ -41,6 +41,12 @@ pub struct Report {
     pub log_entry: Option<u64>,
     /// Timestamps from outside, each verified: `2026-11-23T09:31:02Z session.json.tsr`.
     pub timestamps: Vec<String>,
+    /// Files that are not here because the archive holds them: neither missing nor verified.
+    #[serde(skip_serializing_if = "is_none")]
+    pub released: usize,
+    /// Since when, as the mark beside them says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_since: Option<String>,
     /// Altered or incomplete: which file, and how.
     pub wrong: Vec<String>,
     /// What could not be told.
@@ -48,14 +54,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// 0 intact, 1 altered or incomplete, 2 cannot tell.
+    /// 0 intact, 1 altered or incomplete, 2 cannot tell: also what was released to the archive and is not here to be read.
     pub fn exit_code(&self) -> u8 {
-        match (self.wrong.is_empty(), self.unknown.is_empty()) {
+        match (self.wrong.is_empty(), self.unknown.is_empty() && self.released == 0) {
             (false, _) => 1,
             (true, false) => 2,
             (true, true) => 0,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What the one who checks brings along.
@@ -228,7 +239,18 @@ fn check_segments(files: &Files, manifest: &Manifest, digests: &Digests, trust: 
         }
     }
     check_unlisted(files, manifest, &mut gone, progress, report);
+    // The mark is not signed: it explains, and proves nothing.
+    if let Some(since) = released_since(files) {
+        (report.released, report.released_since) = (gone.len(), Some(since).filter(|_| !gone.is_empty()));
+        return;
+    }
     report.wrong.extend(gone.values().map(|name| format!("{name}: missing")));
+}
+
+/// Since when a session's footage lies in the archive alone, as the mark in its folder says.
+fn released_since(files: &Files) -> Option<String> {
+    let mark: serde_json::Value = serde_json::from_slice(&files.read(tree::RELEASED).ok()?).ok()?;
+    Some(mark["since"].as_str().unwrap_or("?").to_owned())
 }
 
 /// Footage in the folder that the manifest does not list: a missing file under another name, or one that was added.

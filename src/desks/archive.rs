@@ -15,6 +15,7 @@ use crate::machine::{durable, fault::Fault};
 use crate::model::archive::{Keep, SignedStatus, SiteStatus};
 use crate::model::completeness::Tally;
 use crate::model::digest;
+use crate::model::disposal::ArchiveCopy;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::hold;
 use crate::model::ids::SessionId;
@@ -162,6 +163,13 @@ impl Desks {
     pub fn begin_archiving(self: &Arc<Self>) {
         let (Some(settings), Some((store, opens))) = (self.settings.archive.clone(), self.archive.open.clone()) else { return };
         let Ok(to) = Recipients::parse(&settings.encrypt_to) else { return };
+        let weak = Arc::downgrade(self);
+        let runtime = tokio::runtime::Handle::current();
+        let on = runtime.clone();
+        let gone = move |session: &SessionId, objects: u64| {
+            let desks = weak.upgrade().ok_or_else(|| No::Fault("the desks are closed".into()))?;
+            on.block_on(desks.gone_from_archive(session, objects))
+        };
         let archivist = Archivist {
             store,
             to,
@@ -170,8 +178,9 @@ impl Desks {
             clock: self.clock.clone(),
             data: self.settings.data.clone(),
             mirror: self.recorder.shared().mirror().map(|m| m.place().root().to_owned()),
-            runtime: tokio::runtime::Handle::current(),
+            runtime,
             doing: self.archive.doing.clone(),
+            gone: Box::new(gone),
             settings,
         };
         let desks = Arc::downgrade(self);
@@ -213,12 +222,23 @@ impl Desks {
         Ok(self.acts.keep(|t| archive::verify_all(t)).await?)
     }
 
-    /// Marks a session's objects to be deleted, every version of them, when their locks end. For disposal: whoever calls it has
-    /// decided, and logged why.
-    pub async fn archive_dispose(&self, session: &SessionId) -> Answer<()> {
+    /// Marks a session's objects to be deleted, every version of them, when their locks end; where its copy there stands, if one is known.
+    /// For disposal: whoever calls it has decided, and logged why.
+    pub(super) async fn archive_dispose(&self, session: &SessionId) -> Answer<Option<ArchiveCopy>> {
         let (id, at) = (session.to_string(), self.now_ms());
+        let wanted = id.clone();
+        let locked = self.read(move |c| archive::locked_until(c, "session", &wanted)).await?;
+        if locked.is_none() && self.settings.archive.is_none() {
+            // It never was in any archive.
+            self.acts.keep(move |t| archive::forget_item(t, "session", &id)).await?;
+            return Ok(None);
+        }
+        let until = locked.and_then(DateTime::from_timestamp_millis);
         let draft = Draft::new(EntryKind::ArchiveDisposalDue).in_session(session);
-        Ok(self.acts.log_then_do(draft, move |t| archive::dispose(t, &id, at)).await?)
+        let draft = if let Some(until) = until { draft.about("until", until.to_rfc3339()) } else { draft };
+        // Where no lock is known (the catalog was made anew) the bucket is asked at once.
+        self.acts.log_then_do(draft, move |t| archive::dispose(t, &id, at, locked.unwrap_or_default())).await?;
+        Ok(until.map(|until| ArchiveCopy::Locked { until }))
     }
 
     /// A segment, from here or from the archive: whoever calls it has the grant, and the entry is durable.

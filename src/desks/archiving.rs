@@ -1,6 +1,6 @@
 //! The thread that archives: what waits is put, read back and locked; locks are renewed; what lies there is read again, and put again
-//! where it is not what it was; what is given up goes when its lock ends; where the configuration says so, footage that lies there
-//! safely goes from here. One thing at a time, paced, outside the way of any recording.
+//! where it is not what it was. What goes, from there and from here, is in `sweeping`. One thing at a time, paced, on a thread of the
+//! lowest priority: outside the way of any recording.
 //!
 //! A crash anywhere leaves an object that no row names: it is put once more, under the same name, as another version.
 
@@ -8,6 +8,8 @@ use crate::acts::Acts;
 use crate::catalog::archive::{self, Item, Object};
 use crate::catalog::{Reading, Writing, sessions};
 use crate::custody::files::Files;
+use crate::custody::logfile;
+use crate::desks::Answer;
 use crate::desks::archive::{ArchiveSettings, Doing, keep_of};
 use crate::desks::retrieval::{Trouble, indexes};
 use crate::footage::archive::{Store, StoreFault};
@@ -15,9 +17,9 @@ use crate::footage::envelope::{Identities, Recipients};
 use crate::footage::tree;
 use crate::machine::clock::{Clock, Due};
 use crate::machine::durable;
-use crate::machine::{fault::Fault, volume};
+use crate::machine::{fault::Fault, volume, worker};
 use crate::model::archive::{
-    FORMAT, Index, Keep, Lock, PART_BYTES, SignedStatus, StoredFile, StoredPart, floor, index_key, is_below, is_open, lock, object_key,
+    FORMAT, Index, Keep, Lock, PART_BYTES, SignedStatus, StoredFile, StoredPart, belongs, floor, index_key, is_open, lock, object_key,
     status_key,
 };
 use crate::model::digest;
@@ -42,10 +44,15 @@ const LOOK_EVERY: TimeDelta = TimeDelta::hours(12);
 const LOG_EVERY: Duration = Duration::from_mins(10);
 /// How often what is given up, or may be released, is looked at.
 const DISPOSE_EVERY: Duration = Duration::from_secs(20);
+/// How often versions that others took the place of are looked for: an entry in the log tells of them, and the log is archived, too.
+const SWEEP_EVERY: Duration = Duration::from_hours(24);
 /// How often what has a problem of its own is tried again.
 const AGAIN_EVERY: Duration = Duration::from_mins(5);
 /// Things that are done in one go.
-const BATCH: u32 = 20;
+pub(super) const BATCH: u32 = 20;
+
+/// Takes word of a session of which so many objects went from the bucket, and none is left.
+pub(super) type TellGone = Box<dyn Fn(&SessionId, u64) -> Answer<()> + Send>;
 
 /// Who archives.
 pub struct Archivist {
@@ -59,18 +66,20 @@ pub struct Archivist {
     pub(super) mirror: Option<PathBuf>,
     pub(super) runtime: Handle,
     pub(super) doing: Arc<Mutex<Doing>>,
+    /// The desk of disposals.
+    pub(super) gone: TellGone,
 }
 
 impl Archivist {
-    fn now(&self) -> DateTime<Utc> {
+    pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now().utc
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Reading) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Reading) -> Result<T, Fault>) -> Result<T, Fault> {
         self.acts.catalog().read(work)
     }
 
-    fn keep<T: Send + 'static>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    pub(super) fn keep<T: Send + 'static>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         self.runtime.block_on(self.acts.keep(work))
     }
 
@@ -80,7 +89,10 @@ impl Archivist {
 
     /// Goes on as long as there is somebody who tells the site's status, when it is due.
     pub(super) fn run(self, status: &dyn Fn(bool) -> Option<Option<SignedStatus>>) {
-        let (mut fit, mut rest) = (false, REST.0);
+        if let Err(fault) = worker::step_back() {
+            tracing::warn!(%fault, "the archive's thread runs at the priority of the others");
+        }
+        let (mut fit, mut rest, mut sweep_due) = (false, REST.0, Due::now());
         let (mut log_due, mut dispose_due, mut status_due, mut again_due) = (Due::now(), Due::now(), Due::now(), Due::now());
         loop {
             let Some(now_is) = status(status_due.is_past()) else { return };
@@ -114,6 +126,10 @@ impl Archivist {
                     self.release_due()?;
                     dispose_due = Due::after(DISPOSE_EVERY);
                 }
+                if sweep_due.is_past() {
+                    self.sweep_superseded()?;
+                    sweep_due = Due::after(SWEEP_EVERY);
+                }
                 Ok::<_, Trouble>(busy)
             })();
             let wait = match done {
@@ -139,11 +155,14 @@ impl Archivist {
         }
     }
 
-    /// The log and the public keys are looked at now and then; nobody tells of each entry.
+    /// The log and the public keys are looked at now and then; nobody tells of each entry. Logs that were set aside are archived once.
     fn want_log(&self) -> Result<(), Trouble> {
         let now = self.now().timestamp_millis();
+        let earlier = logfile::set_aside_logs(&self.data.join("custody/log"));
+        let names: Vec<String> = earlier.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
         Ok(self.keep(move |t| {
             archive::want(t, "log", "log", "custody/log", now)?;
+            names.iter().try_for_each(|name| archive::want_once(t, "log", name, &format!("custody/{name}"), now))?;
             archive::want(t, "keys", "keys", "keys", now)
         })?)
     }
@@ -159,6 +178,8 @@ impl Archivist {
             any |= item.problem.is_none();
             self.tell(|d| d.what = Some(format!("{} {}", item.kind, item.id)));
             match self.archive(&item) {
+                // A store that is made anew from the bucket shall know by its log, too, what was given up.
+                Ok(()) if item.kind == "disposal" => self.want_log()?,
                 Ok(()) => {}
                 Err(Trouble::Store(fault @ (StoreFault::Away(_) | StoreFault::Unfit(_) | StoreFault::Refused))) => return Err(fault.into()),
                 Err(trouble) => {
@@ -173,13 +194,13 @@ impl Archivist {
         Ok(any)
     }
 
-    fn session(&self, item: &Item) -> Result<Option<Session>, Fault> {
+    pub(super) fn session(&self, item: &Item) -> Result<Option<Session>, Fault> {
         let Some(id) = Some(&item.id).filter(|_| item.kind == "session").and_then(|id| SessionId::new(id).ok()) else { return Ok(None) };
         Ok(self.read(move |c| sessions::by_id(c, &id))?.map(|doc| doc.session))
     }
 
     /// How long it is kept, and the floor of its locks.
-    fn keeping(&self, session: Option<&Session>) -> Result<(Keep, DateTime<Utc>), Fault> {
+    pub(super) fn keeping(&self, session: Option<&Session>) -> Result<(Keep, DateTime<Utc>), Fault> {
         let margin = self.settings.margin_days;
         match session {
             Some(session) => {
@@ -195,9 +216,7 @@ impl Archivist {
         let root = self.data.join(&item.folder);
         let wanted = |name: &String| {
             let plain = !name.ends_with(".part") && !name.ends_with(".restoring") && !name.contains(".damaged-") && name != tree::RELEASED;
-            let public =
-                item.kind != "keys" || name.ends_with(".pub.pem") || name.starts_with("succession-") || name.starts_with("retired/");
-            plain && public && !name.contains(".p/")
+            plain && belongs(&item.kind, name) && !name.contains(".p/")
         };
         Ok(Files::Folder(root).all()?.into_iter().filter(wanted).collect())
     }
@@ -214,6 +233,10 @@ impl Archivist {
         let sealed = |name: &str| session.as_ref()?.segments.iter().find(|s| s.file == name).map(|s| s.sha256.clone());
         let (mut put, mut repaired) = (0, 0);
         for name in &names {
+            // The hours are over: what was put is known, and the item goes on where it is.
+            if !is_open(self.settings.window, self.now()) {
+                return Ok(());
+            }
             let there = known.iter().find(|f| f.name == *name);
             let sealed = sealed(name);
             if sealed.is_some() && there.is_some_and(|f| Some(&f.sha256) == sealed.as_ref() && is_complete(f)) {
@@ -238,9 +261,10 @@ impl Archivist {
 
     fn put_index(&self, item: &Item, session: Option<Session>, names: &[String], lock: Lock, repaired: u32) -> Result<(), Trouble> {
         let (now, began) = (self.now(), item.since);
-        let mut files = archive::files(&self.read(|c| archive::of_item(c, &item.kind, &item.id))?);
+        let files = archive::files(&self.read(|c| archive::of_item(c, &item.kind, &item.id))?);
         let is_segment = |name: &str| session.as_ref().is_some_and(|s| s.segments.iter().any(|s| s.file == name));
-        files.retain(|f| names.contains(&f.name) || is_segment(&f.name));
+        let (kept, left): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| names.contains(&f.name) || is_segment(&f.name));
+        let (files, left): (_, Vec<String>) = (kept, left.into_iter().map(|f| f.name).collect());
         if let Some(missing) = session.iter().flat_map(|s| &s.segments).find(|s| !files.iter().any(|f| f.name == s.file)) {
             return Err(Trouble::Altered(format!("{} is neither here nor there", missing.file)));
         }
@@ -271,7 +295,10 @@ impl Archivist {
             .about("until", lock.until.to_rfc3339())
             .about("held", lock.held);
         let row = item.clone();
-        let done = move |t: &Writing<'_>| archive::archived(t, &row, number, now.timestamp_millis(), began);
+        let done = move |t: &Writing<'_>| {
+            archive::no_longer(t, &row, &left)?;
+            archive::archived(t, &row, number, now.timestamp_millis(), began)
+        };
         if item.kind == "log" || item.kind == "keys" {
             // An entry for each would make the log grow by being archived.
             return Ok(self.keep(done)?);
@@ -338,10 +365,7 @@ impl Archivist {
         let (bytes, sha256) = (data.len() as u64, digest::sha256(&data));
         let sealed = if self.to.any() { self.to.encrypt(&data)? } else { data };
         let (stored_bytes, stored_sha256) = (sealed.len() as u64, digest::sha256(&sealed));
-        let version = self.store.put(&key, Bytes::from(sealed), Some(lock))?;
-        if self.store.digest(&key, &version)? != (stored_bytes, stored_sha256.clone()) {
-            return Err(StoreFault::Away("gives back something else than was put".into()).into());
-        }
+        let version = self.store.put_and_read_back(&key, Bytes::from(sealed), lock)?;
         let object = Object {
             kind: item.kind.clone(),
             id: item.id.clone(),
@@ -387,7 +411,9 @@ impl Archivist {
         Ok(self.keep(move |t| objects.iter().try_for_each(|o| archive::put(t, o, 0)))?)
     }
 
-    /// Compares locks with what retention says; whether there was something to do.
+    /// Compares locks with what retention says; whether there was something to do. Only what the newest index names is renewed: a version
+    /// that another took the place of (a journal before its next line, a lesser tile) holds nothing that the newer one does not, keeps
+    /// the lock that it was put under, at least the floor of 第十八条, and goes when that ends.
     fn compare_locks(&self) -> Result<bool, Trouble> {
         let now = self.now();
         let items = self.read(|c| archive::to_look_at(c, (now - LOOK_EVERY).timestamp_millis(), BATCH))?;
@@ -472,81 +498,6 @@ impl Archivist {
         Ok(self.keep(move |t| archive::lost(t, &row, at))?)
     }
 
-    /// Deletes what is given up, as far as its locks have ended.
-    pub fn dispose_due(&self) -> Result<(), Trouble> {
-        for item in self.read(archive::disposing)? {
-            let (site, mut left) = (&self.settings.site, 0);
-            for object in self.read(|c| archive::all_of_item(c, &item.kind, &item.id))?.into_iter().filter(|o| o.lock.held) {
-                // Whoever gave it up has lifted the hold before.
-                let free = Lock { held: false, ..object.lock };
-                match self.store.relock(&object.stored.key, &object.stored.version, object.lock, free) {
-                    Ok(()) | Err(StoreFault::Absent) => self.keep(move |t| archive::locked(t, &object, free))?,
-                    Err(other) => return Err(other.into()),
-                }
-            }
-            for below in [format!("{site}/{}/{}/", item.kind, item.id), format!("{site}/index/{}/{}/", item.kind, item.id)] {
-                for version in self.store.versions(&below)? {
-                    match self.store.delete(&version.key, &version.version) {
-                        Ok(()) => {}
-                        Err(StoreFault::Refused) => left += 1,
-                        Err(other) => return Err(other.into()),
-                    }
-                }
-            }
-            if left == 0 {
-                let (kind, id) = (item.kind.clone(), item.id.clone());
-                let draft = Draft::new(EntryKind::ArchiveDisposed).in_session(&item.id);
-                let done = move |t: &Writing<'_>| {
-                    archive::all_of_item(t, &kind, &id)?.iter().try_for_each(|o| archive::forget(t, o))?;
-                    archive::forget_item(t, &kind, &id)
-                };
-                self.runtime.block_on(self.acts.log_then_do(draft, done))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives up copies here that the archive holds, verified and locked: never of what is held or undated.
-    fn release_due(&self) -> Result<(), Trouble> {
-        let Some(days) = self.settings.release_after_days else { return Ok(()) };
-        let before = (self.now() - TimeDelta::days(i64::from(days))).timestamp_millis();
-        for item in self.read(|c| archive::releasable(c, before, BATCH))? {
-            let Some(session) = self.session(&item)? else { continue };
-            let (keep, _) = self.keeping(Some(&session))?;
-            if keep.held || keep.until.is_none() || session.seal.is_none() {
-                continue;
-            }
-            let objects = self.read(|c| archive::of_item(c, "session", &item.id))?;
-            let files = archive::files(&objects);
-            let is_there =
-                |s: &crate::model::session::Segment| files.iter().any(|f| f.name == s.file && f.sha256 == s.sha256 && is_complete(f));
-            let locked = objects.iter().all(|o| o.lock.until > self.now());
-            if !locked || !session.segments.iter().all(is_there) {
-                continue;
-            }
-            self.release(&item, &session)?;
-        }
-        Ok(())
-    }
-
-    fn release(&self, item: &Item, session: &Session) -> Result<(), Trouble> {
-        let (now, id) = (self.now(), item.id.clone());
-        let bytes: u64 = session.segments.iter().map(|s| s.bytes).sum();
-        let draft = Draft::new(EntryKind::LocalCopyReleased).in_session(&item.id).about("bytes", bytes).about("rule", "release_after_days");
-        self.runtime.block_on(self.acts.log_then_do(draft, move |t| archive::released(t, &id, Some(now.timestamp_millis()))))?;
-        let below = item.folder.strip_prefix("footage/").unwrap_or(&item.folder);
-        let mirror = self.mirror.as_ref().filter(|_| self.settings.release_mirror).map(|root| root.join(below));
-        for folder in [Some(self.data.join(&item.folder)), mirror].into_iter().flatten().filter(|f| durable::exists(f)) {
-            // The mark comes first: a crash after it leaves files that nobody needs, never a gap that nobody can explain.
-            durable::write_whole(&folder.join(tree::RELEASED), format!("{{\"since\":\"{}\"}}\n", now.to_rfc3339()).as_bytes())?;
-            for segment in session.segments.iter().filter(|s| is_below(&s.file)) {
-                durable::remove_released(&folder.join(&segment.file))?;
-            }
-            durable::sync_folder(&folder)?;
-        }
-        Ok(())
-    }
-
     /// How the site is, for the overview: the newest alone is kept.
     fn put_status(&self, status: &SignedStatus) -> Result<(), Trouble> {
         let data = serde_json::to_vec(status).map_err(|e| Fault::of("encode", "the status", e))?;
@@ -572,6 +523,6 @@ struct Part<'a> {
 }
 
 /// Whether every part of a file is there.
-fn is_complete(file: &StoredFile) -> bool {
+pub(super) fn is_complete(file: &StoredFile) -> bool {
     file.parts.iter().map(|p| p.bytes).sum::<u64>() == file.bytes
 }

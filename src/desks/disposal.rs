@@ -5,7 +5,8 @@
 //! durable; the disposal's file says that it is going; then the files go from each volume; then the index forgets the names. A crash
 //! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
 
-use crate::catalog::{Writing, disposals, documents, entries, media, provisions, sessions, timestamps};
+use crate::catalog::{Writing, archive, disposals, documents, entries, media, provisions, sessions, timestamps};
+use crate::custody::keys::Signer;
 use crate::desks::closing::fates;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::disposal::{self as footage, Papers};
@@ -13,7 +14,7 @@ use crate::footage::tree;
 use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::closing::CopyFate;
 use crate::model::digest;
-use crate::model::disposal::{self, Disposal, DisposalState, Item, Obstacle, Order, Outcome, Standing};
+use crate::model::disposal::{self, ArchiveCopy, Disposal, DisposalState, Item, Obstacle, Order, Outcome, Standing};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::hold::Word;
 use crate::model::ids::{DisposalId, SessionId};
@@ -50,7 +51,14 @@ pub struct DisposalView {
     pub may_close: bool,
     /// SHA-256 of the paper that says how it was closed.
     pub closing_sha256: Option<String>,
+    /// SHA-256 of its supplement, once the archive's copies are gone too.
+    pub supplement_sha256: Option<String>,
 }
+
+/// The certificate's file: what was given up here, and until when the archive's copies are locked.
+const CERTIFICATE: &str = "certificate.json";
+/// Its supplement's: nothing of it lies in the archive any more.
+const SUPPLEMENT: &str = "certificate-archive.json";
 
 impl Desks {
     pub(super) fn disposal_folder(&self, id: &DisposalId) -> PathBuf {
@@ -66,6 +74,7 @@ impl Desks {
             copies,
             certificate_sha256: None,
             closing_sha256: None,
+            supplement_sha256: None,
             disposal,
         }
     }
@@ -91,13 +100,14 @@ impl Desks {
     /// One, with the digest of its certificate.
     pub async fn disposal(&self, who: &Person, id: &DisposalId) -> Answer<DisposalView> {
         let disposal = self.known_disposal(who, id).await?;
-        let path = self.disposal_folder(id).join("certificate.json");
-        let read = blocking("reading a certificate", move || durable::read_whole(&path, FILE_BYTES_MAX)).await?;
-        let certificate_sha256 = read.ok().map(|data| digest::sha256(&data));
+        let folder = self.disposal_folder(id);
+        let digest = move |name: &str| Some(digest::sha256(&durable::read_whole(&folder.join(name), FILE_BYTES_MAX).ok()?));
+        let read = blocking("reading a certificate", move || (digest(CERTIFICATE), digest(SUPPLEMENT))).await?;
+        let (certificate_sha256, supplement_sha256) = read;
         let closing_sha256 = self.closing_sha256(id).await.filter(|_| disposal.closed.is_some());
         let seen = disposal.clone();
         let copies = self.read(move |c| fates(c, &seen)).await?;
-        Ok(DisposalView { certificate_sha256, closing_sha256, ..self.view_disposal(who, disposal, copies) })
+        Ok(DisposalView { certificate_sha256, supplement_sha256, closing_sha256, ..self.view_disposal(who, disposal, copies) })
     }
 
     /// Proposes to give up sessions of one unit whose period is over.
@@ -129,7 +139,7 @@ impl Desks {
             if !items.iter().any(|i| i.session == *id) {
                 let wanted = id.clone();
                 let media = self.read(move |c| media::of_session(c, &wanted)).await?.into_iter().map(|m| m.id).collect();
-                items.push(Item { session: id.clone(), folder: doc.folder, retention, outcome: None, media });
+                items.push(Item { session: id.clone(), folder: doc.folder, retention, outcome: None, media, archive: None });
             }
         }
         let id = format!("d-{}-{}", &time::shanghai_stamp(now)[..8], randomness::hex::<3>()?);
@@ -269,13 +279,11 @@ impl Desks {
         let whole = gone_from.len() == shared.volumes.len()
             && self.remove_retained(order.session(), &disposal.id).await?
             && self.remove_images(order.session(), &disposal.id).await?;
-        if whole {
-            // The bucket lets go when its lock ends; until then nothing opens what lies there.
-            self.archive_dispose(order.session()).await?;
-        }
+        // The bucket lets go when its lock ends; until then nothing opens what lies there.
+        let copy = if whole { self.archive_dispose(order.session()).await? } else { None };
         let (stays, at) = (Box::new(order.stays().clone()), self.now().utc);
         let outcome = if whole { Outcome::Gone { stays, gone_from, at } } else { Outcome::Going { stays, gone_from } };
-        let next = disposal.with(order.session(), outcome, at);
+        let next = disposal.with(order.session(), outcome, at).with_archive(order.session(), copy);
         self.certify_executed(&next).await?;
         let (folder, kept) = (self.disposal_folder(&next.id), next.clone());
         let (session, below) = (order.stays().session(), order.folder().to_owned());
@@ -327,14 +335,38 @@ impl Desks {
             .about("gone", gone)
             .about("kept", disposal.items.len() - gone)
             .about("sha256", digest::sha256(&data));
-        let signer = self.recorder.shared().signer.clone();
-        let signature = signer.sign(&data);
-        let signed = move |_: &Writing<'_>| {
-            durable::write_whole(&folder.join("signer.pem"), signer.public_pem().as_bytes())?;
-            durable::write_whole(&folder.join("certificate.json"), &data)?;
-            durable::write_whole(&folder.join("certificate.json.sig"), &signature)
+        let (signer, kept) = (self.recorder.shared().signer.clone(), disposal.clone());
+        let signed = move |t: &Writing<'_>| {
+            sign(&folder, CERTIFICATE, tree::SIGNER, &data, &signer)?;
+            disposals::put(t, &kept) // The archive takes the certificate with the next look.
         };
         Ok(self.acts.log_then_do(draft, signed).await?)
+    }
+
+    /// Nothing of a session that was given up lies in the archive any more; so many objects went. Entry, file and row in one; when it was
+    /// the last of its disposal, the certificate gets a signed supplement. A crash anywhere is asked of the bucket once more, and finished.
+    pub(super) async fn gone_from_archive(&self, session: &SessionId, objects: u64) -> Answer<()> {
+        let _turn = self.disposals_turn.lock().await;
+        let (wanted, id, at) = (session.to_string(), session.to_string(), self.now().utc);
+        let gave_up =
+            |d: &Disposal| d.items.iter().any(|i| i.session == *session && i.stays().is_some() && (objects > 0 || i.archive.is_some()));
+        let mut gone: Vec<Disposal> = self.read(move |c| disposals::of_session(c, &wanted)).await?;
+        gone.retain(gave_up);
+        let copy = Some(ArchiveCopy::Deleted { at });
+        let next: Vec<(PathBuf, Disposal)> = gone.iter().map(|d| (self.disposal_folder(&d.id), d.with_archive(session, copy))).collect();
+        let signer = self.recorder.shared().signer.clone();
+        let draft = Draft::new(EntryKind::ArchiveDisposed).in_session(session).about("objects", objects);
+        let write_all = move |t: &Writing<'_>| {
+            for (folder, disposal) in &next {
+                if disposal.is_gone_from_archive() {
+                    let data = serde_json_canonicalizer::to_vec(disposal).map_err(|e| Fault::of("encode", "a certificate", e))?;
+                    sign(folder, SUPPLEMENT, "certificate-archive.signer.pem", &data, &signer)?;
+                }
+                write(t, folder, disposal)?;
+            }
+            archive::forget_item(t, "session", &id)
+        };
+        Ok(self.acts.log_then_do(draft, write_all).await?)
     }
 }
 
@@ -344,6 +376,13 @@ pub(super) fn entry(kind: EntryKind, disposal: &Disposal) -> Draft {
 
 pub(super) fn canonical<T: Serialize>(value: &T) -> Answer<Vec<u8>> {
     serde_json_canonicalizer::to_vec(value).map_err(|e| No::Fault(e.to_string()))
+}
+
+/// Signs a paper of a disposal, and lays signature and key beside it.
+fn sign(folder: &Path, name: &str, signed_by: &str, data: &[u8], signer: &Signer) -> Result<(), Fault> {
+    durable::write_whole(&folder.join(signed_by), signer.public_pem().as_bytes())?;
+    durable::write_whole(&folder.join(name), data)?;
+    durable::write_whole(&folder.join(format!("{name}.sig")), &signer.sign(data))
 }
 
 fn write(t: &Writing<'_>, folder: &Path, disposal: &Disposal) -> Result<(), Fault> {

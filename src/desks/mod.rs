@@ -59,6 +59,7 @@ pub mod status;
 pub mod stills;
 pub mod streams;
 pub mod supervision;
+pub mod sweeping;
 pub mod tokens;
 pub mod viewing;
 pub mod waiting;

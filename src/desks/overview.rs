@@ -108,6 +108,8 @@ pub struct SiteView {
     pub restricted: usize,
     /// Why it cannot be seen.
     pub problem: Option<String>,
+    /// Its console: from the overview's own file, or as the site's signed word gives it.
+    pub console: Option<String>,
 }
 
 /// What to search for; empty fields do not narrow.
@@ -286,7 +288,8 @@ impl Overview {
     pub fn sites(&self) -> Vec<SiteView> {
         let (now, all) = (self.clock.now().utc, self.seen.read().unwrap_or_else(PoisonError::into_inner));
         let one = |site: &Site| {
-            let base = SiteView { id: site.id.clone(), name: site.name.clone(), silent: true, ..SiteView::default() };
+            let (id, name, console) = (site.id.clone(), site.name.clone(), console_of(&all, site));
+            let base = SiteView { id, name, console, silent: true, ..SiteView::default() };
             let Some(seen) = all.get(&site.id) else { return base };
             SiteView {
                 silent: seen.status.as_ref().is_none_or(|s| s.at + SILENT < now),
@@ -329,10 +332,7 @@ impl Overview {
     /// The owning site's form: footage is asked for there, and decided on there (第二十二条).
     fn ask_at(&self, all: &BTreeMap<String, Seen>, row: &OverviewRow) -> Option<String> {
         let site = self.settings.sites.iter().find(|s| s.id == row.site)?;
-        let trusted = all.get(&row.site).filter(|s| s.signed == Signed::ByKnownKey);
-        let told = trusted.and_then(|s| s.status.as_ref()?.console.clone());
-        let console = site.console.clone().or(told)?;
-        Some(format!("{}/access/new?session={}", console.trim_end_matches('/'), row.session))
+        Some(format!("{}/access/new?session={}", console_of(all, site)?, row.session))
     }
 
     /// Signs somebody in; a token for the cookie.
@@ -387,6 +387,14 @@ impl Overview {
     fn with_failures<T>(&self, work: impl FnOnce(&mut BTreeMap<String, (u32, DateTime<Utc>)>) -> T) -> T {
         work(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Where a site's console is. What a bucket says is taken for an address only where the site's known key has signed it.
+fn console_of(all: &BTreeMap<String, Seen>, site: &Site) -> Option<String> {
+    let trusted = all.get(&site.id).filter(|s| s.signed == Signed::ByKnownKey);
+    let told = trusted.and_then(|s| s.status.as_ref()?.console.clone());
+    let console = site.console.clone().or(told).filter(|c| c.starts_with("https://") || c.starts_with("http://"))?;
+    Some(console.trim_end_matches('/').to_owned())
 }
 
 fn row(site: &Site, units: &BTreeMap<String, String>, s: &Session) -> OverviewRow {

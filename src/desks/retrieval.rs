@@ -11,11 +11,16 @@ use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// A piece on its way to a browser.
 const PIECE_BYTES: usize = 256 * 1024;
 /// What encryption adds at most to a part.
 const ENVELOPE_BYTES: u64 = PART_BYTES / 1024 + 65536;
+/// Exchanges with the bucket at a time, where many things are fetched.
+const AT_A_TIME: usize = 4;
 /// The largest index.
 const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -53,7 +58,8 @@ pub fn restore(store: &Store, opens: Option<&Identities>, file: &StoredFile, fol
     let path = folder.join(&file.name);
     let told = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     durable::make_folder(path.parent().unwrap_or(folder)).map_err(|e| told(&e))?;
-    let part_path = path.with_extension("restoring");
+    // Its whole name and more: two files that differ in their endings alone come back at the same time.
+    let part_path = path.with_added_extension("restoring");
     durable::remove_marker(&part_path).map_err(|e| told(&e))?;
     let mut to = Appending::create(&part_path).map_err(|e| told(&e))?;
     let mut running = digest::Running::default();
@@ -70,6 +76,24 @@ pub fn restore(store: &Store, opens: Option<&Identities>, file: &StoredFile, fol
     durable::rename(&part_path, &path).map_err(|e| told(&e))
 }
 
+/// Does work on each of many, a few at a time: a bucket is far away, and each answer is waited for. In their order.
+pub fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(all.len())));
+    let take = || {
+        while let Some((at, one)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?))) {
+            let result = work(one);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+        }
+    };
+    thread::scope(|scope| {
+        (1..AT_A_TIME.min(all.len())).for_each(|_| drop(scope.spawn(take)));
+        take();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Number, name and version of an index.
 type Numbered = (u64, String, String);
 
@@ -82,21 +106,25 @@ pub fn indexes(store: &Store, opens: Option<&Identities>, site: &str, below: &st
             newest.entry((kind.into(), id.into())).or_default().push((number, version.key.clone(), version.version));
         }
     }
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
-    for ((kind, id), mut all) in newest {
+    let newest: Vec<_> = newest.into_iter().collect();
+    let read = each(&newest, |((kind, id), all)| {
+        let (mut all, mut why) = (all.clone(), String::new());
         all.sort_by_key(|(number, ..)| Reverse(*number));
-        let mut why = String::new();
         let read = all.iter().find_map(|(number, key, version)| match read_index(store, opens, key, version) {
-            Ok(index) if index.number == *number && index.kind == kind && index.id == id => Some(index),
+            Ok(index) if index.number == *number && index.kind == *kind && index.id == *id => Some(index),
             Ok(_) => None,
             Err(trouble) => {
                 why = trouble.to_string();
                 None
             }
         });
-        match read {
-            Some(index) => found.push(index),
-            None => unread.push(format!("{kind} {id}: {why}")),
+        read.ok_or_else(|| format!("{kind} {id}: {why}"))
+    });
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    for one in read {
+        match one {
+            Ok(index) => found.push(index),
+            Err(why) => unread.push(why),
         }
     }
     Ok((found, unread))

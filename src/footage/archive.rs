@@ -212,6 +212,7 @@ impl Store {
         let named = headers.iter().map(|(n, v)| (*n, v.as_str()));
         let signable = SignableRequest::new(method.as_str(), url.as_str(), named, SignableBody::Precomputed(sha256));
         let (signed, _) = sign(signable.map_err(|e| unfit(e.to_string()))?, &params).map_err(|e| unfit(e.to_string()))?.into_parts();
+        let puts = method == Method::PUT;
         let mut request = self.client()?.request(method, url).timeout(self.patience(body.len() as u64 + PART_BYTES));
         for (name, value) in headers.iter().map(|(n, v)| (*n, v.as_str())).chain(signed.headers()) {
             request = request.header(name, value);
@@ -220,6 +221,9 @@ impl Store {
         if length > 0 {
             let paced = Paced { inner: std::io::Cursor::new(body), bytes_per_s: self.rate() };
             request = request.body(Body::sized(paced, length));
+        } else if puts {
+            // An empty file is one, too; without its length said, the service asks for it.
+            request = request.header(reqwest::header::CONTENT_LENGTH, 0).body("");
         }
         let answer =
             request.send().map_err(|e| StoreFault::Away(if e.is_connect() { "cannot be reached" } else { "breaks off" }.into()))?;
@@ -263,6 +267,25 @@ impl Store {
 
     /// Puts an object under its lock, and gives its version. The service checks the digest of what came; the lock is read back.
     pub fn put(&self, key: &str, data: Bytes, lock: Option<Lock>) -> Result<String, StoreFault> {
+        let version = self.send(key, data, lock)?;
+        lock.map_or(Ok(()), |lock| Self::confirm(self.lock_of(key, &version), lock))?;
+        Ok(version)
+    }
+
+    /// The same, and reads the object back whole: content and lock in one exchange, where the service tells the lock with the content.
+    pub fn put_and_read_back(&self, key: &str, data: Bytes, lock: Lock) -> Result<String, StoreFault> {
+        let put = (data.len() as u64, digest::sha256(&data));
+        let version = self.send(key, data, Some(lock))?;
+        let answer = self.ask(Method::GET, key, &[("versionId", &version)], &[], Bytes::new())?;
+        let told = lock_in(&answer);
+        if Self::digest_of(Paced { inner: answer, bytes_per_s: self.rate() })? != put {
+            return Err(StoreFault::Away("gives back something else than was put".into()));
+        }
+        Self::confirm(told.map_or_else(|| self.lock_of(key, &version), Ok), lock)?;
+        Ok(version)
+    }
+
+    fn send(&self, key: &str, data: Bytes, lock: Option<Lock>) -> Result<String, StoreFault> {
         let sum = base64::engine::general_purpose::STANDARD.encode(digest::sha256_raw(&[&data]));
         let mut headers = vec![("x-amz-checksum-sha256", sum)];
         if let Some(lock) = lock {
@@ -272,18 +295,13 @@ impl Store {
         }
         let answer = self.ask(Method::PUT, key, &[], &headers, data)?;
         let version = answer.headers().get("x-amz-version-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let version =
-            version.ok_or_else(|| StoreFault::Unfit("the bucket keeps no versions; it has to be made with Object Lock".into()))?;
-        if let Some(lock) = lock {
-            self.confirm(key, &version, lock)?;
-        }
-        Ok(version)
+        version.ok_or_else(|| StoreFault::Unfit("the bucket keeps no versions; it has to be made with Object Lock".into()))
     }
 
     /// Whether a lock is on an object as it was asked for.
-    fn confirm(&self, key: &str, version: &str, lock: Lock) -> Result<(), StoreFault> {
+    fn confirm(has: Result<Lock, StoreFault>, lock: Lock) -> Result<(), StoreFault> {
         let ignores = || StoreFault::Unfit("the service takes a lock and does not keep it: it is not fit for an archive".into());
-        match self.lock_of(key, version) {
+        match has {
             Ok(has) if has.until >= lock.until && has.held == lock.held => Ok(()),
             Ok(_) | Err(StoreFault::Absent | StoreFault::Unfit(_)) => Err(ignores()),
             Err(other) => Err(other),
@@ -315,7 +333,7 @@ impl Store {
             let body = format!("<LegalHold><Status>{}</Status></LegalHold>", if lock.held { "ON" } else { "OFF" });
             self.xml(Method::PUT, key, &[("legal-hold", ""), ("versionId", version)], body)?;
         }
-        self.confirm(key, version, lock)
+        Self::confirm(self.lock_of(key, version), lock)
     }
 
     /// Reads an object, paced; `range`: from a byte up to another.
@@ -336,7 +354,11 @@ impl Store {
 
     /// Size and SHA-256 of an object, read whole.
     pub fn digest(&self, key: &str, version: &str) -> Result<(u64, String), StoreFault> {
-        let (mut from, mut piece) = (self.read(key, Some(version), None)?, vec![0; PIECE]);
+        Self::digest_of(self.read(key, Some(version), None)?)
+    }
+
+    fn digest_of(mut from: impl Read) -> Result<(u64, String), StoreFault> {
+        let mut piece = vec![0; PIECE];
         let (mut running, mut bytes) = (digest::Running::default(), 0);
         loop {
             match from.read(&mut piece).map_err(|_| StoreFault::Away("breaks off an object".into()))? {
@@ -377,6 +399,14 @@ impl Store {
             };
         }
     }
+}
+
+/// The lock that an answer tells with an object's content.
+fn lock_in(answer: &Response) -> Option<Lock> {
+    let told = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let until = DateTime::parse_from_rfc3339(told("x-amz-object-lock-retain-until-date")?).ok()?.to_utc();
+    let held = told("x-amz-object-lock-legal-hold")? == "ON";
+    (told("x-amz-object-lock-mode")? == "COMPLIANCE").then_some(Lock { until, held })
 }
 
 fn stamp(at: DateTime<Utc>) -> String {

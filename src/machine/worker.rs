@@ -33,6 +33,13 @@ pub fn end_with_parent() -> Result<(), Fault> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|e| Fault::of("bind", "a worker to its parent", e))
 }
 
+/// The thread that calls this gives way to every other from now on: the least of the processor, and of the disk what goes with that.
+#[cfg(feature = "recorder")]
+pub fn step_back() -> Result<(), Fault> {
+    // On Linux it is the calling thread's priority alone.
+    rustix::process::setpriority_process(None, 19).map_err(|e| Fault::of("lower", "a thread's priority", e))
+}
+
 impl Worker {
     /// Starts this program again with one argument, and hands it its work.
     pub fn start(argument: &str, work: &[u8]) -> Result<Self, Fault> {

@@ -77,8 +77,17 @@ pub fn window(text: &str) -> Option<(NaiveTime, NaiveTime)> {
     Some((time(from)?, time(to)?))
 }
 
-/// The kinds of things that are archived.
-pub const KINDS: &[&str] = &["session", "case", "provision", "log", "keys"];
+/// The kinds of things that are archived. A tombstone is what stays of a session that was given up.
+pub const KINDS: &[&str] = &["session", "case", "provision", "log", "keys", "tombstone", "disposal", "medium"];
+
+/// Which files of an item's folder belong to it: a medium's folder holds its image while it is made, a keys' folder the secret halves.
+pub fn belongs(kind: &str, name: &str) -> bool {
+    match kind {
+        "keys" => name.ends_with(".pub.pem") || ["succession-", "retired/", "lost/"].iter().any(|begin| name.starts_with(begin)),
+        "medium" => name == "medium.json",
+        _ => true,
+    }
+}
 
 /// Where something lies in the bucket, by what it holds.
 pub fn object_key(site: &str, kind: &str, id: &str, sha256: &str, encrypted: bool) -> String {
@@ -253,6 +262,21 @@ mod tests {
             assert!(!is_below(bad), "{bad:?}");
         }
         assert!(is_below("footage/a/威自然资罚〔2026〕12号/b"));
+    }
+
+    #[test]
+    fn no_secret_half_and_no_image_belongs_to_the_archive() {
+        for (kind, name, is) in [
+            ("keys", "signing.pub.pem", true),
+            ("keys", "lost/signing-1.pem", true),
+            ("keys", "signing.pem", false),
+            ("keys", "log.pem", false),
+            ("medium", "medium.json", true),
+            ("medium", "image.iso", false),
+            ("session", "session.json", true),
+        ] {
+            assert_eq!(belongs(kind, name), is, "{kind} {name}");
+        }
     }
 
     proptest! {

@@ -202,6 +202,23 @@ impl Tombstone {
     }
 }
 
+/// Where the archive's copy of a session that was given up stands: nobody deletes it before its lock ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", tag = "standing")]
+pub enum ArchiveCopy {
+    /// Locked: it goes when the lock ends.
+    Locked {
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// Every version of it is gone.
+    Deleted {
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+}
+
 /// One session of a disposal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -218,6 +235,19 @@ pub struct Item {
     /// Discs and disks of the register that hold it: no program takes it from those; people destroy them, and enter it there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<MediumId>,
+    /// The archive's copy, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveCopy>,
+}
+
+impl Item {
+    /// What stays of it, once that is decided.
+    pub fn stays(&self) -> Option<&Tombstone> {
+        match &self.outcome {
+            Some(Outcome::Going { stays, .. } | Outcome::Gone { stays, .. }) => Some(stays),
+            Some(Outcome::Kept { .. }) | None => None,
+        }
+    }
 }
 
 impl Item {
@@ -387,6 +417,21 @@ impl Disposal {
         }
         next
     }
+
+    /// With where the archive's copy of one of its sessions stands.
+    #[must_use]
+    pub fn with_archive(&self, session: &SessionId, copy: Option<ArchiveCopy>) -> Self {
+        let mut next = self.clone();
+        next.items.iter_mut().filter(|i| i.session == *session && i.stays().is_some()).for_each(|i| i.archive = copy.or(i.archive));
+        next
+    }
+
+    /// Whether it is done with, and nothing that it gave up lies in the archive any more, of all that did.
+    pub fn is_gone_from_archive(&self) -> bool {
+        let copies: Vec<ArchiveCopy> = self.items.iter().filter_map(|i| i.archive).collect();
+        let all_gone = copies.iter().all(|c| matches!(c, ArchiveCopy::Deleted { .. }));
+        self.state == DisposalState::Executed && !copies.is_empty() && all_gone
+    }
 }
 
 #[cfg(test)]
@@ -419,8 +464,14 @@ mod tests {
     }
 
     fn proposed() -> Disposal {
-        let item =
-            Item { session: kept().id, folder: "land/room-1/x".into(), retention: retention(Some(200)), outcome: None, media: vec![] };
+        let item = Item {
+            session: kept().id,
+            folder: "land/room-1/x".into(),
+            retention: retention(Some(200)),
+            outcome: None,
+            media: vec![],
+            archive: None,
+        };
         let proposed = Word { at: DateTime::UNIX_EPOCH, by: AccountId::new("li").unwrap(), reason: None };
         Disposal {
             id: DisposalId::new("d-1").unwrap(),
@@ -492,7 +543,12 @@ mod tests {
         let order = agreed.order(&agreed.items[0], at).unwrap();
         assert_eq!((order.stays().approved_by.as_str(), order.stays().proposed_by.as_str()), ("zhao", "li"));
         let gone = Outcome::Gone { stays: Box::new(order.stays().clone()), gone_from: vec!["primary".into()], at: now };
-        assert_eq!(agreed.with(order.session(), gone, now).state, DisposalState::Executed);
+        let executed = agreed.with(order.session(), gone, now);
+        assert_eq!(executed.state, DisposalState::Executed);
+        assert!(!executed.is_gone_from_archive(), "nothing of it ever lay there");
+        let locked = executed.with_archive(order.session(), Some(ArchiveCopy::Locked { until: now }));
+        assert!(!locked.is_gone_from_archive());
+        assert!(locked.with_archive(order.session(), Some(ArchiveCopy::Deleted { at: now })).is_gone_from_archive());
     }
 
     #[test]

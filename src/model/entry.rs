@@ -262,6 +262,8 @@ words!(
         DisposalClosed = "disposal_closed",
         /// The copy that stayed of what was provided went with its session.
         RetainedDisposed = "retained_disposed",
+        /// Versions that others had long taken the place of went from the archive, their locks over.
+        ArchiveSuperseded = "archive_superseded",
     }
 );
 

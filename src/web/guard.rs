@@ -41,7 +41,7 @@ pub fn set_cookie(web: &Web, token: Option<&str>) -> String {
     set_cookie_text(cookie_name(web), token, web.settings.secure)
 }
 
-fn set_cookie_text(name: &str, token: Option<&str>, secure: bool) -> String {
+pub(super) fn set_cookie_text(name: &str, token: Option<&str>, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
     let age = if token.is_some() { "" } else { "; Max-Age=0" };
     format!("{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}{age}", token.unwrap_or_default())

@@ -17,17 +17,31 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// The cookie: behind TLS of the bureau's own, so it cannot be bound to the host here.
-const COOKIE: &str = "shilu-overview";
+/// The cookie: bound to the host where TLS is the overview's own; behind another service's it cannot be.
+fn cookie_name(secure: bool) -> &'static str {
+    if secure { "__Host-shilu-overview" } else { "shilu-overview" }
+}
+
+fn set_cookie(secure: bool, token: Option<&str>) -> String {
+    guard::set_cookie_text(cookie_name(secure), token, secure)
+}
+
+/// What handlers share.
+#[derive(Clone)]
+struct Shared {
+    overview: Arc<Overview>,
+    /// Served over TLS.
+    secure: bool,
+}
 /// Largest form.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
-type Seen = State<Arc<Overview>>;
+type Seen = State<Shared>;
 
 /// The service.
-pub fn router(overview: Arc<Overview>) -> Router {
+pub fn router(overview: Arc<Overview>, secure: bool) -> Router {
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
-    Router::new()
+    let all = Router::new()
         .route("/", get(sites))
         .route("/search", get(search))
         .route("/login", get(login_page).post(login))
@@ -41,7 +55,8 @@ pub fn router(overview: Arc<Overview>) -> Router {
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .with_state(overview)
+        .with_state(Shared { overview, secure });
+    if secure { all.layer(fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000")) } else { all }
 }
 
 /// What comes from another site signs nobody in or out.
@@ -72,8 +87,8 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
 }
 
 /// The person's name; none: the way leads to the sign-in.
-fn signed_in(overview: &Overview, headers: &HeaderMap) -> Option<String> {
-    overview.signed_in(i18n::cookie(headers, COOKIE)?).ok()
+fn signed_in(shared: &Shared, headers: &HeaderMap) -> Option<String> {
+    shared.overview.signed_in(i18n::cookie(headers, cookie_name(shared.secure))?).ok()
 }
 
 #[derive(Template)]
@@ -93,6 +108,11 @@ struct SitesPage {
 }
 
 impl SitesPage {
+    /// The address as a picture, for a telephone that is held before the screen.
+    fn qr(&self, address: &str) -> Option<String> {
+        pages::record::qr(address)
+    }
+
     fn signed(&self, site: &SiteView) -> (&'static str, &'static str) {
         match site.signed {
             Signed::ByKnownKey => ("good", "overview-signed"),
@@ -113,22 +133,24 @@ struct SearchPage {
     total: usize,
 }
 
-async fn sites(State(overview): Seen, headers: HeaderMap) -> Response {
-    match signed_in(&overview, &headers) {
-        Some(person) => html(&SitesPage { page: page(&overview, &headers, "/"), person, sites: overview.sites() }),
+async fn sites(State(shared): Seen, headers: HeaderMap) -> Response {
+    let overview = &shared.overview;
+    match signed_in(&shared, &headers) {
+        Some(person) => html(&SitesPage { page: page(overview, &headers, "/"), person, sites: overview.sites() }),
         None => pages::see("/login"),
     }
 }
 
-async fn search(State(overview): Seen, headers: HeaderMap, by: Result<Query<OverviewSearch>, QueryRejection>) -> Response {
-    let Some(person) = signed_in(&overview, &headers) else { return pages::see("/login") };
+async fn search(State(shared): Seen, headers: HeaderMap, by: Result<Query<OverviewSearch>, QueryRejection>) -> Response {
+    let Some(person) = signed_in(&shared, &headers) else { return pages::see("/login") };
+    let overview = &shared.overview;
     let by = by.map(|Query(by)| by).unwrap_or_default();
     let (rows, total) = overview.search(&by);
-    html(&SearchPage { page: page(&overview, &headers, "/search"), person, sites: overview.sites(), by, rows, total })
+    html(&SearchPage { page: page(overview, &headers, "/search"), person, sites: overview.sites(), by, rows, total })
 }
 
-async fn login_page(State(overview): Seen, headers: HeaderMap) -> Response {
-    html(&LoginPage { page: page(&overview, &headers, "/login"), problem: None, username: String::new() })
+async fn login_page(State(shared): Seen, headers: HeaderMap) -> Response {
+    html(&LoginPage { page: page(&shared.overview, &headers, "/login"), problem: None, username: String::new() })
 }
 
 #[derive(Deserialize)]
@@ -137,12 +159,9 @@ struct LoginForm {
     password: String,
 }
 
-async fn login(State(overview): Seen, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
-    match overview.sign_in(&form.username, form.password.into()).await {
-        Ok(token) => {
-            let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict");
-            ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
-        }
+async fn login(State(shared): Seen, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
+    match shared.overview.sign_in(&form.username, form.password.into()).await {
+        Ok(token) => ([(header::SET_COOKIE, set_cookie(shared.secure, Some(&token)))], Redirect::to("/")).into_response(),
         Err(no) => {
             let lang = Lang::of(&headers);
             let (status, problem) = error::problem(&no);
@@ -150,14 +169,13 @@ async fn login(State(overview): Seen, headers: HeaderMap, Form(form): Form<Login
                 No::Refusal(Refusal::WrongCredentials | Refusal::LockedOut { .. }) | No::Fault(_) if lang == Lang::En => problem.message_en,
                 _ => problem.message,
             };
-            let page = page(&overview, &headers, "/login");
+            let page = page(&shared.overview, &headers, "/login");
             (status, html(&LoginPage { page, problem: Some(problem), username: form.username })).into_response()
         }
     }
 }
 
-async fn logout(State(overview): Seen, headers: HeaderMap) -> Response {
-    overview.sign_out(i18n::cookie(&headers, COOKIE).unwrap_or_default());
-    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    ([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
+async fn logout(State(shared): Seen, headers: HeaderMap) -> Response {
+    shared.overview.sign_out(i18n::cookie(&headers, cookie_name(shared.secure)).unwrap_or_default());
+    ([(header::SET_COOKIE, set_cookie(shared.secure, None))], Redirect::to("/login")).into_response()
 }

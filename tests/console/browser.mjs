@@ -22,9 +22,9 @@ export async function screen(more = {}) {
 }
 
 /** Somebody of a role, signed in. */
-export async function person(role) {
+export async function person(role, more = {}) {
   const { username, password } = demo.accounts.find((a) => a.role === role);
-  const page = await screen();
+  const page = await screen(more);
   page.on('console', (m) => { if (m.type() === 'error' && !m.text().includes('status of 4')) said.push(`${role}: ${m.text()}`); });
   page.on('pageerror', (e) => said.push(`${role}: ${e.message}`));
   await page.goto(`${demo.url}/login`);

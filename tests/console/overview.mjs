@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { browser, demo, person, said, screen, shot } from './browser.mjs';
 
 // Wrong passwords say so; the sixth is not even looked at.
-const stranger = await screen();
+// Its certificate is its own here.
+const own = { ignoreHTTPSErrors: true };
+const stranger = await screen(own);
 for (let n = 0; n < 6; n += 1) {
   await stranger.goto(`${demo.url}/login`);
   await stranger.fill('[name=username]', 'nobody');
@@ -15,7 +17,9 @@ assert.match(await stranger.textContent('.problem'), /锁定/);
 await stranger.goto(`${demo.url}/search`);
 assert.equal(new URL(stranger.url()).pathname, '/login');
 
-const overseer = await person('overseer');
+const overseer = await person('overseer', own);
+const [cookie] = await overseer.context().cookies();
+assert.deepEqual([cookie.name, cookie.secure, cookie.httpOnly], ['__Host-shilu-overview', true, true]);
 await overseer.waitForSelector('#site-site-a .tally');
 for (const site of ['site-a', 'site-b']) {
   const text = await overseer.textContent(`#site-${site}`);
@@ -24,6 +28,10 @@ for (const site of ['site-a', 'site-b']) {
 }
 assert.match(await overseer.textContent('#site-site-a'), /已由已知密钥签名/);
 assert.match(await overseer.textContent('#site-site-b'), /密钥未核对/);
+// The way to the console that owns the footage, also for a telephone held before the screen.
+assert.equal(await overseer.getAttribute('#site-site-a .console a', 'href'), 'https://a.bureau.example');
+assert.equal(await overseer.locator('#site-site-a .console .qr svg').count(), 1);
+assert.equal(await overseer.locator('#site-site-b .console').count(), 0);
 await shot(overseer, 'overview-01-sites');
 
 // By the six fields, over both; one narrows to one site.

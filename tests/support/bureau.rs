@@ -163,6 +163,11 @@ impl Bureau {
         std::fs::write(self.config(), text.replacen("[console]", &format!("[console]\n{lines}"), 1)).unwrap();
     }
 
+    /// Whoever had an account has none any more: the catalog was lost.
+    pub fn forgets_accounts(&mut self) {
+        self.passwords.clear();
+    }
+
     /// An account that was made at the console.
     pub fn knows(&mut self, username: &str, password: &str) {
         self.passwords.push((username.into(), password.into()));
@@ -173,6 +178,11 @@ impl Bureau {
         let text = std::fs::read_to_string(self.config()).unwrap();
         let now = format!("data = \"{}\"", self.data().display());
         std::fs::write(self.config(), text.replace(&now, &format!("data = \"{}\"", data.display()))).unwrap();
+    }
+
+    /// The recorder's process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Resident memory of the recorder.

@@ -3,7 +3,7 @@
 # Debian packages: ceph-mon ceph-osd ceph-mgr radosgw ceph-common (--no-install-recommends, about 30 s).
 #   ceph-one-node.sh up DIR PORT MON   S3 at http://127.0.0.1:PORT, keys test / testtest; MON: the monitor's port
 #   ceph-one-node.sh away DIR          ends the S3 gateway alone
-#   ceph-one-node.sh back DIR PORT     starts it again
+#   ceph-one-node.sh back DIR PORT [CLOCK]   starts it again; CLOCK as faketime writes it (+240d): locks end by the gateway's clock
 #   ceph-one-node.sh down DIR          ends exactly the processes that `up` started
 # Tried: versioned bucket with Object Lock; a COMPLIANCE-locked version refuses deletion. Seen not to
 # work on this release (16.2): conditional put with If-None-Match is ignored, so do not rely on it.
@@ -18,7 +18,14 @@ if [ "$verb" = away ]; then
   while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
   exit 0
 fi
-if [ "$verb" = back ]; then radosgw -n client.rgw; answers; exit 0; fi
+if [ "$verb" = back ]; then
+  if [ -n "${4:-}" ]; then
+    LD_PRELOAD=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketimeMT.so.1 FAKETIME=$4 DONT_FAKE_MONOTONIC=1 radosgw -n client.rgw
+  else
+    radosgw -n client.rgw
+  fi
+  answers; exit 0
+fi
 if [ "$verb" = down ]; then
   for f in "$dir"/run/*.pid; do [ -f "$f" ] && kill "$(cat "$f")" || true; done
   exit 0

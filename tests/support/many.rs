@@ -5,6 +5,7 @@ use crate::support::bureau::Bureau;
 use chrono::TimeDelta;
 use shilu::catalog::{cases, media, provisions, sessions};
 use shilu::footage::{journal, tree};
+use shilu::model::digest;
 use shilu::model::ids::{CaseId, MediumId, ProvisionId, SessionId};
 use shilu::model::session::Happening;
 use shilu::model::{case::Case, medium::Medium, provision::Provision};
@@ -31,6 +32,11 @@ fn write(folder: &Path, name: &str, doc: &impl serde::Serialize) {
 
 /// Fills the store of a bureau that is at rest.
 pub fn fill(bureau: &Bureau, pattern: &str, many: Many) {
+    fill_with(bureau, pattern, many, false);
+}
+
+/// The same; `tiny`: with a file of footage for each session, of a few bytes.
+pub fn fill_with(bureau: &Bureau, pattern: &str, many: Many, tiny: bool) {
     let data = bureau.data();
     let mut c = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
     let (lines, _) = journal::read(&bureau.folder(pattern)).unwrap();
@@ -40,7 +46,7 @@ pub fn fill(bureau: &Bureau, pattern: &str, many: Many) {
     let id = |n: usize| SessionId::new(&format!("room-1-x{n}")).unwrap();
     for n in 0..many.sessions {
         let mut text = Vec::new();
-        let mut place = None;
+        let (mut place, mut footage) = (None, None);
         for line in &lines {
             let (mut stamp, mut happening) = (line.stamp, line.happening.clone());
             stamp.at -= TimeDelta::minutes(n as i64 * 7);
@@ -50,10 +56,23 @@ pub fn fill(bureau: &Bureau, pattern: &str, many: Many) {
                 start.facts.case_no = Some(format!("威自然资罚〔2025〕{}号", n % many.cases.max(1)));
                 place = Some(tree::session_folder(&root, start, stamp.at));
             }
+            if let Happening::SegmentClosed(segment) = &mut happening
+                && tiny
+            {
+                if footage.is_some() {
+                    continue;
+                }
+                let bytes = format!("picture {n}").into_bytes();
+                (segment.bytes, segment.sha256, segment.whole_bytes) = (bytes.len() as u64, digest::sha256(&bytes), None);
+                footage = Some((segment.file.clone(), bytes));
+            }
             text.extend(journal::line(stamp, &happening));
         }
         let folder = place.unwrap();
         std::fs::create_dir_all(&folder).unwrap();
+        if let Some((file, bytes)) = footage {
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
         std::fs::write(folder.join(tree::JOURNAL), text).unwrap();
         std::fs::write(folder.join(tree::SIGNATURE), b"").unwrap();
         let session = journal::session(&folder).unwrap().unwrap();

@@ -241,7 +241,7 @@ fn code(view: &SessionView) -> Option<(String, String)> {
 }
 
 /// A code as a QR picture; inline, because nothing comes from elsewhere.
-pub(super) fn qr(text: &str) -> Option<String> {
+pub(in crate::web) fn qr(text: &str) -> Option<String> {
     let drawn = QrCode::new(text.as_bytes()).ok()?.render::<svg::Color<'_>>().min_dimensions(110, 110).quiet_zone(true).build();
     Some(drawn.split_once("?>").map_or(drawn.clone(), |(_, svg)| svg.to_owned()))
 }

@@ -7,7 +7,7 @@ use crate::desks::logins::SignedIn;
 use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
 use crate::model::closing::CopyFate;
 use crate::model::digest;
-use crate::model::disposal::{DisposalState, Item, Outcome, Tombstone};
+use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome, Tombstone};
 use crate::model::hold::{Ground, HoldRules, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
@@ -226,6 +226,13 @@ impl DisposalPage {
                 ("", format!("{} · {}", self.page.with("outcome-gone", "volumes", self.volumes(gone_from)), self.page.at(at)))
             }
         }
+    }
+    /// Where the archive's copy of it stands.
+    fn archive(&self, item: &Item) -> Option<String> {
+        item.archive.map(|copy| match copy {
+            ArchiveCopy::Locked { until } => self.page.with("archive-copy-locked", "until", self.page.at(until)),
+            ArchiveCopy::Deleted { at } => self.page.with("archive-copy-deleted", "at", self.page.at(at)),
+        })
     }
     fn volumes(&self, names: &[String]) -> String {
         self.page.listed(&names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())

@@ -1992,3 +1992,13 @@ disposal-closing = Media closed
 session-gone = Given up
 session-gone-hint = Its period was over; after appraisal and a second person's yes, the footage and what was said of it were removed. Seal code, digests, certificate and custody log stay.
 gone-by = Disposal
+# Copies in the archive; from the overview to the sites
+archive-kind-tombstone = What stays of a session
+archive-kind-disposal = Disposal
+archive-kind-medium = Medium
+archive-copy-locked = Copy in the archive: locked until { $until }, deleted when the lock ends
+archive-copy-deleted = Copy in the archive: deleted at { $at }
+supplement-digest = Certificate of deletion from the archive (SHA-256)
+entry-archive-superseded = Old versions deleted from the archive
+overview-console = Console of the site
+overview-console-qr = Address of the site's console as a QR code

@@ -1989,3 +1989,13 @@ disposal-closing = 介质办结
 session-gone = 已处置
 session-gone-hint = 保存期限届满，经鉴定、批准，录音录像及有关记录已删除；封存码、校验值、处置证明和监管日志长期保存。
 gone-by = 处置编号
+# 归档存储中的副本；总览到各站点
+archive-kind-tombstone = 处置留存
+archive-kind-disposal = 处置
+archive-kind-medium = 介质登记
+archive-copy-locked = 归档存储副本：锁定至 { $until }，期满后删除
+archive-copy-deleted = 归档存储副本：已于 { $at } 删除
+supplement-digest = 归档存储删除证明（SHA-256）
+entry-archive-superseded = 归档旧版本已删除
+overview-console = 站点控制台
+overview-console-qr = 站点控制台地址二维码
