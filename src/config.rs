@@ -21,6 +21,7 @@ mod access;
 mod archive;
 mod backup;
 mod custody;
+mod equipment;
 mod imports;
 mod lamp;
 mod media;
@@ -65,6 +66,8 @@ pub struct Config {
     backup: backup::BackupFile,
     #[serde(default)]
     archive: archive::ArchiveFile,
+    #[serde(default)]
+    equipment: equipment::EquipmentFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -295,6 +298,7 @@ impl Config {
         let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
+        let equipment = equipment::check(&mut c, self.equipment);
         let tls = tls(&mut c, &self.console);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
@@ -352,6 +356,7 @@ impl Config {
                 media,
                 backup,
                 archive,
+                equipment,
             },
             custody: self.custody,
             lamp,
@@ -510,6 +515,7 @@ mod tests {
         assert_eq!(config.lamp, lamp::LampFile::default());
         assert_eq!(config.media, media::MediaFile::default());
         assert_eq!(config.backup, backup::BackupFile::default());
+        assert_eq!(config.equipment, equipment::EquipmentFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
         assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
@@ -526,6 +532,7 @@ mod tests {
             include_str!("config/media.rs"),
             include_str!("config/backup.rs"),
             include_str!("config/archive.rs"),
+            include_str!("config/equipment.rs"),
         ]
         .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {

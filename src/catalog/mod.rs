@@ -10,6 +10,7 @@ pub mod archive;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
+pub mod devices;
 pub mod disposals;
 pub mod documents;
 pub mod entries;
@@ -47,6 +48,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0006-imports.sql")),
     M::up(include_str!("schema/0007-archive.sql")),
     M::up(include_str!("schema/0008-media.sql")),
+    M::up(include_str!("schema/0011-devices.sql")),
 ];
 
 /// Readers kept open when idle.

@@ -12,7 +12,7 @@ use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, cameras};
 use crate::web;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
@@ -59,7 +59,7 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
 }
 
 /// The same by another clock.
-pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, String> {
+pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, String> {
     let told = |e: &dyn std::fmt::Display| e.to_string();
     capture::init().map_err(|e| told(&e))?;
     Place::new(parts.data.clone(), parts.recorder.own_volume).check().map_err(|e| told(&e))?;
@@ -80,6 +80,7 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
         |_| Ok(()),
     );
     let footage = parts.recorder.footage.clone();
+    cameras::join(&mut parts.recorder.rooms, &parts.data);
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
     if from != Opened::Whole {
         made_anew(&acts, from, footage, parts.data.clone());
@@ -88,6 +89,8 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     if let Err(no) = desks.watch_clock().await {
         tracing::error!("the clock is not watched: {no}");
     }
+    desks.begin_equipment().await;
+    desks.watch_equipment();
     look_after(&desks);
     desks.listen().await;
     desks.ask_outside();

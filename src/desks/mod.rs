@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod alarms;
 pub mod arrivals;
 pub mod backups;
+pub mod cameras;
 pub mod archive;
 pub mod archiving;
 pub mod cases;
@@ -16,9 +17,12 @@ pub mod copies;
 pub mod custody;
 pub mod deputies;
 pub mod disposal;
+pub mod device_faults;
+pub mod device_watch;
 pub mod devices;
 pub mod discs;
 pub mod documents;
+pub mod equipment;
 pub mod factors;
 pub mod facts;
 pub mod holds;
@@ -140,6 +144,8 @@ pub struct Settings {
     pub backup: backups::BackupSettings,
     /// The archive.
     pub archive: Option<archive::ArchiveSettings>,
+    /// How equipment is looked after.
+    pub equipment: equipment::EquipmentSettings,
 }
 
 /// All desks.
@@ -177,6 +183,7 @@ pub struct Desks {
     media: discs::Jobs,
     backups: backups::Backups,
     archive: archive::Archive,
+    equipment: equipment::Equipment,
 }
 
 impl Desks {
@@ -222,6 +229,7 @@ impl Desks {
             media: discs::Jobs::default(),
             backups: backups::Backups::default(),
             archive,
+            equipment: equipment::Equipment::default(),
         }
     }
 

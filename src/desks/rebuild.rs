@@ -1,7 +1,7 @@
 //! The catalog made anew from files alone (promise 7): every part that keeps files of its own, in one list.
 
 use crate::acts::Acts;
-use crate::desks::{cases, disposal, media, provision};
+use crate::desks::{cases, disposal, equipment, media, provision};
 use crate::machine::fault::Fault;
 use crate::recorder::links;
 use std::path::Path;
@@ -23,5 +23,6 @@ pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
         read("provisions", provision::rebuild(acts, data)),
         read("media", media::rebuild(acts, data)),
         read("disposals", disposal::rebuild(acts, data)),
+        read("devices", equipment::rebuild(acts, data)),
     ]
 }

@@ -79,6 +79,7 @@ impl Desks {
         let rooms: Vec<_> = self.recorder.rooms().map(|r| r.view().status(now)).collect();
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);
         let faults = self.faults();
+        let (devices_ill, devices_due) = self.equipment_waiting();
         Status {
             rooms,
             machine: MachineStatus {
@@ -87,6 +88,8 @@ impl Desks {
                 volumes: seen.volumes.clone(),
                 faults,
                 log_spooled: self.acts.spooled(),
+                devices_ill,
+                devices_due,
             },
         }
     }
@@ -156,6 +159,12 @@ impl Desks {
             vec![(String::new(), f64::from(u8::from(status.machine.clock.synchronised)))],
         );
         gauge("shilu_log_spooled", "Acts whose log entry is not durable yet.", vec![(String::new(), status.machine.log_spooled as f64)]);
+        gauge(
+            "shilu_devices_out_of_use",
+            "Devices that are out of use or faulty.",
+            vec![(String::new(), status.machine.devices_ill as f64)],
+        );
+        gauge("shilu_maintenance_due", "Devices to be maintained.", vec![(String::new(), status.machine.devices_due as f64)]);
         self.archive_figures(&mut text);
         self.not_durable(&mut text);
         self.backup_metrics(&mut text);
@@ -167,7 +176,8 @@ impl Desks {
         use std::fmt::Write;
         let name = "shilu_not_durable_seconds";
         let _ = writeln!(text, "# HELP {name} Age of the oldest byte when it became durable.\n# TYPE {name} histogram");
-        let cameras = || self.recorder.rooms().flat_map(|r| r.view().cameras.iter());
+        let rooms: Vec<_> = self.recorder.rooms().collect();
+        let cameras = || rooms.iter().flat_map(|r| r.view().cameras.iter());
         let mut longest = String::new();
         for camera in cameras() {
             let (ages, id) = (camera.gauge.ages(), &camera.id);

@@ -9,5 +9,7 @@ pub mod fault;
 pub mod openssl;
 pub mod randomness;
 #[cfg(feature = "recorder")]
+pub mod smart;
+#[cfg(feature = "recorder")]
 pub mod volume;
 pub mod worker;

@@ -115,6 +115,10 @@ id!(
     /// A medium of the register (第十九条), e.g. `d-2026-0001`; written on every copy of it.
     MediumId
 );
+id!(
+    /// A device of the register (办案设备), e.g. `dv-3f9a2c5b`; its number is another thing, and may be corrected.
+    DeviceId
+);
 
 #[cfg(test)]
 mod tests {

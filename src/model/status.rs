@@ -129,6 +129,10 @@ pub struct MachineStatus {
     pub faults: Vec<String>,
     /// Acts whose log entry is not durable yet.
     pub log_spooled: usize,
+    /// Devices that are out of use or of which a fault is seen (第十六条).
+    pub devices_ill: usize,
+    /// Devices that are to be maintained within two weeks, or should have been (第十五条).
+    pub devices_due: usize,
 }
 
 /// Everything on the status page.

@@ -65,6 +65,7 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         holds_waiting: 0,
         disposals_waiting: 0,
         receipts_waiting: 0,
+        devices_waiting: 0,
         done: None,
         is_proved: false,
     }

@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod archive;
+pub mod cameras;
 pub mod case_forms;
 pub mod cases;
 mod csv;
+pub mod devices;
 pub mod factors;
 pub mod form;
 pub mod handover;
@@ -62,6 +64,8 @@ pub struct Page {
     pub disposals_waiting: usize,
     /// Sessions that wait for this custodian's receipt.
     pub receipts_waiting: usize,
+    /// Devices that are out of use or to be maintained, for who keeps the register.
+    pub devices_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -78,6 +82,8 @@ impl Page {
         let (holds_waiting, disposals_waiting) =
             (web.desks.holds_waiting(&who.person).await, web.desks.disposals_waiting(&who.person).await);
         let receipts_waiting = web.desks.receipts_waiting(&who.person).await;
+        let devices_waiting =
+            if who.person.may(Act::KeepDevices) { web.desks.equipment_waiting().1 + web.desks.equipment_waiting().0 } else { 0 };
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -92,6 +98,7 @@ impl Page {
             holds_waiting,
             disposals_waiting,
             receipts_waiting,
+            devices_waiting,
             done,
         }
     }
@@ -109,6 +116,7 @@ impl Page {
             holds_waiting: 0,
             disposals_waiting: 0,
             receipts_waiting: 0,
+            devices_waiting: 0,
             done: None,
             is_proved: false,
         }
@@ -257,6 +265,16 @@ const DONE: &[&str] = &[
     "medium-changed",
     "medium-image-removed",
     "archive-verifying",
+    "device-registered",
+    "device-changed",
+    "device-maintained",
+    "device-asked",
+    "device-clock-set",
+    "fault-reported",
+    "fault-stepped",
+    "camera-saved",
+    "camera-waits",
+    "camera-removed",
 ];
 
 /// The word of the form before, if there is one.
