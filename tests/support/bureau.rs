@@ -34,6 +34,8 @@ pub struct Bureau {
     pub trusts: Option<PathBuf>,
     /// By how much the recorder's wall clock is off, as `faketime` writes it (`+240d`).
     pub moved: Option<&'static str>,
+    /// A folder of programs that are found before the system's.
+    pub programs: Option<PathBuf>,
 }
 
 impl Bureau {
@@ -94,6 +96,7 @@ impl Bureau {
             port,
             trusts: None,
             moved: None,
+            programs: None,
         }
     }
 
@@ -124,6 +127,9 @@ impl Bureau {
         let mut command = Command::new(SHILU);
         command.args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
         command.envs(self.trusts.as_ref().map(|ca| ("SSL_CERT_FILE", ca)));
+        if let Some(programs) = &self.programs {
+            command.env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default()));
+        }
         if let Some(moved) = self.moved {
             let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
             command.envs([("LD_PRELOAD", library.as_str()), ("FAKETIME", moved), ("DONT_FAKE_MONOTONIC", "1")]);
