@@ -91,7 +91,7 @@ fn plays(day: &str) {
         std::thread::sleep(Duration::from_millis(100));
     }
     let mut script = Command::new("node");
-    script.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(day)).arg(&json);
+    script.env("CAMERAS", cameras()).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(day)).arg(&json);
     if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
         script.arg(shots);
     }

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use support::bureau::{Bureau, Person, verify};
 use support::camera::Cameras;
 
-
 async fn device(who: &Person, number: &str) -> Value {
     let all = who.get("/api/v1/devices").await.1;
     let found = all.as_array().unwrap().iter().find(|d| d["device"]["known"]["number"] == number);
@@ -51,7 +50,12 @@ async fn kinds(bureau: &Bureau) -> Vec<String> {
 /// Waits until these cameras of the room, and no others, have so many durable bytes.
 async fn records_by(who: &Person, cameras: &[&str], bytes: u64) {
     who.waits("durable bytes", |room| {
-        room["cameras"].as_array().unwrap().iter().filter(|c| cameras.contains(&c["id"].as_str().unwrap())).all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)
+        room["cameras"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| cameras.contains(&c["id"].as_str().unwrap()))
+            .all(|c| c["durable_bytes"].as_u64().unwrap() > bytes)
     })
     .await;
 }
@@ -175,7 +179,9 @@ async fn what_the_machine_sees_begins_and_ends_by_itself_and_one_that_flaps_is_o
     // The same again at once is the same fault; the camera that asks for a password is another.
     cameras.kill();
     let view = waits(&officer, "XW-101", "lost stream", |d| has(d, "stream_down", "seen")).await;
-    let of = |view: &Value, kind: &str| view["device"]["faults"].as_array().unwrap().iter().filter(|f| f["kind"] == kind).cloned().collect::<Vec<_>>();
+    let of = |view: &Value, kind: &str| {
+        view["device"]["faults"].as_array().unwrap().iter().filter(|f| f["kind"] == kind).cloned().collect::<Vec<_>>()
+    };
     assert_eq!((of(&view, "stream_down").len(), &of(&view, "stream_down")[0]["times"]), (1, &json!(2)));
     let secret = bureau.dir.path().join("camera-password");
     std::fs::write(&secret, "wheat river lamp").unwrap();
@@ -285,7 +291,7 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), PASSWORD).unwrap();
     let locked = ["--user", "recorder", "--password-file", secret.path().to_str().unwrap()];
-    let third = Cameras::with(&locked, &["third,size=640x360"]);
+    let third = Cameras::with(&locked, &["third,size=640x360", "fourth,size=320x180"]);
     let other = Cameras::start(&["other,size=320x180"]);
     let stream = third.address("third").replace("127.0.0.1", "evil.example");
     let says = Says { serial: "SN-1".into(), firmware: "5.7.1".into(), clock_off_s: 0, stream };
@@ -315,6 +321,7 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
         ("8.8.8.8:80", PASSWORD, StatusCode::UNPROCESSABLE_ENTITY, "bad-fields"),
         ("rtsp://recorder:geheim-7-Fluss@127.0.0.1/x", PASSWORD, StatusCode::UNPROCESSABLE_ENTITY, "bad-fields"),
         (&other.address("other"), PASSWORD, StatusCode::UNPROCESSABLE_ENTITY, "bad-fields"),
+        (&other.address("/OTHER/"), PASSWORD, StatusCode::UNPROCESSABLE_ENTITY, "bad-fields"),
         ("127.0.0.1:1/../x", PASSWORD, StatusCode::UNPROCESSABLE_ENTITY, "bad-fields"),
     ] {
         let (got, no) = admin.post("/api/v1/cameras/try", camera(address, password)).await;
@@ -322,22 +329,41 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
         assert!(!no.to_string().contains(PASSWORD));
     }
     let nothing = admin.does("/api/v1/cameras/try", camera(&third.address("nothing"), PASSWORD)).await;
-    assert!(nothing["trial"]["problem"].as_str().is_some() && nothing["still"].is_null(), "{nothing}");
+    assert!(nothing["trial"]["problem"].as_str().unwrap().contains("404") && nothing["still"].is_null(), "{nothing}");
     let unsaved = admin.post("/api/v1/cameras", json!({ "trial": nothing["id"] })).await;
     assert_eq!((unsaved.0, &unsaved.1["code"]), (StatusCode::CONFLICT, &json!("camera-fails")));
 
     let tried = admin.does("/api/v1/cameras/try", camera(&host, PASSWORD)).await;
-    assert_eq!((&tried["trial"]["resolution"], &tried["trial"]["sound"], &tried["trial"]["moves"]), (&json!("640x360"), &json!(true), &json!(true)), "{tried}");
-    assert_eq!((&tried["said"]["serial"], &tried["said"]["firmware"], &tried["said"]["clock_ms"]), (&json!("SN-1"), &json!("5.7.1"), &json!(0)));
+    assert_eq!(
+        (&tried["trial"]["resolution"], &tried["trial"]["sound"], &tried["trial"]["moves"]),
+        (&json!("640x360"), &json!(true), &json!(true)),
+        "{tried}"
+    );
+    assert_eq!(
+        (&tried["said"]["serial"], &tried["said"]["firmware"], &tried["said"]["clock_ms"]),
+        (&json!("SN-1"), &json!("5.7.1"), &json!(0))
+    );
     assert_eq!(tried["url"], third.address("third"), "the camera's own host, whatever it says");
     assert!(tried["still"].as_str().unwrap().starts_with("/9j/"), "a JPEG");
-    assert_eq!(office.post("/api/v1/cameras", json!({ "trial": tried["id"] })).await.0, StatusCode::UNPROCESSABLE_ENTITY, "another's trial");
+    assert_eq!(
+        office.post("/api/v1/cameras", json!({ "trial": tried["id"] })).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "another's trial"
+    );
     let saved = admin.does("/api/v1/cameras", json!({ "trial": tried["id"] })).await;
     assert_eq!(saved["in_use"], true);
     officer.waits("a third camera", |room| room["cameras"].as_array().unwrap().len() == 3).await;
     officer.waits_for_pictures().await;
     let view = device(&office, "XW-103").await;
     assert_eq!((&view["device"]["known"]["serial"], &view["device"]["known"]["firmware"]), (&json!("SN-1"), &json!("5.7.1")));
+    // Where a room's camera lies, no trial shows a picture, by whatever path.
+    let mut fourth = camera(&third.address("fourth"), PASSWORD);
+    fourth["device_no"] = json!("XW-104");
+    let beside_it = admin.does("/api/v1/cameras/try", fourth).await;
+    assert_eq!(
+        (&beside_it["trial"]["resolution"], &beside_it["still"], &beside_it["withheld"]),
+        (&json!("320x180"), &Value::Null, &json!("host"))
+    );
     let password = bureau.data().join(format!("cameras/{}.password", saved["id"].as_str().unwrap()));
     assert_eq!(std::fs::metadata(&password).unwrap().permissions().mode() & 0o777, 0o600);
 
@@ -365,7 +391,7 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
     // Another serial number at the same address is another camera, and stays a fault until somebody looked; a clock that is off is set.
     let third_device = at(&office, "XW-103").await;
     onvif.says.lock().unwrap().serial = "SN-2".into();
-    onvif.says.lock().unwrap().clock_off_s = 3600;
+    onvif.says.lock().unwrap().clock_off_s = -90;
     let asked = office.does(&format!("{third_device}/ask"), json!({})).await;
     let of = |kind: &str| asked["faults"].as_array().unwrap().iter().find(|f| f["kind"] == kind).unwrap().clone();
     assert_eq!((&of("serial_changed")["text"], &of("clock_off")["state"]), (&json!("SN-1 → SN-2"), &json!("seen")));

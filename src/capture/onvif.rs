@@ -259,8 +259,7 @@ pub async fn discover(from: Option<Ipv4Addr>) -> std::io::Result<Vec<Found>> {
     socket.set_nonblocking(true)?;
     let socket = tokio::net::UdpSocket::from_std(socket.into())?;
     let random = randomness::hex::<16>().map_err(|e| std::io::Error::other(e.to_string()))?;
-    let (a, b, c, d, e) = (&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]);
-    let id = format!("{a}-{b}-{c}-{d}-{e}");
+    let id = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &random[part]).join("-");
     let probe = format!(
         r#"<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:n="http://www.onvif.org/ver10/network/wsdl"><s:Header><a:MessageID>urn:uuid:{id}</a:MessageID><a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To><a:Action s:mustUnderstand="1">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action></s:Header><s:Body><d:Probe><d:Types>n:NetworkVideoTransmitter</d:Types></d:Probe></s:Body></s:Envelope>"#
     );

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 const LOOKED: Duration = Duration::from_secs(3);
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(18);
-/// Outages until nothing is expected any more: the second client may serve what the first does not.
-const OUTAGES: usize = 2;
+/// How long pictures are waited for after an outage: the second client may serve what the first does not.
+const AFTER_OUTAGE: Duration = Duration::from_secs(6);
 
 /// Tries a camera; its result, and one small picture (JPEG).
 pub async fn run(settings: CameraSettings, thread: &CaptureThread, clock: Arc<dyn Clock>) -> (Trial, Option<Vec<u8>>) {
@@ -46,17 +46,12 @@ pub async fn run(settings: CameraSettings, thread: &CaptureThread, clock: Arc<dy
 /// The first stretch that comes, or why none does.
 async fn watch(handle: &CaptureHandle, mut outages: mpsc::UnboundedReceiver<String>) -> Result<Vec<Arc<Fragment>>, String> {
     let down = async {
-        let mut last = String::new();
-        for _ in 0..OUTAGES {
-            match outages.recv().await {
-                Some(detail) => last = detail,
-                None => break,
-            }
-            if last == PASSWORD_REFUSED {
-                break;
-            }
+        let Some(detail) = outages.recv().await else { return String::new() };
+        // A password that is refused is refused by both, and a lock-out comes nearer with each try.
+        if detail != PASSWORD_REFUSED {
+            tokio::time::sleep(AFTER_OUTAGE).await;
         }
-        last
+        detail
     };
     let pictures = async {
         loop {

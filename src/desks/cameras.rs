@@ -8,7 +8,7 @@ use crate::model::device::{Device, DeviceChangeKind, DeviceKind};
 use crate::model::device_fault::FaultKind;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, DeviceId, RoomId};
-use crate::model::people::{Act, Person};
+use crate::model::people::{self, Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::trial::{CLOCK_MS, Carrier, Client, Found, Said, SavedCamera, Trial};
 use crate::model::words::{self, BadField};
@@ -26,6 +26,8 @@ use url::Url;
 const TRIAL_LIVES: TimeDelta = TimeDelta::minutes(15);
 /// Trials that are kept.
 const TRIALS_MAX: usize = 20;
+/// RTSP's usual port.
+const RTSP_PORT: u16 = 554;
 /// ONVIF's usual port.
 const ONVIF_PORT: u16 = 80;
 
@@ -61,11 +63,21 @@ pub struct TrialView {
     pub said: Option<Said>,
     /// The stream's address, without name and password.
     pub url: String,
-    /// One small picture, JPEG in base64; none while a session is open in the room (第二十二条).
+    /// One small picture, JPEG in base64.
     pub still: Option<String>,
-    /// A session is open in the room.
-    pub session_open: bool,
+    /// Why there is none (第二十二条).
+    pub withheld: Option<Withheld>,
 }
+
+people::words!(
+    /// Why a trial shows no picture (第二十二条).
+    Withheld {
+        /// A session is open in the room.
+        Session = "session",
+        /// A camera of a room lies at this address: who has no approval sees none of it, by whatever path.
+        Host = "host",
+    }
+);
 
 /// A camera of a room, for the page of cameras.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -117,6 +129,13 @@ impl Trials {
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
         work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What a stream's name leads to.
+async fn addresses(url: &Url) -> Vec<SocketAddr> {
+    let Some(host) = url.host_str() else { return vec![] };
+    let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), url.port().unwrap_or(RTSP_PORT))).await;
+    found.map(Iterator::collect).unwrap_or_default()
 }
 
 /// Whether a text names a disk of this machine.
@@ -197,17 +216,22 @@ impl Desks {
         let room = self.recorder.room(&camera.room).ok_or_else(|| Refusal::no_such("room", camera.room.as_str()))?;
         let _turn = self.equipment.trials.turn.try_lock().map_err(|_| Refusal::TooMany { running: 1 })?;
         let (url, tile, said) = self.stream_of(&camera).await?;
-        if self.recorder.is_used(&url) {
+        let (is_used, shares_host) = self.used(&url).await;
+        if is_used {
             return Err(self.refused(who, BadField::form("address", "is a camera of a room already").into(), "try_camera"));
         }
         let draft = Draft::new(EntryKind::CameraTried).by(&who.id).about("room", &camera.room);
-        let host = url.host_str().map(|h| format!("{h}:{}", url.port().unwrap_or(554)));
+        let host = url.host_str().map(|h| format!("{h}:{}", url.port().unwrap_or(RTSP_PORT)));
         self.acts.log_then_do(draft.about("address", host.unwrap_or_default()), |_| Ok(())).await?;
         let (user, password, transport, front) = (camera.user.clone(), camera.password.clone(), camera.transport, camera.front);
         let reach = Reach { url: url.clone(), user, password, transport, front };
         let (trial, still) = self.recorder.try_camera(&reach).await;
-        let session_open = room.view().session().is_some();
-        let still = still.filter(|_| !session_open).map(|jpeg| BASE64_STANDARD.encode(jpeg));
+        let withheld = match (room.view().session(), shares_host) {
+            (Some(_), _) => Some(Withheld::Session),
+            (None, true) => Some(Withheld::Host),
+            (None, false) => None,
+        };
+        let still = still.filter(|_| withheld.is_none()).map(|jpeg| BASE64_STANDARD.encode(jpeg));
         let (id, at) = (randomness::hex::<12>()?, self.now().utc);
         let held = Held { at, by: who.clone(), camera, reach, tile, trial: trial.clone(), said: said.clone() };
         self.equipment.trials.with(|all| {
@@ -217,7 +241,22 @@ impl Desks {
             }
             all.insert(id.clone(), held);
         });
-        Ok(TrialView { id, trial, said, url: url.into(), still, session_open })
+        Ok(TrialView { id, trial, said, url: url.into(), still, withheld })
+    }
+
+    /// Whether a stream is one of a room's cameras, and whether one of them lies on the same host: by the addresses that names lead to,
+    /// for a camera has many names and many paths. Loopback holds many hosts; there, the port tells them apart.
+    async fn used(&self, url: &Url) -> (bool, bool) {
+        let own = addresses(url).await;
+        let (mut is_used, mut shares_host) = (false, false);
+        for stream in self.recorder.streams() {
+            let same = |a: &SocketAddr, b: &SocketAddr| a.ip() == b.ip() && (!a.ip().is_loopback() || a.port() == b.port());
+            let theirs = addresses(&stream).await;
+            let shares = own.iter().any(|a| theirs.iter().any(|b| same(a, b)));
+            shares_host |= shares;
+            is_used |= shares && stream.path().trim_matches('/').eq_ignore_ascii_case(url.path().trim_matches('/'));
+        }
+        (is_used, shares_host)
     }
 
     fn camera_as_typed(&self, camera: NewCamera) -> Result<NewCamera, Refusal> {
@@ -245,7 +284,7 @@ impl Desks {
                 return Err(bad("holds a name or password: type them into their own fields"));
             }
             let host = url.host_str().ok_or_else(|| bad("is no camera's address"))?;
-            self.camera_address(host, url.port().unwrap_or(554)).await?;
+            self.camera_address(host, url.port().unwrap_or(RTSP_PORT)).await?;
             return Ok((url, None, None));
         }
         let address = self.onvif_address(&camera.address).await?;

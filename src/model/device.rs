@@ -211,7 +211,7 @@ impl Device {
         let fault = self.faults.iter().find(|f| f.state.stops_use());
         match (fault, self.retired_at) {
             (Some(fault), _) => Some(fault.text.as_deref().unwrap_or(fault.kind.as_str())),
-            (None, Some(_)) => Some("retired"),
+            (None, Some(_)) => Some("已报废"),
             (None, None) => None,
         }
     }

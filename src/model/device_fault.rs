@@ -277,6 +277,10 @@ impl DeviceFault {
         let mut next = self.clone();
         next.state = state;
         next.ended = state.is_over().then_some(at);
+        // Why it is out of use is told at every start that it takes no part in.
+        if state == OutOfUse {
+            next.text.clone_from(&text);
+        }
         // What the machine sees and forgets needs no line each time: it is counted.
         if state != Over {
             let (by, by_name) = by.map_or((None, None), |(id, name)| (Some(id.clone()), Some(name.to_owned())));

@@ -38,6 +38,8 @@ pub struct CameraStatus {
     pub name: String,
     /// 执法记录设备编号.
     pub device_no: String,
+    /// Why no session starts on it (第十六条).
+    pub out_of_use: Option<String>,
     /// Media is coming.
     pub connected: bool,
     /// Why not.

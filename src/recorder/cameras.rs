@@ -147,13 +147,10 @@ impl Recorder {
         trial::run(settings(id, reach, 5, 0), &shared.captures, shared.clock.clone()).await
     }
 
-    /// Whether a stream is one of a room's cameras: such a one is looked at by those who may, not by a trial (第二十二条).
-    pub fn is_used(&self, url: &Url) -> bool {
-        let same = |u: &Url| u.host_str() == url.host_str() && u.port_or_known_default() == url.port_or_known_default();
-        self.rooms().filter_map(|r| self.plan(&r.view().id)).any(|plan| {
-            let urls = plan.cameras.iter().flat_map(|c| std::iter::once(&c.capture.url).chain(c.tile.as_ref().map(|t| &t.url)));
-            urls.into_iter().any(|u| same(u) && u.path() == url.path())
-        })
+    /// The streams of all rooms' cameras.
+    pub fn streams(&self) -> Vec<Url> {
+        let plans = self.rooms().filter_map(|r| self.plan(&r.view().id)).flat_map(|p| p.cameras);
+        plans.flat_map(|c| std::iter::once(c.capture.url).chain(c.tile.map(|t| t.url))).collect()
     }
 
     /// The door of a room's camera: its ONVIF address, with the name and password of its stream.

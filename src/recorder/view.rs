@@ -192,6 +192,7 @@ fn camera_status(camera: &CameraView, now: Moment, in_session: bool) -> CameraSt
         id: camera.id.clone(),
         name: camera.name.clone(),
         device_no: camera.device_no.clone(),
+        out_of_use: None,
         connected: seen.connected,
         cause: seen.cause,
         detail: seen.detail,

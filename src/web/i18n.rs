@@ -75,6 +75,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desks::cameras::Withheld;
     use crate::model::access::{AccessMode, RequestState};
     use crate::model::clock_trust::DoubtKind;
     use crate::model::disposal::{DisposalState, Obstacle};
@@ -204,6 +205,7 @@ mod tests {
         asked.extend(["stop", "report", "repair", "retest", "return", "retire"].map(|w| ("fault-step", w)));
         asked.extend(["stop", "repair", "retest", "retire"].map(|w| ("fault-text", w)));
         asked.extend(["report", "repair"].map(|w| ("fault-party", w)));
+        asked.extend(Withheld::ALL.iter().map(|w| ("trial-withheld", w.as_str())));
         asked.extend(Carrier::ALL.iter().map(|w| ("carrier", w.as_str())));
         asked.extend(Client::ALL.iter().map(|w| ("client", w.as_str())));
         asked.extend(MediumKind::ALL.iter().map(|w| ("medium-kind", w.as_str())));

@@ -1,6 +1,8 @@
 // Equipment in Debian's Chromium: the register, a fault from its report to its retest, a start that is refused, a camera that is tried.
 //   node devices.mjs DEMO.JSON [FOLDER FOR SCREENSHOTS]
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { browser, demo, person, said, shot } from './browser.mjs';
 
 const fits = async (page, who) => {
@@ -110,10 +112,17 @@ await shot(admin, 'cameras-2-used');
 await fill(demo.cameras[0].url.replace(/[^/]+$/, 'nothing'));
 await admin.waitForSelector('#trial .badge.bad');
 await shot(admin, 'cameras-3-nothing');
-// The same picture by another path of the simulator is a camera of no room yet.
-await fill(`${demo.cameras[0].url}/`);
-await admin.waitForSelector('#trial');
+// A camera of no room yet.
+const extra = spawn(process.env.CAMERAS, ['--camera', 'extra,size=640x360,label=extra'], { env: { ...process.env, TZ: 'Asia/Shanghai' } });
+const [line] = await new Promise((ready) => createInterface(extra.stdout).once('line', (l) => ready([l])));
+await fill(`${line.replace('ready ', '')}/extra`);
+await admin.waitForSelector('#trial .badge.good');
+assert.ok(await admin.$eval('.trial-still', (i) => i.naturalWidth > 100), 'the picture is shown');
 await shot(admin, 'cameras-4-tried');
+await admin.click('button[value=save]');
+await admin.waitForSelector('.flash');
+await admin.waitForSelector('tr:has-text("XW-777") .badge.good');
+await shot(admin, 'cameras-6-saved');
 await admin.goto(`${demo.url}/language?to=en&back=/cameras`);
 await admin.waitForSelector('h1:has-text("Cameras")');
 await shot(admin, 'cameras-5-english');
@@ -125,5 +134,6 @@ await custodian.goto(`${demo.url}/devices`);
 await fits(custodian, 'custodian');
 
 assert.deepEqual(said, []);
+extra.kill();
 await browser.close();
 console.log('done');
