@@ -7,6 +7,7 @@ use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
 use crate::machine::durable;
 use crate::model::ids::{CameraId, RoomId, UnitId};
+use crate::recorder::cameras::SAVED;
 use crate::recorder::{self, CameraPlace, RoomSettings};
 use chrono::NaiveDate;
 use secrecy::SecretString;
@@ -447,6 +448,9 @@ fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording
 
 fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, stall_s: u32) -> Option<CameraPlace> {
     let id = c.ok(&format!("{place}.id"), CameraId::new(&camera.id));
+    c.that(!camera.id.starts_with(SAVED), &format!("{place}.id"), || {
+        format!("begins with {SAVED:?}, as those do that are added at the console")
+    });
     let url = check_url(c, &format!("{place}.url"), &camera.url);
     let transport = match camera.transport.as_str() {
         "tcp" => Some(Transport::Tcp),

@@ -241,6 +241,10 @@ async fn a_register_keeps_calendars_check_outs_and_disks_and_a_portable_device_o
     let day = today.format("%Y-%m-%d").to_string();
     office.does(&format!("{disk}/maintained"), json!({ "day": day, "what": "除尘，检查接口" })).await;
     assert_eq!(device(&office, "DSK-1").await["due"], "not");
+    let mut known = device(&office, "DSK-1").await["device"]["known"].clone();
+    known["serial"] = json!("WD-2");
+    let history = office.does(&disk, known).await["history"].clone();
+    assert_eq!(history.as_array().unwrap().last().unwrap()["fields"], json!([{ "field": "serial", "was": "WD-1", "is": "WD-2" }]));
     let asked = office.does(&format!("{disk}/ask"), json!({})).await;
     assert_eq!((&asked["faults"][0]["kind"], &asked["faults"][0]["by_machine"]), (&json!("disk_failing"), &json!(true)));
 

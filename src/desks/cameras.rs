@@ -4,7 +4,7 @@
 use crate::desks::equipment::entry;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::randomness;
-use crate::model::device::{Device, DeviceChangeKind, DeviceKind};
+use crate::model::device::{Device, DeviceChange, DeviceChangeKind, DeviceKind};
 use crate::model::device_fault::FaultKind;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, DeviceId, RoomId};
@@ -431,6 +431,8 @@ impl Desks {
             self.machine_sees(&device.id, FaultKind::SerialChanged, true, Some(text)).await?;
             return Ok(self.device_of(&device.id)?);
         }
+        // The camera that is known is back, or somebody has entered the new one: the history keeps what was seen.
+        self.machine_sees(&device.id, FaultKind::SerialChanged, false, None).await?;
         let _turn = self.equipment.turn.lock().await;
         let mut now = self.device_of(&device.id)?;
         let told = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
@@ -443,8 +445,8 @@ impl Desks {
         if now.known == before {
             return Ok(now);
         }
-        let text = format!("{} {} · {} · {}", said.maker, said.model, said.firmware, said.serial);
-        let now = now.noted(self.change(DeviceChangeKind::Read, who, Some(text)));
+        let fields = now.known.otherwise(&before);
+        let now = now.noted(DeviceChange { fields, ..self.change(DeviceChangeKind::Read, who, None) });
         self.note_device(entry(EntryKind::DeviceChanged, &now).about("change", "read"), now.clone()).await?;
         Ok(now)
     }

@@ -97,7 +97,8 @@ impl Desks {
     fn with_step(&self, device: Device, fault: DeviceFault, by: By<'_>, text: Option<String>) -> Device {
         let (by, by_name) = by.map_or((None, None), |(id, name)| (Some(id.clone()), Some(name.to_owned())));
         let (number, state) = (Some(fault.number), Some(fault.state));
-        let change = DeviceChange { at: self.now().utc, kind: DeviceChangeKind::FaultStep, by, by_name, text, fault: number, state };
+        let change =
+            DeviceChange { at: self.now().utc, kind: DeviceChangeKind::FaultStep, by, by_name, text, fault: number, state, fields: vec![] };
         device.with_fault(fault).noted(change)
     }
 

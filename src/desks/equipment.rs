@@ -155,7 +155,7 @@ impl Desks {
 
     pub(super) fn change(&self, kind: DeviceChangeKind, who: Option<&Person>, text: Option<String>) -> DeviceChange {
         let (by, by_name) = who.map_or((None, None), |w| (Some(w.id.clone()), Some(w.name.clone())));
-        DeviceChange { at: self.now().utc, kind, by, by_name, text, fault: None, state: None }
+        DeviceChange { at: self.now().utc, kind, by, by_name, text, fault: None, state: None, fields: vec![] }
     }
 
     /// What counts at once: in memory, in its file, logged behind. For faults: a log that does not answer keeps no device in use.
@@ -296,8 +296,12 @@ impl Desks {
             known.room.clone_from(&device.known.room);
             known.kind = DeviceKind::Camera;
         }
+        let fields = known.otherwise(&device.known);
+        if fields.is_empty() {
+            return Ok(device);
+        }
         device.known = known;
-        let device = device.noted(self.change(DeviceChangeKind::Described, Some(who), None));
+        let device = device.noted(DeviceChange { fields, ..self.change(DeviceChangeKind::Described, Some(who), None) });
         self.keep_device(entry(EntryKind::DeviceChanged, &device).by(&who.id).about("change", "described"), device.clone()).await?;
         Ok(device)
     }

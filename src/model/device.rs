@@ -93,6 +93,23 @@ pub struct DeviceChange {
     /// Where that fault stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<FaultState>,
+    /// What is known otherwise than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
+}
+
+/// A particular that says something else than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct FieldChange {
+    /// As the forms name it.
+    pub field: String,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// What it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
 }
 
 /// When it is to be maintained (维护保养计划).
@@ -161,6 +178,34 @@ pub struct Description {
     /// When it is to be maintained.
     #[serde(default)]
     pub maintenance: Maintenance,
+}
+
+impl Description {
+    /// Every particular as text, by the name that the forms give it.
+    fn texts(&self) -> [(&'static str, Option<String>); 13] {
+        let day = |day: Option<NaiveDate>| day.map(|d| d.to_string());
+        [
+            ("device_number", Some(self.number.clone())),
+            ("kind", Some(self.kind.as_str().to_owned())),
+            ("device_name", Some(self.name.clone())),
+            ("unit", self.unit.as_ref().map(ToString::to_string)),
+            ("room", self.room.as_ref().map(ToString::to_string)),
+            ("maker", self.maker.clone()),
+            ("model", self.model.clone()),
+            ("firmware", self.firmware.clone()),
+            ("serial", self.serial.clone()),
+            ("purchased", day(self.purchased)),
+            ("asked_at", self.asked_at.clone()),
+            ("every_days", self.maintenance.every_days.map(|d| d.to_string())),
+            ("maintained", day(self.maintenance.last)),
+        ]
+    }
+
+    /// What it says otherwise than one before it.
+    pub fn otherwise(&self, before: &Self) -> Vec<FieldChange> {
+        let pairs = before.texts().into_iter().zip(self.texts());
+        pairs.filter(|((_, was), (_, is))| was != is).map(|((field, was), (_, is))| FieldChange { field: field.into(), was, is }).collect()
+    }
 }
 
 /// A device, as its file has it.
@@ -338,6 +383,20 @@ pub(crate) mod tests {
         device.known.maintenance.every_days = Some(1);
         device.retired_at = Some(at(1));
         assert_eq!(device.maintenance_due(day("2099-01-01")), Due::Not);
+    }
+
+    #[test]
+    fn a_change_of_particulars_says_what_each_was_and_is() {
+        let (before, mut now) = (camera().known, camera().known);
+        assert_eq!(now.otherwise(&before), []);
+        now.serial = None;
+        now.maintenance.every_days = Some(90);
+        let change = |field: &str, was: Option<&str>, is: Option<&str>| FieldChange {
+            field: field.into(),
+            was: was.map(Into::into),
+            is: is.map(Into::into),
+        };
+        assert_eq!(now.otherwise(&before), [change("serial", Some("SN-1"), None), change("every_days", None, Some("90"))]);
     }
 
     #[test]

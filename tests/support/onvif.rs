@@ -67,6 +67,7 @@ impl Onvif {
     }
 
     /// Answers probes on the loopback interface, and nowhere else.
+    #[allow(clippy::default_trait_access)] // the crate's own type is no dependency of ours
     pub fn is_found(&self) {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, Some(socket2::Protocol::UDP)).unwrap();
         socket.set_reuse_address(true).unwrap();

@@ -41,7 +41,7 @@ impl CamerasPage {
     /// Its clock, by ONVIF or by RTCP.
     fn clock(&self, tried: &TrialView) -> String {
         let apart = tried.said.as_ref().and_then(|s| s.clock_ms).or(tried.trial.clock_ms);
-        apart.map_or_else(|| self.page.t("trial-clock-unknown"), |ms| format!("{:+.1} s", ms as f64 / 1000.0))
+        apart.map_or_else(|| self.page.t("trial-clock-unknown"), |ms| format!("{:+.1} s", (ms as f64 / 100.0).round() / 10.0 + 0.0))
     }
     fn sound(&self, trial: &Trial) -> String {
         match (trial.sound, trial.sound_dbfs) {

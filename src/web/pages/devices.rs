@@ -4,7 +4,7 @@ use crate::desks::No;
 use crate::desks::device_faults::DeviceFigures;
 use crate::desks::equipment::DeviceView;
 use crate::desks::logins::SignedIn;
-use crate::model::device::{Description, DeviceKind, Due, Maintenance, Standing};
+use crate::model::device::{Description, DeviceKind, Due, FieldChange, Maintenance, Standing};
 use crate::model::device_fault::{DeviceFault, FaultKind, FaultState, FaultStep};
 use crate::model::ids::{RoomId, UnitId};
 use crate::model::refusal::Refusal;
@@ -208,6 +208,15 @@ impl ShowPage {
         };
         let may = |step: &&&str| self.page.may(if **step == "report" { "report_fault" } else { "keep_devices" });
         steps.iter().filter(may).copied().collect()
+    }
+    /// What was changed, in words.
+    fn changed(&self, change: &FieldChange) -> String {
+        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "—".into());
+        let word = |text: &Option<String>| match (change.field.as_str(), text) {
+            ("kind", Some(kind)) => self.page.word("device-kind", kind),
+            _ => said(text),
+        };
+        format!("{} {} → {}", self.page.word("field", &change.field), word(&change.was), word(&change.is))
     }
     fn is_camera(&self) -> bool {
         self.view.device.camera.is_some()

@@ -2097,6 +2097,7 @@ trial-still = Test picture
 trial-withheld-session = A session is running in this room, so the test shows no picture (第二十二条).
 trial-withheld-host = A camera of a room is on this host too, so the test shows no picture (第二十二条).
 camera-out-of-use = Out of use
+readiness-out-of-use = A device that is out of use takes no part; if all are, no session starts (第十六条).
 trial-sound = Sound
 trial-sound-none = None
 trial-sound-there = Present

@@ -2097,6 +2097,7 @@ trial-still = 测试画面
 trial-withheld-session = 该房间正在录制，测试不显示画面（第二十二条）。
 trial-withheld-host = 询问室的摄像机也在该主机上，测试不显示画面（第二十二条）。
 camera-out-of-use = 停止使用
+readiness-out-of-use = 已停止使用的设备不参加录制；全部停止使用时不能开始（第十六条）。
 trial-sound = 声音
 trial-sound-none = 无声音
 trial-sound-there = 有声音
