@@ -8,6 +8,7 @@ use crate::desks::readiness::{CameraCare, RoomCare};
 use crate::machine::{durable, systemd};
 use crate::model::hold::HoldRules;
 use crate::model::ids::{CameraId, RoomId, UnitId};
+use crate::recorder::cameras::SAVED;
 use crate::recorder::{self, CameraPlace, RoomSettings};
 use chrono::NaiveDate;
 use secrecy::SecretString;
@@ -22,6 +23,7 @@ mod access;
 mod archive;
 mod backup;
 mod custody;
+mod equipment;
 mod imports;
 mod lamp;
 mod media;
@@ -66,6 +68,8 @@ pub struct Config {
     backup: backup::BackupFile,
     #[serde(default)]
     archive: archive::ArchiveFile,
+    #[serde(default)]
+    equipment: equipment::EquipmentFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -326,6 +330,7 @@ impl Config {
         let backup = backup::check(&mut c, self.backup, &self.storage.data);
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
+        let equipment = equipment::check(&mut c, self.equipment);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
@@ -380,6 +385,7 @@ impl Config {
                 backup,
                 archive,
                 holds,
+                equipment,
             },
             custody: self.custody,
             lamp,
@@ -482,6 +488,9 @@ fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording
 
 fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, stall_s: u32) -> Option<CameraPlace> {
     let id = c.ok(&format!("{place}.id"), CameraId::new(&camera.id));
+    c.that(!camera.id.starts_with(SAVED), &format!("{place}.id"), || {
+        format!("begins with {SAVED:?}, as those do that are added at the console")
+    });
     let url = check_url(c, &format!("{place}.url"), &camera.url);
     let transport = match camera.transport.as_str() {
         "tcp" => Some(Transport::Tcp),
@@ -550,6 +559,7 @@ mod tests {
         assert_eq!(config.lamp, lamp::LampFile::default());
         assert_eq!(config.media, media::MediaFile::default());
         assert_eq!(config.backup, backup::BackupFile::default());
+        assert_eq!(config.equipment, equipment::EquipmentFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
         assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
@@ -566,6 +576,7 @@ mod tests {
             include_str!("config/media.rs"),
             include_str!("config/backup.rs"),
             include_str!("config/archive.rs"),
+            include_str!("config/equipment.rs"),
         ]
         .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {

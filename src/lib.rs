@@ -63,6 +63,11 @@
 //! sealed session of it ([`model::import`]), whatever moment a crash comes at. `desks::handover` brings it, and the day's room sessions,
 //! from the officer to the custodian, who reads every file again ([`model::handover`]).
 //!
+//! **A broken camera to its retest.** `desks::equipment` holds the register (a file a device), `desks::device_faults` takes a report: in
+//! memory first, so that `desks::interviews` leaves the camera out of the next session, or refuses one that would have none ([`model::device`],
+//! [`model::device_fault`]). `desks::device_watch` sees what people do not. `desks::cameras` tries a camera before it is saved
+//! (`capture::trial`, `capture::onvif`); `recorder::Recorder::change_room` makes its room anew while the others record.
+//!
 //! **A seal to the bucket, and back.** Whatever writes a session's row puts it in the queue ([`model::archive`], `catalog::archive`).
 //! `desks::archiving`, a thread, puts each file under a lock, reads object and lock back (`footage::archive`, the only S3), and last an
 //! index that names all of them: from the indexes alone `shilu archive restore` makes a store anew, and `desks::overview` sees many

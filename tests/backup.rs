@@ -59,6 +59,7 @@ fn made_from_files(data: &Path) -> BTreeMap<&'static str, Rows> {
         ("retention_table", &[]),
         ("provision_sessions", &[]),
         ("disposals", &[]),
+        ("devices", &[]),
         ("disposal_sessions", &[]),
         ("imported", &[]),
         ("handed_over", &[]),

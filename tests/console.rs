@@ -65,6 +65,11 @@ fn a_hold_from_its_proposal_to_the_two_who_lift_it() {
     plays("keeping.mjs");
 }
 
+#[test]
+fn equipment_from_the_fault_to_the_retest_and_a_camera_that_is_tried() {
+    plays("devices.mjs");
+}
+
 fn plays(day: &str) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();
@@ -86,7 +91,7 @@ fn plays(day: &str) {
         std::thread::sleep(Duration::from_millis(100));
     }
     let mut script = Command::new("node");
-    script.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(day)).arg(&json);
+    script.env("CAMERAS", cameras()).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(day)).arg(&json);
     if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
         script.arg(shots);
     }

@@ -59,7 +59,7 @@ pub fn look(fragments: &[Arc<Fragment>], pictures: bool) -> Result<Look, Capture
 }
 
 /// One pipeline over the whole stretch, and what comes out of it.
-fn run<T>(name: &'static str, whole: Vec<u8>, read: impl Fn(&gst_app::AppSink) -> Option<T>) -> Result<Option<T>, CaptureError> {
+pub(super) fn run<T>(name: &'static str, whole: Vec<u8>, read: impl Fn(&gst_app::AppSink) -> Option<T>) -> Result<Option<T>, CaptureError> {
     let bin = pipelines::whole(name)?;
     let source: gst_app::AppSrc = pipelines::named(&bin, "in")?;
     let sink: gst_app::AppSink = pipelines::named(&bin, "out")?;

@@ -22,11 +22,13 @@ mod frames;
 pub mod look;
 mod loudness;
 mod mux;
+pub mod onvif;
 mod order;
 mod pipelines;
 mod retina_front;
 mod rtspsrc_front;
 mod timeline;
+pub mod trial;
 
 use crate::machine::clock::Clock;
 use crate::model::fragment::{CaptureEvent, Fragment, Header};

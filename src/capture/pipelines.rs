@@ -39,6 +39,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("still", include_str!("../../pipelines/still.gst")),
     ("copy-see-any", include_str!("../../pipelines/copy-see-any.gst")),
     ("copy-hear-any", include_str!("../../pipelines/copy-hear-any.gst")),
+    ("trial-h264", include_str!("../../pipelines/trial-h264.gst")),
+    ("trial-h265", include_str!("../../pipelines/trial-h265.gst")),
 ];
 
 /// Elements that the texts name, with Debian's packages.

@@ -5,6 +5,7 @@ use crate::capture::feed::{Feed, Format, IN_ORDER, Picture, REORDERED, Sound};
 use crate::capture::hub::Hub;
 use crate::capture::{CameraSettings, Transport, order};
 use crate::machine::clock::Clock;
+use crate::model::device_fault::PASSWORD_REFUSED;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use gstreamer as gst;
@@ -81,7 +82,7 @@ async fn within<T>(request: &str, work: impl Future<Output = Result<T, retina::E
 fn ended(e: &retina::Error) -> Ended {
     use std::error::Error;
     match e.status_code() {
-        Some(401 | 403) => return Ended::camera("the camera refuses user or password"),
+        Some(401 | 403) => return Ended::camera(PASSWORD_REFUSED),
         Some(404) => return Ended::camera("the camera has no stream at this address (404)"),
         Some(code @ 400..) => return Ended::camera(format!("the camera answers {code}")),
         _ => {}
@@ -102,11 +103,8 @@ fn ended(e: &retina::Error) -> Ended {
         return Ended { other_front: true, ..Ended::camera("retina does not know one of the camera's formats") };
     }
     let line = text.lines().next().unwrap_or("error");
-    let line = if line.contains("authentic") || line.contains("redential") || line.contains("Unauthorized") {
-        "the camera refuses user or password"
-    } else {
-        line
-    };
+    let line =
+        if line.contains("authentic") || line.contains("redential") || line.contains("Unauthorized") { PASSWORD_REFUSED } else { line };
     Ended::camera(line)
 }
 

@@ -5,6 +5,7 @@ use crate::capture::feed::{Feed, Format, Picture, Sound};
 use crate::capture::hub::Hub;
 use crate::capture::{CameraSettings, Transport, pipelines};
 use crate::machine::clock::Clock;
+use crate::model::device_fault::PASSWORD_REFUSED;
 use crate::model::time::Moment;
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -191,7 +192,7 @@ fn told(message: &gst::Message) -> Option<Ended> {
         gst::MessageView::Error(e) => {
             let error = e.error();
             if error.matches(gst::ResourceError::NotAuthorized) {
-                return Some(Ended::camera("the camera refuses user or password"));
+                return Some(Ended::camera(PASSWORD_REFUSED));
             }
             if error.matches(gst::ResourceError::NotFound) {
                 return Some(Ended::camera("the camera has no stream at this address"));

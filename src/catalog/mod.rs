@@ -10,6 +10,7 @@ pub mod archive;
 pub mod cases;
 pub mod copies;
 pub mod deputations;
+pub mod devices;
 pub mod disposals;
 pub mod documents;
 pub mod entries;
@@ -51,6 +52,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0008-media.sql")),
     M::up(include_str!("schema/0009-archive.sql")),
     M::up(include_str!("schema/0010-check-outs.sql")),
+    M::up(include_str!("schema/0011-devices.sql")),
     M::up(include_str!("schema/0012-search.sql")),
 ];
 

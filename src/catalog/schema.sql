@@ -146,6 +146,20 @@ CREATE TABLE deputations (
 
 CREATE INDEX deputations_by_deputy ON deputations (deputy);
 
+CREATE TABLE devices (
+    id               TEXT PRIMARY KEY,
+    number           TEXT NOT NULL,             -- 执法记录设备编号
+    kind             TEXT NOT NULL,
+    unit             TEXT,
+    standing         TEXT NOT NULL,
+    next_maintenance TEXT,                      -- 2027-11-25
+    doc              TEXT NOT NULL CHECK (json_valid(doc)) -- model::device::Device
+) STRICT;
+
+CREATE INDEX devices_by_maintenance ON devices (next_maintenance) WHERE next_maintenance IS NOT NULL;
+
+CREATE INDEX devices_by_number ON devices (number);
+
 CREATE TABLE disposal_sessions (
     session  TEXT NOT NULL,
     disposal TEXT NOT NULL REFERENCES disposals (id),

@@ -13,8 +13,7 @@ use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::volume::Place;
 use crate::machine::{durable, systemd, volume};
 use crate::model::entry::{Draft, EntryKind};
-use crate::recorder::Recorder;
-use crate::recorder::room::Room;
+use crate::recorder::{Recorder, cameras};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -59,7 +58,7 @@ pub async fn start(parts: Parts) -> Result<Running, String> {
 }
 
 /// The same by another clock.
-pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, String> {
+pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, String> {
     let told = |e: &dyn std::fmt::Display| e.to_string();
     capture::init().map_err(|e| told(&e))?;
     Place::new(parts.data.clone(), parts.recorder.own_volume).check().map_err(|e| told(&e))?;
@@ -80,6 +79,7 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
         |_| Ok(()),
     );
     let footage = parts.recorder.footage.clone();
+    cameras::join(&mut parts.recorder.rooms, &parts.data);
     let recorder = Arc::new(Recorder::start(parts.recorder, acts.clone(), signer, clock).map_err(|e| told(&e))?);
     if from != Opened::Whole {
         made_anew(&acts, from, footage, parts.data.clone());
@@ -88,6 +88,8 @@ pub async fn start_at(parts: Parts, clock: Arc<dyn Clock>) -> Result<Running, St
     if let Err(no) = desks.watch_clock().await {
         tracing::error!("the clock is not watched: {no}");
     }
+    desks.begin_equipment().await;
+    desks.watch_equipment();
     look_after(&desks);
     desks.listen().await;
     desks.ask_outside();
@@ -202,7 +204,7 @@ fn say_it_lives(recorder: &Arc<Recorder>) {
     let recorder = Arc::downgrade(recorder);
     tokio::spawn(async move {
         while let Some(recorder) = recorder.upgrade() {
-            if recorder.rooms().all(Room::is_alive) {
+            if recorder.rooms().all(|room| room.is_alive()) {
                 systemd::alive();
             }
             drop(recorder);

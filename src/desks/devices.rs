@@ -96,6 +96,7 @@ impl Desks {
         self.need(who, Act::ImportRecording)?;
         let device = self.settings.imports.devices.iter().find(|d| d.number == device_no && who.unit.as_ref() == Some(&d.unit)).cloned();
         let device = device.ok_or_else(|| Refusal::from(BadField::form("device_no", "is in no register of your unit")))?;
+        self.usable(device_no)?;
         if battery.is_some_and(|b| !(0..=100).contains(&b)) || free_gb.is_some_and(|g| !(0..=100_000).contains(&g)) {
             return Err(Refusal::from(BadField::form("battery", "is no number that a device shows")).into());
         }

@@ -49,11 +49,12 @@ impl Desks {
     pub async fn start(&self, who: &Person, new: NewSession) -> Answer<(Session, Vec<Missing>)> {
         self.need(who, Right::ConductSession)?;
         let facts = self.complete(new.facts).await?;
-        let place = self.recorder.room(&new.room).ok_or_else(|| Refusal::no_such("room", new.room.as_str()))?;
+        let without = self.cameras_out_of_use(who, &new.room)?;
         let reason = new.readiness_reason.as_deref().map_or(Ok(None), |r| words::text("readiness_reason", r)).map_err(Refusal::from)?;
         let readiness = self.noted(&new.room, reason);
-        let begin = Begin { by: who.id.clone(), unit: who.unit.clone(), kind: new.kind, facts, plan: new.plan.clone(), readiness };
-        let session = place.begin(begin).await?;
+        let begin = Begin { by: who.id.clone(), unit: who.unit.clone(), kind: new.kind, facts, plan: new.plan.clone(), readiness, without };
+        let begun = self.recorder.begin(&new.room, begin).await;
+        let session = begun.ok_or_else(|| Refusal::no_such("room", new.room.as_str()))??;
         if let Some(plan) = new.plan {
             self.keep_plan(plan, session.id.clone());
         }

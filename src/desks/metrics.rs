@@ -67,6 +67,8 @@ impl Desks {
         text.one("shilu_log_entries", "Entries of the custody log.", self.acts.log().state().size);
         let needed = status.machine.needed.iter().map(|n| (format!("need=\"{}\"", n.need.as_str()), n.count));
         text.rows("shilu_needed", "Things that people have to do.", needed);
+        text.one("shilu_devices_out_of_use", "Devices that are out of use or faulty.", status.machine.devices_ill);
+        text.one("shilu_maintenance_due", "Devices to be maintained.", status.machine.devices_due);
         self.what_waits(&mut text).await;
         if let Some(bytes) = host::memory_of_this() {
             text.one("shilu_memory_bytes", "Memory of this process.", bytes);
@@ -81,7 +83,8 @@ impl Desks {
     fn durability(&self, text: &mut Text) {
         let name = "shilu_not_durable_seconds";
         text.head(name, "histogram", "Age of the oldest byte when it became durable.");
-        let all = || self.recorder.rooms().flat_map(|r| r.view().cameras.iter()).map(|c| (format!("camera=\"{}\"", c.id), c.gauge.ages()));
+        let rooms: Vec<_> = self.recorder.rooms().collect();
+        let all = || rooms.iter().flat_map(|r| r.view().cameras.iter()).map(|c| (format!("camera=\"{}\"", c.id), c.gauge.ages()));
         for (labels, ages) in all() {
             text.histogram(name, &labels, &AGES_MS, (&ages.at_most, ages.count, ages.sum_ms));
         }

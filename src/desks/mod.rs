@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod alarms;
 pub mod arrivals;
 pub mod backups;
+pub mod cameras;
 pub mod archive;
 pub mod archiving;
 pub mod cases;
@@ -18,9 +19,12 @@ pub mod copies;
 pub mod custody;
 pub mod deputies;
 pub mod disposal;
+pub mod device_faults;
+pub mod device_watch;
 pub mod devices;
 pub mod discs;
 pub mod documents;
+pub mod equipment;
 pub mod factors;
 pub mod facts;
 pub mod holds;
@@ -150,6 +154,8 @@ pub struct Settings {
     pub archive: Option<archive::ArchiveSettings>,
     /// Who confirms holds of ground （四） (第十九条).
     pub holds: HoldRules,
+    /// How equipment is looked after.
+    pub equipment: equipment::EquipmentSettings,
 }
 
 /// All desks.
@@ -191,6 +197,7 @@ pub struct Desks {
     media_due: AtomicUsize,
     backups: backups::Backups,
     archive: archive::Archive,
+    equipment: equipment::Equipment,
 }
 
 impl Desks {
@@ -238,6 +245,7 @@ impl Desks {
             media_due: AtomicUsize::default(),
             backups: backups::Backups::default(),
             archive,
+            equipment: equipment::Equipment::default(),
         }
     }
 

@@ -54,10 +54,11 @@ impl Desks {
         let place = self.recorder.room(room).ok_or_else(|| Refusal::no_such("room", room.as_str()))?;
         let view = place.view().clone();
         let looks = looking::look_at(&view).await;
+        self.judge_looks(&view, &looks, true).await;
         let care = self.settings.rooms.get(room);
         let cameras = view.cameras.iter().zip(looks).map(|(c, look)| {
-            let known = care.and_then(|r| r.cameras.get(&c.id)).cloned().unwrap_or_default();
-            Camera { name: c.name.clone(), look, out_of_use: known.out_of_use, maintained_until: known.maintained_until }
+            let (out_of_use, maintained_until) = self.care_of(room, &c.id);
+            Camera { name: c.name.clone(), look, out_of_use, maintained_until }
         });
         let cameras: Vec<Camera> = cameras.collect();
         let bps: u64 = view.cameras.iter().map(|c| c.capture.status().bitrate_bps).map(|bps| if bps == 0 { BPS_MAX } else { bps }).sum();

@@ -1,11 +1,12 @@
 //! The catalog made anew from files alone (promise 7): every part that keeps files of its own, in one list.
 
 use crate::acts::Acts;
-use crate::catalog::{Writing, cases, disposals, imports, media, provisions};
-use crate::desks::devices;
+use crate::catalog::{Writing, cases, devices as index, disposals, imports, media, provisions};
+use crate::desks::{devices, equipment};
 use crate::machine::{durable, fault::Fault};
 use crate::model::case::Case;
 use crate::model::check_out::CheckedOut;
+use crate::model::device::Device;
 use crate::model::disposal::Disposal;
 use crate::model::medium::Medium;
 use crate::model::provision::Provision;
@@ -34,6 +35,7 @@ pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
         read("media", each(acts, &data.join("media"), "medium.json", |t, m: &Medium| media::put(t, m))),
         read("check-outs", each(acts, &data.join(devices::FOLDER), devices::FILE, |t, o: &CheckedOut| imports::put_check_out(t, o))),
         read("disposals", each(acts, &data.join("disposals"), "disposal.json", |t, d: &Disposal| disposals::put(t, d))),
+        read("devices", each(acts, &data.join(equipment::FOLDER), equipment::FILE, |t, d: &Device| index::put(t, d))),
     ]
 }
 

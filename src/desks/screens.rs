@@ -197,6 +197,6 @@ impl Desks {
             let lamp = room.view().status(now).lamp;
             LampState { room: room.view().id.clone(), lamp, on: matches!(lamp, Lamp::Recording | Lamp::Partly), at: now.utc }
         };
-        self.recorder.rooms().map(one).collect()
+        self.recorder.rooms().map(|room| one(&room)).collect()
     }
 }

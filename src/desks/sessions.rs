@@ -2,6 +2,7 @@
 
 use crate::catalog::sessions::{self as index, Filter};
 use crate::catalog::{documents, requests};
+use crate::desks::device_faults::SessionFault;
 use crate::desks::{Answer, Desks};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::completeness::{self, Coverage};
@@ -140,6 +141,8 @@ pub struct SessionView {
     pub record_closed: bool,
     /// Documents.
     pub documents: Vec<Document>,
+    /// Faults of its devices while it ran (第十六条).
+    pub faults: Vec<SessionFault>,
 }
 
 impl Desks {
@@ -187,6 +190,7 @@ impl Desks {
             may_link: who.may(Act::LinkSession),
             record_closed,
             documents: papers.into_iter().map(Document::from).collect(),
+            faults: self.session_faults(&session),
             session,
         })
     }

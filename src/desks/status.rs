@@ -76,9 +76,13 @@ impl Desks {
 
     pub(super) fn look(&self) -> Status {
         let now = self.now();
-        let rooms: Vec<_> = self.recorder.rooms().map(|r| r.view().status(now)).collect();
+        let mut rooms: Vec<_> = self.recorder.rooms().map(|r| r.view().status(now)).collect();
+        for room in &mut rooms {
+            room.cameras.iter_mut().for_each(|c| c.out_of_use = self.care_of(&room.id, &c.id).0);
+        }
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);
         let faults = self.faults();
+        let (devices_ill, devices_due) = self.equipment_waiting();
         Status {
             rooms,
             machine: MachineStatus {
@@ -88,6 +92,8 @@ impl Desks {
                 faults,
                 log_spooled: self.acts.spooled(),
                 needed: self.needed(),
+                devices_ill,
+                devices_due,
             },
         }
     }

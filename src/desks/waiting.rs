@@ -31,6 +31,8 @@ pub struct Waiting {
     pub receipts: usize,
     /// Media of which a copy is to be read by now.
     pub media: usize,
+    /// Devices that are out of use, faulty or to be maintained.
+    pub devices: usize,
 }
 
 impl Desks {
@@ -40,8 +42,9 @@ impl Desks {
         let of_cases = self.case_filter(who, &CaseSearch { state: Some(state.into()), ..CaseSearch::default() });
         let of_due = self.retention_filter(who, Wanted::Due);
         let (person, rules, today) = (who.clone(), self.settings.holds.clone(), time::shanghai_day(self.now().utc));
+        let (ill, due) = if who.may(Act::KeepDevices) { self.equipment_waiting() } else { (0, 0) };
         let counted = self.read(move |c| {
-            let mut all = Waiting::default();
+            let mut all = Waiting { devices: ill + due, ..Waiting::default() };
             let may = |act| person.may(act);
             if may(Act::DecideAccess) {
                 let asked = requests::in_state(c, "submitted", ROWS_MAX)?;

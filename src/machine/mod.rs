@@ -15,5 +15,7 @@ pub mod openssl;
 pub mod systemd;
 pub mod randomness;
 #[cfg(feature = "recorder")]
+pub mod smart;
+#[cfg(feature = "recorder")]
 pub mod volume;
 pub mod worker;

@@ -264,6 +264,29 @@ words!(
         RetainedDisposed = "retained_disposed",
         /// Versions that others had long taken the place of went from the archive, their locks over.
         ArchiveSuperseded = "archive_superseded",
+        // --- equipment (第十五条, 第十六条)
+        /// A device came into the register.
+        DeviceRegistered = "device_registered",
+        /// What is known of it was changed, it was maintained, or it is out of the register.
+        DeviceChanged = "device_changed",
+        /// The machine sees a fault of a device.
+        FaultSeen = "fault_seen",
+        /// It does not see it any more.
+        FaultOver = "fault_over",
+        /// A person reported a fault: the device is out of use.
+        FaultReported = "fault_reported",
+        /// A fault went a step further: report, repair, retest, back in service.
+        FaultStep = "fault_step",
+        /// A camera was tried before it is saved.
+        CameraTried = "camera_tried",
+        /// A camera was added at the console.
+        CameraAdded = "camera_added",
+        /// It was taken away there.
+        CameraRemoved = "camera_removed",
+        /// Cameras were looked for on the network, or one was asked for its particulars.
+        CameraAsked = "camera_asked",
+        /// A camera's clock was set.
+        CameraClockSet = "camera_clock_set",
     }
 );
 

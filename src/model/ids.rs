@@ -119,6 +119,10 @@ id!(
     /// A portable device that was taken along (第十四条), e.g. `o-3f9a2c0d1e2f`.
     CheckOutId
 );
+id!(
+    /// A device of the register (办案设备), e.g. `dv-3f9a2c5b`; its number is another thing, and may be corrected.
+    DeviceId
+);
 
 #[cfg(test)]
 mod tests {

@@ -118,6 +118,15 @@ words!(
         KeepMedia = "keep_media",
         /// See how the archive stands, and have it read again.
         SeeArchive = "see_archive",
+        // --- equipment (第十五条, 第十六条)
+        /// See the register of equipment and its faults.
+        SeeDevices = "see_devices",
+        /// Report a fault: the device is out of use at once.
+        ReportFault = "report_fault",
+        /// Keep the register, and take faults through repair and retest.
+        KeepDevices = "keep_devices",
+        /// Add cameras, after a trial.
+        AddCamera = "add_camera",
     }
 );
 
@@ -154,6 +163,10 @@ pub fn may(role: Role, act: Act) -> bool {
         Act::SeeOverdue => matches!(role, Custodian | LeaderInCharge | BureauHead | LegalUnit),
         Act::KeepMedia => matches!(role, Custodian | LegalUnit),
         Act::SeeArchive => matches!(role, Custodian | LegalUnit | Inspector | Administrator),
+        Act::SeeDevices => !matches!(role, Reviewer | LiveViewer),
+        Act::ReportFault => matches!(role, Officer | Custodian | Office | Administrator),
+        Act::KeepDevices => matches!(role, Office),
+        Act::AddCamera => matches!(role, Office | Administrator),
     }
 }
 
@@ -282,6 +295,7 @@ mod tests {
     fn the_office_sees_status_and_nothing_of_the_footage() {
         for act in Act::ALL {
             let rooms = matches!(act, Act::SeeStatus | Act::AcknowledgeAlarm | Act::ManageScreens);
+            let rooms = rooms || matches!(act, Act::SeeDevices | Act::ReportFault | Act::KeepDevices | Act::AddCamera);
             assert_eq!(may(Role::Office, *act), rooms, "{act:?}");
         }
     }

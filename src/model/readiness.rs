@@ -5,13 +5,13 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Darker than this on average is black: in the range in which cameras send, black itself is 16 of 255.
-const BLACK: u8 = 20;
+pub(crate) const BLACK: u8 = 20;
 /// Darker than this is dim.
 const DIM: u8 = 36;
 /// The largest change of any point while nothing at all comes from the sensor, of 255: an encoder's own key frames give 1.
-const STILL: u8 = 1;
+pub(crate) const STILL: u8 = 1;
 /// Digital silence: a live microphone in the quietest room gives more than this, dBFS.
-const DEAF_DBFS: f64 = -80.0;
+pub(crate) const DEAF_DBFS: f64 = -80.0;
 /// A clock may be so far off before it is told, µs.
 const CLOCK_US: i64 = 500_000;
 /// Maintenance is told so long before it is due.

@@ -202,6 +202,24 @@ pub enum Refusal {
         /// Medium and number of each.
         copies: Vec<String>,
     },
+    /// A device that is out of use takes no session (第十六条).
+    #[error("out of use until a retest has passed (第十六条): {}", devices.join(", "))]
+    OutOfUse {
+        /// Numbers of the devices, each with the reason.
+        devices: Vec<String>,
+    },
+    /// The fault is not in a state in which this can be done.
+    #[error("the fault is {state}; this cannot be done to it now")]
+    FaultState {
+        /// The state that it is in.
+        state: String,
+    },
+    /// A camera did not give what it has to give before it can be saved.
+    #[error("the camera gives no pictures: {problem}")]
+    CameraFails {
+        /// What it said, or what did not come.
+        problem: String,
+    },
 }
 
 impl Refusal {
@@ -215,6 +233,7 @@ impl Refusal {
             Self::OwnDisposal | Self::NotDisposable { .. } | Self::CopiesLeft { .. } => Some("第十八条"),
             Self::SamePerson => Some("第十四条"),
             Self::FieldsOpen { .. } => Some("第十七条"),
+            Self::OutOfUse { .. } => Some("第十六条"),
             Self::NoGrant | Self::ViewOnly | Self::MaskedOnly | Self::OwnRequest => Some("第二十二条"),
             _ => None,
         }

@@ -38,6 +38,8 @@ pub struct CameraStatus {
     pub name: String,
     /// 执法记录设备编号.
     pub device_no: String,
+    /// Why no session starts on it (第十六条).
+    pub out_of_use: Option<String>,
     /// Media is coming.
     pub connected: bool,
     /// Why not.
@@ -131,6 +133,10 @@ pub struct MachineStatus {
     pub log_spooled: usize,
     /// What people have to do that is no fault of the machine.
     pub needed: Vec<Needed>,
+    /// Devices that are out of use or of which a fault is seen (第十六条).
+    pub devices_ill: usize,
+    /// Devices that are to be maintained within two weeks, or should have been (第十五条).
+    pub devices_due: usize,
 }
 
 words!(

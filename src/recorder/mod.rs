@@ -15,6 +15,7 @@
 //! Threads, not tasks: every step of a volume and of a room's loop is a file operation, and may hang. A volume that hangs holds
 //! its own thread; what is recorded waits in memory, and goes to the mirror meanwhile.
 
+pub mod cameras;
 pub mod cutter;
 pub mod imports;
 mod lane;
@@ -38,16 +39,22 @@ use crate::machine::fault::Fault;
 use crate::machine::volume::Place;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, RoomId, SessionId, UnitId};
+use crate::model::refusal::Refusal;
 use crate::model::session::Session;
-use room::Room;
+use room::{Begin, Room};
 use scrub::Scrub;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use volume::Volume;
 
+/// How often, and how many times, a room that is being changed is asked again: a second in all.
+const CHANGE_LOOK: Duration = Duration::from_millis(25);
+const CHANGE_LOOKS: u32 = 40;
+
 /// A camera of a room.
+#[derive(Clone)]
 pub struct CameraPlace {
     /// How to reach it.
     pub capture: CameraSettings,
@@ -60,6 +67,7 @@ pub struct CameraPlace {
 }
 
 /// A room.
+#[derive(Clone)]
 pub struct RoomSettings {
     /// Which.
     pub id: RoomId,
@@ -133,8 +141,12 @@ impl Shared {
 
 /// All rooms.
 pub struct Recorder {
-    rooms: BTreeMap<RoomId, Room>,
+    rooms: RwLock<BTreeMap<RoomId, Arc<Room>>>,
     order: Vec<RoomId>,
+    /// Of which each room was made.
+    plans: Mutex<BTreeMap<RoomId, RoomSettings>>,
+    /// One change of a room at a time.
+    changing: tokio::sync::Mutex<()>,
     shared: Arc<Shared>,
 }
 
@@ -160,37 +172,80 @@ impl Recorder {
         let mut left = recovery::open_sessions(&shared)?;
         let mut rooms = BTreeMap::new();
         let mut order = Vec::new();
+        let mut plans = BTreeMap::new();
         for settings in settings.rooms {
             let id = settings.id.clone();
+            plans.insert(id.clone(), settings.clone());
             let resumed = left.iter().position(|s| s.session.room == id).map(|at| left.remove(at));
             order.push(id.clone());
-            rooms.insert(id, Room::start(settings, shared.clone(), resumed)?);
+            rooms.insert(id, Arc::new(Room::start(settings, shared.clone(), resumed)?));
         }
         for orphan in left {
             // Its room is no longer configured (or has a newer open session): it cannot go on, but it is ended and sealed.
             recovery::end_orphan(&shared, orphan);
         }
-        Ok(Self { rooms, order, shared })
+        let (rooms, plans) = (RwLock::new(rooms), Mutex::new(plans));
+        Ok(Self { rooms, order, plans, changing: tokio::sync::Mutex::default(), shared })
     }
 
     /// A room.
-    pub fn room(&self, id: &RoomId) -> Option<&Room> {
-        self.rooms.get(id)
+    pub fn room(&self, id: &RoomId) -> Option<Arc<Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// All rooms, in the order of the configuration.
-    pub fn rooms(&self) -> impl Iterator<Item = &Room> {
-        self.order.iter().filter_map(|id| self.rooms.get(id))
+    pub fn rooms(&self) -> impl Iterator<Item = Arc<Room>> {
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        self.order.iter().filter_map(|id| rooms.get(id).cloned()).collect::<Vec<_>>().into_iter()
     }
 
     /// An open session and its room.
-    pub fn open_session(&self, id: &SessionId) -> Option<(&Room, Arc<Session>)> {
-        self.rooms.values().find_map(|room| room.view().session().filter(|s| s.id == *id).map(|s| (room, s)))
+    pub fn open_session(&self, id: &SessionId) -> Option<(Arc<Room>, Arc<Session>)> {
+        self.rooms().find_map(|room| room.view().session().filter(|s| s.id == *id).map(|s| (room, s)))
     }
 
     /// A camera's room.
-    pub fn room_of(&self, camera: &CameraId) -> Option<&Room> {
-        self.rooms.values().find(|r| r.view().cameras.iter().any(|c| c.id == *camera))
+    pub fn room_of(&self, camera: &CameraId) -> Option<Arc<Room>> {
+        self.rooms().find(|r| r.view().cameras.iter().any(|c| c.id == *camera))
+    }
+
+    /// Starts a session; none: there is no such room. A room that is being changed at this moment is asked again when it was.
+    pub async fn begin(&self, room: &RoomId, begin: Begin) -> Option<Result<Arc<Session>, Refusal>> {
+        let mut place = self.room(room)?;
+        for _ in 0..CHANGE_LOOKS {
+            let begun = place.begin(begin.clone()).await;
+            if begun.is_ok() || !place.is_retired() {
+                return Some(begun);
+            }
+            tokio::time::sleep(CHANGE_LOOK).await;
+            place = self.room(room)?;
+        }
+        Some(place.begin(begin).await)
+    }
+
+    /// What a room was made of.
+    pub fn plan(&self, room: &RoomId) -> Option<RoomSettings> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(room).cloned()
+    }
+
+    /// Makes a room anew with other cameras, if no session is open in it; other rooms do not notice. The new one runs before the old
+    /// one ends, and the old one's loop itself says whether it is free: no session is ever between the two.
+    pub async fn change_room(&self, id: &RoomId, change: impl FnOnce(&mut RoomSettings)) -> Result<bool, Fault> {
+        let _turn = self.changing.lock().await;
+        let (Some(old), Some(mut plan)) = (self.room(id), self.plan(id)) else { return Ok(false) };
+        if old.view().session().is_some() {
+            return Ok(false);
+        }
+        change(&mut plan);
+        let new = Arc::new(Room::start(plan.clone(), self.shared.clone(), None)?);
+        if !old.retire().await {
+            new.stop().await;
+            return Ok(false);
+        }
+        self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), new);
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), plan);
+        old.stop().await;
+        Ok(true)
     }
 
     /// What rooms share.
@@ -200,8 +255,8 @@ impl Recorder {
 
     /// Closes every open file and ends every loop, in good order; open sessions stay open and go on at the next start.
     pub async fn stop(self) {
-        let stops: Vec<_> = self.rooms.into_values().map(Room::stop).collect();
-        futures::future::join_all(stops).await;
+        let rooms: Vec<Arc<Room>> = self.rooms().collect();
+        futures::future::join_all(rooms.iter().map(|r| r.stop())).await;
         let volumes = self.shared.volumes.clone();
         drop(tokio::task::spawn_blocking(move || volumes.iter().for_each(|v| v.stop())).await);
         self.shared.scrub.stop();

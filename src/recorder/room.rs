@@ -19,6 +19,7 @@ use crate::recorder::running::Loop;
 use crate::recorder::view::{CameraView, Gauge, RoomView};
 use crate::recorder::volume::{Tell, Wrote};
 use crate::recorder::{RoomSettings, Shared};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use tokio::sync::oneshot;
@@ -38,6 +39,8 @@ pub struct Begin {
     pub plan: Option<PlanId>,
     /// The check before it.
     pub readiness: Option<Noted>,
+    /// Cameras of the room that take no part: they are out of use (第十六条).
+    pub without: Vec<CameraId>,
 }
 
 /// What people do to a running session.
@@ -100,6 +103,8 @@ pub(super) enum Message {
     Capture(usize, CaptureEvent),
     /// Of which camera, on which volume.
     Wrote(usize, usize, Wrote),
+    /// Ends the loop if no session is open; answers whether it did.
+    Retire(oneshot::Sender<bool>),
     Stop,
 }
 
@@ -107,8 +112,9 @@ pub(super) enum Message {
 pub struct Room {
     view: Arc<RoomView>,
     messages: mpsc::Sender<Message>,
-    captures: Vec<Capture>,
-    thread: thread::JoinHandle<()>,
+    captures: Mutex<Vec<Capture>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    retired: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -157,7 +163,8 @@ impl Room {
             .name(name)
             .spawn(move || running.run(&inbox, resumed))
             .map_err(|e| Fault::of("start", "a room's loop", e))?;
-        Ok(Self { view, messages, captures, thread, clock })
+        let (captures, thread, retired) = (Mutex::new(captures), Mutex::new(Some(thread)), AtomicBool::new(false));
+        Ok(Self { view, messages, captures, thread, retired, clock })
     }
 
     /// What others may see of it.
@@ -185,16 +192,32 @@ impl Room {
 
     /// Whether its loop still runs.
     pub fn is_alive(&self) -> bool {
-        !self.thread.is_finished()
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|t| !t.is_finished())
+    }
+
+    /// Whether another one has taken its place, or is about to.
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Ends its loop if no session is open; whether it did.
+    pub async fn retire(&self) -> bool {
+        let (reply, told) = oneshot::channel();
+        self.retired.store(true, Ordering::Release);
+        let retired = self.messages.send(Message::Retire(reply)).is_ok() && told.await.unwrap_or(false);
+        self.retired.store(retired, Ordering::Release);
+        retired
     }
 
     /// Closes files and ends; an open session stays open.
-    pub async fn stop(self) {
-        for capture in self.captures {
+    pub async fn stop(&self) {
+        let captures = std::mem::take(&mut *self.captures.lock().unwrap_or_else(PoisonError::into_inner));
+        for capture in captures {
             capture.stop().await;
         }
         drop(self.messages.send(Message::Stop));
-        drop(tokio::task::spawn_blocking(move || drop(self.thread.join())).await);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(tokio::task::spawn_blocking(move || thread.map(thread::JoinHandle::join)).await);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::machine::{durable, randomness};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::fragment::CaptureEvent;
 use crate::model::gap::GapCause;
-use crate::model::ids::{AccountId, SessionId};
+use crate::model::ids::{AccountId, CameraId, SessionId};
 use crate::model::mark::{Mark, MarkKind};
 use crate::model::record::RecordChange;
 use crate::model::refusal::Refusal;
@@ -81,6 +81,13 @@ impl Loop {
                 Ok(Message::Act(session, by, act, at, reply)) => self.act(&session, &by, act, at, reply),
                 Ok(Message::Capture(camera, event)) => self.captured(camera, event),
                 Ok(Message::Wrote(camera, volume, wrote)) => self.wrote(camera, volume, wrote),
+                Ok(Message::Retire(reply)) => {
+                    let is_free = self.open.is_none();
+                    // Nobody there to take its place: the room goes on.
+                    if reply.send(is_free).is_ok() && is_free {
+                        return;
+                    }
+                }
                 Ok(Message::Stop) => return self.stop(inbox),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
@@ -114,7 +121,7 @@ impl Loop {
             kind: begin.kind,
             by: begin.by.clone(),
             facts: begin.facts,
-            devices: self.devices(),
+            devices: self.devices(&begin.without),
             plan: begin.plan,
             readiness: begin.readiness,
             // Without randomness the screen has no code; the session starts all the same.
@@ -158,14 +165,21 @@ impl Loop {
         found.unwrap_or_else(|| unreachable!("room identifiers have at most 40 characters"))
     }
 
-    fn devices(&self) -> Vec<Device> {
+    fn devices(&self, without: &[CameraId]) -> Vec<Device> {
         let device = |c: &CameraView| Device {
             camera: c.id.clone(),
             device_no: c.device_no.clone(),
             name: c.name.clone(),
             address: c.address.clone(),
         };
-        self.view.cameras.iter().map(device).collect()
+        self.view.cameras.iter().filter(|c| !without.contains(&c.id)).map(device).collect()
+    }
+
+    /// Whether a camera takes part in the open session: one that was out of use when it began does not (第十六条). A session of which the
+    /// room has no camera any more is recorded by those that it has.
+    fn takes_part(&self, camera: usize) -> bool {
+        let of = |c: &CameraView| self.open.as_ref().is_some_and(|o| o.session.devices.iter().any(|d| d.camera == c.id));
+        of(&self.view.cameras[camera]) || !self.view.cameras.iter().any(of)
     }
 
     fn act(&mut self, session: &SessionId, by: &AccountId, act: Act, at: Moment, reply: Reply) {
@@ -220,6 +234,9 @@ impl Loop {
     }
 
     fn lost(&mut self, camera: usize, since: Moment, cause: GapCause, detail: String) {
+        if !self.takes_part(camera) {
+            return;
+        }
         let Some(open) = self.open.as_ref().filter(|o| o.session.state == State::Recording) else { return };
         let camera = self.view.cameras[camera].id.clone();
         let entry = Draft::new(EntryKind::CameraLost).about("camera", &camera).about("cause", cause.as_str());
@@ -301,8 +318,9 @@ impl Loop {
 
     fn open_valves(&mut self) {
         let opened = self.shared.clock.now();
+        let part: Vec<bool> = (0..self.cutters.len()).map(|at| self.takes_part(at)).collect();
         let Some(open) = &mut self.open else { return };
-        for (at, cutter) in self.cutters.iter().enumerate() {
+        for (at, cutter) in self.cutters.iter().enumerate().filter(|(at, _)| part[*at]) {
             // Pre-roll only before the first picture: after an interruption the room was promised that nothing is recorded.
             let first = open.chains[at].last == 0 && !open.begun[at] && open.session.interruptions.is_empty();
             let preroll = if first { self.view.cameras[at].capture.preroll() } else { vec![] };

@@ -163,7 +163,10 @@ impl RoomView {
     pub fn status(&self, now: Moment) -> RoomStatus {
         let session = self.session();
         let cameras: Vec<CameraStatus> = self.cameras.iter().map(|c| camera_status(c, now, session.is_some())).collect();
-        let ages: Vec<Option<u64>> = cameras.iter().map(|c| c.durable_age_ms).collect();
+        // What takes no part in the session says nothing of its lamp; see `running::Loop::takes_part`.
+        let of = |c: &CameraStatus| session.as_ref().is_some_and(|s| s.devices.iter().any(|d| d.camera == c.id));
+        let any = cameras.iter().any(of);
+        let ages: Vec<Option<u64>> = cameras.iter().filter(|c| !any || of(c)).map(|c| c.durable_age_ms).collect();
         let open = session.as_ref().map(|s| OpenSession {
             id: s.id.clone(),
             kind: s.kind,
@@ -189,6 +192,7 @@ fn camera_status(camera: &CameraView, now: Moment, in_session: bool) -> CameraSt
         id: camera.id.clone(),
         name: camera.name.clone(),
         device_no: camera.device_no.clone(),
+        out_of_use: None,
         connected: seen.connected,
         cause: seen.cause,
         detail: seen.detail,

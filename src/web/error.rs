@@ -117,6 +117,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoRoom { .. }
         | Refusal::CopyStanding { .. }
         | Refusal::CopiesLeft { .. }
+        | Refusal::OutOfUse { .. }
+        | Refusal::FaultState { .. }
+        | Refusal::CameraFails { .. }
         | Refusal::DemandsOpen { .. } => StatusCode::CONFLICT,
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -181,6 +184,9 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::NoRoom { .. } => "no-room",
         Refusal::CopyStanding { .. } => "copy-standing",
         Refusal::CopiesLeft { .. } => "copies-left",
+        Refusal::OutOfUse { .. } => "out-of-use",
+        Refusal::FaultState { .. } => "fault-state",
+        Refusal::CameraFails { .. } => "camera-fails",
     }
 }
 
@@ -216,6 +222,9 @@ pub fn text(refusal: &Refusal, lang: Lang) -> String {
         Refusal::DemandsOpen { open } => vec![("count", open.to_string())],
         Refusal::RoomBusy { session } => vec![("session", session.clone())],
         Refusal::NoSuch { id, .. } => vec![("id", id.clone())],
+        Refusal::OutOfUse { devices } => vec![("devices", devices.join(if lang == Lang::Zh { "、" } else { ", " }))],
+        Refusal::FaultState { state } => vec![("state", lang.of_word("fault-state", state))],
+        Refusal::CameraFails { problem } => vec![("problem", problem.clone())],
         Refusal::BadUpload { problem } => vec![("problem", form_text(problem, lang))],
         Refusal::BadFields { fields } => {
             let all: Vec<String> = fields.iter().map(|f| field_text(f, lang)).collect();
@@ -305,6 +314,16 @@ const FORMS: &[(&str, &str)] = &[
     ("is no number that a device", "form-device-figure"),
     ("is somebody else", "form-witness"),
     ("is no zone", "form-clock"),
+    // --- equipment
+    ("is in the register already", "form-device-known"),
+    ("is 1 to 3650 days", "form-maintenance"),
+    ("is no camera's address", "form-camera-address"),
+    ("lies outside the cameras' networks", "form-camera-network"),
+    ("is a camera of a room already", "form-camera-used"),
+    ("holds a name or password", "form-camera-secret"),
+    ("is no room of this recorder", "form-camera-room"),
+    ("is over: try the camera again", "form-trial-over"),
+    ("has no address at which it is asked", "form-not-asked"),
 ];
 
 fn form_text(form: &str, lang: Lang) -> String {

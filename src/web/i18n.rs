@@ -75,6 +75,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desks::cameras::Withheld;
     use crate::model::access::{AccessMode, RequestState};
     use crate::model::clock_trust::DoubtKind;
     use crate::model::disposal::{DisposalState, Obstacle};
@@ -84,6 +85,8 @@ mod tests {
         case::{ActKind, CaseState, Origin, Procedure, Stage},
         case_missing,
         completeness::Coverage,
+        device::{DeviceChangeKind, DeviceKind, Due, Standing},
+        device_fault::{FaultKind, FaultState},
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
         gap::GapCause,
@@ -99,6 +102,7 @@ mod tests {
         session::{InterruptionCause, SessionKind, State},
         status::Lamp,
         text_record,
+        trial::{Carrier, Client},
     };
     use std::collections::BTreeSet;
 
@@ -192,6 +196,18 @@ mod tests {
         asked.extend(HandoverStanding::ALL.iter().map(|w| ("transfer", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
         asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
+        asked.extend(DeviceKind::ALL.iter().map(|w| ("device-kind", w.as_str())));
+        asked.extend(Standing::ALL.iter().map(|w| ("standing", w.as_str())));
+        asked.extend(DeviceChangeKind::ALL.iter().map(|w| ("device-change", w.as_str())));
+        asked.extend(Due::ALL.iter().map(|w| ("maintenance", w.as_str())));
+        asked.extend(FaultKind::ALL.iter().map(|w| ("fault-kind", w.as_str())));
+        asked.extend(FaultState::ALL.iter().map(|w| ("fault-state", w.as_str())));
+        asked.extend(["stop", "report", "repair", "retest", "return", "retire"].map(|w| ("fault-step", w)));
+        asked.extend(["stop", "repair", "retest", "retire"].map(|w| ("fault-text", w)));
+        asked.extend(["report", "repair"].map(|w| ("fault-party", w)));
+        asked.extend(Withheld::ALL.iter().map(|w| ("trial-withheld", w.as_str())));
+        asked.extend(Carrier::ALL.iter().map(|w| ("carrier", w.as_str())));
+        asked.extend(Client::ALL.iter().map(|w| ("client", w.as_str())));
         asked.extend(MediumKind::ALL.iter().map(|w| ("medium-kind", w.as_str())));
         asked.extend(MediumState::ALL.iter().map(|w| ("medium-state", w.as_str())));
         asked.extend(CopyStanding::ALL.iter().map(|w| ("copy-standing", w.as_str())));

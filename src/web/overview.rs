@@ -81,6 +81,7 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         disposals_waiting: 0,
         receipts_waiting: 0,
         media_due: 0,
+        devices_waiting: 0,
         done: None,
         is_proved: false,
     }

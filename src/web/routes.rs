@@ -255,6 +255,33 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/check-outs", import, post(api::handover::check_out));
     r.add("/api/v1/check-outs/{id}/nothing", import, post(api::handover::nothing));
 
+    // Equipment (第十五条, 第十六条).
+    let (devices, keep, cameras) = (Who::May(Act::SeeDevices), Who::May(Act::KeepDevices), Who::May(Act::AddCamera));
+    r.add("/devices", devices, get(pages::devices::list));
+    r.add("/devices", keep, post(pages::devices::register));
+    r.add("/devices/figures", devices, get(pages::devices::figures));
+    r.add("/devices/figures.csv", devices, get(pages::devices::csv));
+    r.add("/devices/{id}", devices, get(pages::devices::show));
+    r.add("/devices/{id}", Who::May(Act::ReportFault), post(pages::devices::change));
+    r.add("/devices/{id}/faults/{number}", Who::May(Act::ReportFault), post(pages::devices::step));
+    r.add("/cameras", cameras, get(pages::cameras::list).post(pages::cameras::step));
+    r.add("/cameras/{id}/remove", cameras, post(pages::cameras::remove));
+    r.add("/api/v1/devices", devices, get(api::devices::list));
+    r.add("/api/v1/devices", keep, post(api::devices::register));
+    r.add("/api/v1/devices/{id}", devices, get(api::devices::show));
+    r.add("/api/v1/devices/{id}", keep, post(api::devices::describe));
+    r.add("/api/v1/devices/{id}/maintained", keep, post(api::devices::maintain));
+    r.add("/api/v1/devices/{id}/retire", keep, post(api::devices::retire));
+    r.add("/api/v1/devices/{id}/faults", Who::May(Act::ReportFault), post(api::devices::report));
+    r.add("/api/v1/devices/{id}/faults/{number}", Who::May(Act::ReportFault), post(api::devices::step));
+    r.add("/api/v1/devices/{id}/ask", keep, post(api::devices::ask));
+    r.add("/api/v1/devices/{id}/clock", keep, post(api::devices::clock));
+    r.add("/api/v1/device-figures", devices, get(api::devices::figures));
+    r.add("/api/v1/cameras", cameras, get(api::devices::cameras).post(api::devices::save));
+    r.add("/api/v1/cameras/find", cameras, post(api::devices::find));
+    r.add("/api/v1/cameras/try", cameras, post(api::devices::try_one));
+    r.add("/api/v1/cameras/{id}/remove", cameras, post(api::devices::remove));
+
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
     r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));

@@ -36,6 +36,8 @@ pub struct Bureau {
     pub moved: Option<&'static str>,
     /// What else the recorder finds in its environment.
     pub environment: Vec<(&'static str, String)>,
+    /// A folder of programs that are found before the system's.
+    pub programs: Option<PathBuf>,
 }
 
 impl Bureau {
@@ -97,6 +99,7 @@ impl Bureau {
             trusts: None,
             moved: None,
             environment: vec![],
+            programs: None,
         }
     }
 
@@ -137,6 +140,9 @@ impl Bureau {
         let mut command = Command::new(SHILU);
         command.args(["serve", "--config"]).arg(self.config()).stdout(Stdio::null()).stderr(log);
         command.envs(self.trusts.as_ref().map(|ca| ("SSL_CERT_FILE", ca)));
+        if let Some(programs) = &self.programs {
+            command.env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default()));
+        }
         if let Some(moved) = self.moved {
             let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
             command.envs([("LD_PRELOAD", library.as_str()), ("FAKETIME", moved), ("DONT_FAKE_MONOTONIC", "1")]);

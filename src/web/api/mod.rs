@@ -4,6 +4,7 @@ pub mod access;
 pub mod archive;
 pub mod cases;
 pub mod desk;
+pub mod devices;
 pub mod handover;
 pub mod imports;
 pub mod live;
@@ -175,6 +176,22 @@ use utoipa::OpenApi;
         media::remove_image,
         archive::show,
         archive::verify,
+        devices::list,
+        devices::register,
+        devices::show,
+        devices::describe,
+        devices::maintain,
+        devices::retire,
+        devices::report,
+        devices::step,
+        devices::ask,
+        devices::clock,
+        devices::figures,
+        devices::cameras,
+        devices::save,
+        devices::find,
+        devices::try_one,
+        devices::remove,
     ),
     components(schemas(
         Problem,

@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod archive;
+pub mod cameras;
 pub mod case_forms;
 pub mod cases;
 mod csv;
+pub mod devices;
 pub mod factors;
 pub mod form;
 pub mod handover;
@@ -64,6 +66,8 @@ pub struct Page {
     pub receipts_waiting: usize,
     /// Media of which a copy is to be read by now.
     pub media_due: usize,
+    /// Devices that are out of use or to be maintained, for who keeps the register.
+    pub devices_waiting: usize,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -89,6 +93,7 @@ impl Page {
             disposals_waiting: waiting.disposals,
             receipts_waiting: waiting.receipts,
             media_due: waiting.media,
+            devices_waiting: waiting.devices,
             done,
         }
     }
@@ -107,6 +112,7 @@ impl Page {
             disposals_waiting: 0,
             receipts_waiting: 0,
             media_due: 0,
+            devices_waiting: 0,
             done: None,
             is_proved: false,
         }
@@ -266,6 +272,16 @@ const DONE: &[&str] = &[
     "archive-verifying",
     "copy-destroyed",
     "disposal-closed",
+    "device-registered",
+    "device-changed",
+    "device-maintained",
+    "device-asked",
+    "device-clock-set",
+    "fault-reported",
+    "fault-stepped",
+    "camera-saved",
+    "camera-waits",
+    "camera-removed",
 ];
 
 /// The word of the form before, if there is one.

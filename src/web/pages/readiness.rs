@@ -33,6 +33,10 @@ impl ReadinessPage {
         all
     }
 
+    fn any_out_of_use(&self) -> bool {
+        self.readiness.checks.iter().any(|c| c.what == "out-of-use")
+    }
+
     fn of(&self, of: &str) -> String {
         match of {
             "primary" | "mirror" => self.page.word("volume", of),

@@ -1,0 +1,394 @@
+//! Equipment (第十五条, 第十六条): the register, one device with its faults and its history, and the month's figures.
+
+use crate::desks::No;
+use crate::desks::device_faults::DeviceFigures;
+use crate::desks::equipment::DeviceView;
+use crate::desks::logins::SignedIn;
+use crate::model::device::{Description, DeviceKind, Due, FieldChange, Maintenance, Standing};
+use crate::model::device_fault::{DeviceFault, FaultKind, FaultState, FaultStep};
+use crate::model::ids::{RoomId, UnitId};
+use crate::model::refusal::Refusal;
+use crate::model::words::BadField;
+use crate::web::api::devices::{fault_number, id_of};
+use crate::web::i18n::Lang;
+use crate::web::pages::csv::cell;
+use crate::web::pages::form::{Form, one};
+use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::{Web, error};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+
+type Fields = Vec<(String, String)>;
+
+#[derive(Template)]
+#[template(path = "devices.html", config = "src/web/askama.toml")]
+struct ListPage {
+    page: Page,
+    rows: Vec<DeviceView>,
+    show: String,
+    text: String,
+    total: usize,
+    form: DeviceForm,
+    problem: Option<String>,
+}
+
+impl ListPage {
+    fn badge(&self, row: &DeviceView) -> &'static str {
+        badge(row.standing)
+    }
+    fn due(&self, row: &DeviceView) -> &'static str {
+        due_badge(row.due)
+    }
+    fn fault(&self, row: &DeviceView) -> String {
+        row.device.open_faults().map(|f| self.page.word("fault-kind", f.kind.as_str())).collect::<Vec<_>>().join("、")
+    }
+}
+
+/// The form of a device's particulars: what was typed stays.
+pub struct DeviceForm {
+    typed: Fields,
+    units: Vec<(String, String)>,
+    rooms: Vec<(String, String)>,
+    /// Number, kind and room stand in the configuration.
+    fixed: bool,
+}
+
+impl DeviceForm {
+    fn value(&self, name: &str) -> String {
+        one(&self.typed, name).unwrap_or_default()
+    }
+    fn of(web: &Web, typed: Fields, fixed: bool) -> Self {
+        Self { typed, units: web.desks.units(), rooms: web.desks.rooms(), fixed }
+    }
+    /// Name, text and longest length of the single lines.
+    fn lines(&self) -> [(&'static str, &'static str); 5] {
+        [
+            ("maker", "device-maker"),
+            ("model", "device-model"),
+            ("firmware", "device-firmware"),
+            ("serial", "device-serial"),
+            ("asked_at", "device-asked-at"),
+        ]
+    }
+}
+
+fn badge(standing: Standing) -> &'static str {
+    match standing {
+        Standing::InService => "good",
+        Standing::Faulty => "warn",
+        Standing::OutOfUse => "bad",
+        Standing::Retired => "",
+    }
+}
+
+fn due_badge(due: Due) -> &'static str {
+    match due {
+        Due::Not => "",
+        Due::Soon => "warn",
+        Due::Over => "bad",
+    }
+}
+
+/// The register: `show` narrows to `due`, `ill` or a kind; `text` to a number, a name or a serial number.
+pub async fn list(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
+    list_page(&web, who, &headers, &query, vec![], None).await
+}
+
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, query: &Fields, typed: Fields, problem: Option<String>) -> Response {
+    let page = Page::of(web, headers, who.clone(), "/devices").await;
+    let (show, text) = (one(query, "show").unwrap_or_default(), one(query, "text").unwrap_or_default());
+    match web.desks.equipment_register(&who.person) {
+        Ok(mut rows) => {
+            let total = rows.len();
+            rows.retain(|r| match show.as_str() {
+                "due" => r.due != Due::Not,
+                "ill" => matches!(r.standing, Standing::Faulty | Standing::OutOfUse),
+                "" => r.standing != Standing::Retired || !text.is_empty(),
+                "retired" => r.standing == Standing::Retired,
+                kind => r.device.known.kind.as_str() == kind,
+            });
+            let k =
+                |r: &DeviceView| [Some(r.device.known.number.clone()), Some(r.device.known.name.clone()), r.device.known.serial.clone()];
+            rows.retain(|r| k(r).into_iter().flatten().any(|t| t.contains(&text)));
+            html(&ListPage { page, rows, show, text, total, form: DeviceForm::of(web, typed, false), problem })
+        }
+        Err(no) => no_page(page, &no),
+    }
+}
+
+fn day(fields: &Fields, name: &str) -> Result<Option<NaiveDate>, Refusal> {
+    let typed = one(fields, name);
+    typed.map(|t| t.parse().map_err(|_| BadField::form(name, "is no day; 2026-11-23 would be right").into())).transpose()
+}
+
+fn described(fields: &Fields) -> Result<Description, Refusal> {
+    let choice = |name: &str| Refusal::from(BadField::form(name, "is none of the choices"));
+    let every = one(fields, "every_days").map(|d| d.parse().map_err(|_| BadField::form("every_days", "is 1 to 3650 days")));
+    Ok(Description {
+        number: one(fields, "device_number").unwrap_or_default(),
+        kind: one(fields, "kind").and_then(|k| DeviceKind::from_word(&k)).unwrap_or(DeviceKind::Other),
+        name: one(fields, "device_name").unwrap_or_default(),
+        unit: one(fields, "unit").map(|u| UnitId::new(&u).map_err(|_| choice("unit"))).transpose()?,
+        room: one(fields, "room").map(|r| RoomId::new(&r).map_err(|_| choice("room"))).transpose()?,
+        maker: one(fields, "maker"),
+        model: one(fields, "model"),
+        firmware: one(fields, "firmware"),
+        serial: one(fields, "serial"),
+        purchased: day(fields, "purchased")?,
+        asked_at: one(fields, "asked_at"),
+        maintenance: Maintenance { every_days: every.transpose()?, last: day(fields, "maintained")? },
+    })
+}
+
+/// Puts a device into the register, or shows the form again with what was typed.
+pub async fn register(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let registered: Result<_, No> = async { Ok(web.desks.register_device(&who.person, described(&fields)?).await?.id) }.await;
+    match registered {
+        Ok(id) => done(&format!("/devices/{id}"), "device-registered"),
+        Err(No::Refusal(refusal)) => {
+            let problem = error::text(&refusal, Lang::of(&headers));
+            list_page(&web, who, &headers, &vec![], fields, Some(problem)).await
+        }
+        Err(no) => no_page(Page::of(&web, &headers, who, "/devices").await, &no),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "device.html", config = "src/web/askama.toml")]
+struct ShowPage {
+    page: Page,
+    view: DeviceView,
+    form: DeviceForm,
+    today: String,
+}
+
+impl ShowPage {
+    fn badge(&self) -> &'static str {
+        badge(self.view.standing)
+    }
+    fn due(&self) -> &'static str {
+        due_badge(self.view.due)
+    }
+    fn open(&self) -> Vec<&DeviceFault> {
+        self.view.device.open_faults().collect()
+    }
+    fn over(&self) -> Vec<&DeviceFault> {
+        self.view.device.faults.iter().rev().filter(|f| f.state.is_over()).take(100).collect()
+    }
+    fn fault_badge(&self, fault: &DeviceFault) -> &'static str {
+        match fault.state {
+            FaultState::Seen => "warn",
+            state if state.stops_use() => "bad",
+            _ => "",
+        }
+    }
+    /// Steps that can be made now, and may be by this person.
+    fn steps(&self, fault: &DeviceFault) -> Vec<&'static str> {
+        let steps: &[&'static str] = match fault.state {
+            FaultState::Seen => &["stop", "retire"],
+            FaultState::OutOfUse => &["report", "retest", "retire"],
+            FaultState::Reported => &["repair", "retest", "retire"],
+            FaultState::InRepair => &["retest", "retire"],
+            FaultState::Retested => &["return", "repair", "retire"],
+            FaultState::Over | FaultState::Back | FaultState::Retired => &[],
+        };
+        let may = |step: &&&str| self.page.may(if **step == "report" { "report_fault" } else { "keep_devices" });
+        steps.iter().filter(may).copied().collect()
+    }
+    /// What was changed, in words.
+    fn changed(&self, change: &FieldChange) -> String {
+        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "—".into());
+        let word = |text: &Option<String>| match (change.field.as_str(), text) {
+            ("kind", Some(kind)) => self.page.word("device-kind", kind),
+            _ => said(text),
+        };
+        format!("{} {} → {}", self.page.word("field", &change.field), word(&change.was), word(&change.is))
+    }
+    fn is_camera(&self) -> bool {
+        self.view.device.camera.is_some()
+    }
+    fn is_retired(&self) -> bool {
+        self.view.standing == Standing::Retired
+    }
+    fn can_ask(&self) -> bool {
+        let known = &self.view.device.known;
+        known.asked_at.is_some() && (known.kind == DeviceKind::Disk || self.is_camera())
+    }
+}
+
+fn typed(view: &DeviceView) -> Fields {
+    let known = &view.device.known;
+    let day = |d: Option<NaiveDate>| d.map(|d| d.to_string());
+    let fields = [
+        ("device_number", Some(known.number.clone())),
+        ("kind", Some(known.kind.as_str().to_owned())),
+        ("device_name", Some(known.name.clone())),
+        ("unit", known.unit.as_ref().map(ToString::to_string)),
+        ("room", known.room.as_ref().map(ToString::to_string)),
+        ("maker", known.maker.clone()),
+        ("model", known.model.clone()),
+        ("firmware", known.firmware.clone()),
+        ("serial", known.serial.clone()),
+        ("asked_at", known.asked_at.clone()),
+        ("purchased", day(known.purchased)),
+        ("every_days", known.maintenance.every_days.map(|d| d.to_string())),
+        ("maintained", day(known.maintenance.last)),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// One.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), &format!("/devices/{id}")).await;
+    match async { web.desks.equipment_device(&who.person, &id_of(&id)?).await }.await {
+        Ok(view) => {
+            let form = DeviceForm::of(&web, typed(&view), view.device.camera.is_some());
+            let today = page.at(web.desks.wall_clock()).chars().take(10).collect();
+            html(&ShowPage { page, view, form, today })
+        }
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// Something about it: `describe`, `maintained`, `fault`, `ask`, `clock`, `retire`.
+pub async fn change(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let what = one(&fields, "change").unwrap_or_default();
+    let word = match what.as_str() {
+        "fault" => "fault-reported",
+        "maintained" => "device-maintained",
+        "ask" => "device-asked",
+        "clock" => "device-clock-set",
+        _ => "device-changed",
+    };
+    let line = |name: &str| one(&fields, name).unwrap_or_default();
+    let result: Result<(), No> = async {
+        let (id, person) = (id_of(&id)?, &who.person);
+        match what.as_str() {
+            "describe" => web.desks.describe_device(person, &id, described(&fields)?).await.map(drop),
+            "maintained" => {
+                let day = day(&fields, "maintained")?.ok_or_else(|| Refusal::from(BadField::form("maintained", "is no day")))?;
+                web.desks.maintain_device(person, &id, day, &line("what")).await.map(drop)
+            }
+            "fault" => {
+                let kind = FaultKind::from_word(&line("kind")).unwrap_or(FaultKind::Other);
+                web.desks.report_fault(person, &id, kind, &line("what")).await.map(drop)
+            }
+            "ask" => web.desks.ask_device(person, &id).await.map(drop),
+            "clock" => web.desks.set_camera_clock(person, &id).await.map(drop),
+            "retire" => web.desks.retire_device(person, &id, &line("reason")).await.map(drop),
+            _ => Err(Refusal::no_such("change", &what).into()),
+        }
+    }
+    .await;
+    after(&web, who, &headers, &format!("/devices/{id}"), word, result).await
+}
+
+/// A step of one of its faults.
+pub async fn step(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path((id, number)): Path<(String, String)>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let line = |name: &str| one(&fields, name).unwrap_or_default();
+    let result: Result<(), No> = async {
+        let step = match line("step").as_str() {
+            "stop" => FaultStep::StopUse { text: line("text") },
+            "report" => FaultStep::Report { to: line("party") },
+            "repair" => FaultStep::Repair { service: line("party"), text: one(&fields, "text") },
+            "retest" => FaultStep::Retest { passed: line("passed") == "yes", text: line("text") },
+            "return" => FaultStep::Return,
+            "retire" => FaultStep::Retire { text: line("text") },
+            other => return Err(Refusal::no_such("step", other).into()),
+        };
+        web.desks.step_fault(&who.person, &id_of(&id)?, fault_number(&number)?, step).await.map(drop)
+    }
+    .await;
+    after(&web, who, &headers, &format!("/devices/{id}"), "fault-stepped", result).await
+}
+
+#[derive(Template)]
+#[template(path = "device_figures.html", config = "src/web/askama.toml")]
+struct FiguresPage {
+    page: Page,
+    figures: DeviceFigures,
+}
+
+impl FiguresPage {
+    fn hours(&self, ms: &u64) -> String {
+        hours(*ms)
+    }
+}
+
+fn hours(ms: u64) -> String {
+    format!("{:.1}", ms as f64 / 3_600_000.0)
+}
+
+fn month(query: &Fields) -> Option<String> {
+    one(query, "month")
+}
+
+/// A month by device and by officer.
+pub async fn figures(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/devices/figures").await;
+    match web.desks.device_figures(&who.person, month(&query).as_deref()).await {
+        Ok(figures) => html(&FiguresPage { page, figures }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// The same as CSV with a byte order mark, so that a spreadsheet reads its Chinese.
+pub async fn csv(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
+    let figures = match web.desks.device_figures(&who.person, month(&query).as_deref()).await {
+        Ok(figures) => figures,
+        Err(no) => return no_page(Page::of(&web, &headers, who, "/devices/figures").await, &no),
+    };
+    let name = format!("attachment; filename=\"devices-{}.csv\"", figures.month);
+    let text = format!("\u{feff}{}", table(&figures, Lang::of(&headers)));
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response()
+}
+
+fn table(figures: &DeviceFigures, lang: Lang) -> String {
+    let head = ["device-number", "device-name", "device-kind", "figures-faults", "figures-reported", "figures-sessions", "figures-hours"];
+    let mut lines = vec![head.iter().chain(&["figures-out-of-use"]).map(|h| cell(&lang.t(h))).collect::<Vec<_>>().join(",")];
+    for d in &figures.devices {
+        let kind = lang.of_word("device-kind", d.kind.as_str());
+        let names = [cell(&d.number), cell(&d.name), cell(&kind)].into_iter();
+        let counts = [d.faults, d.reported, d.sessions].into_iter().map(|n| n.to_string());
+        lines.push(names.chain(counts).chain([hours(d.used_ms), hours(d.out_of_use_ms)]).collect::<Vec<_>>().join(","));
+    }
+    lines.push(String::new());
+    let head = ["officers", "figures-sessions", "figures-hours", "figures-faults", "figures-sessions-with-faults"];
+    lines.push(head.map(|h| cell(&lang.t(h))).join(","));
+    for o in &figures.officers {
+        let counts = [o.sessions.to_string(), hours(o.used_ms), o.faults.to_string(), o.sessions_with_faults.to_string()];
+        lines.push([cell(&o.officer)].into_iter().chain(counts).collect::<Vec<_>>().join(","));
+    }
+    lines.join("\r\n") + "\r\n"
+}
