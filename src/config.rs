@@ -29,10 +29,13 @@ mod lamp;
 mod media;
 pub mod overview;
 mod retention;
+mod tls;
 
 use access::Console;
 pub use custody::Custody;
 use retention::MARGIN_DAYS_MIN;
+use tls::tls_files;
+pub use tls::{Tls, TlsFiles};
 
 /// The file as it is written; its check makes the parts' settings of it.
 #[derive(Debug, Deserialize)]
@@ -197,27 +200,6 @@ fn retina() -> String {
     "retina".into()
 }
 
-/// A certificate that was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// PEM chain.
-    pub certificate: PathBuf,
-    /// PEM key.
-    pub key: PathBuf,
-}
-
-/// TLS for the console.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tls {
-    /// By PEM files.
-    Files(TlsFiles),
-    /// By a certificate that is made at the first run.
-    Own {
-        /// Where it lies.
-        folder: PathBuf,
-    },
-}
-
 /// What the parts need, checked.
 pub struct Parts {
     /// Root of everything that is written.
@@ -336,7 +318,7 @@ impl Config {
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
         );
         let outside = listen.is_some_and(|listen| !listen.ip().is_loopback());
-        let tls = tls(&mut c, &self.console, outside, &self.storage.data);
+        let tls = tls::check(&mut c, &self.console, outside, &self.storage.data);
         let units = units(&mut c, self.units);
         let imports = imports::check(&mut c, self.imports, self.devices, &units);
         let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
@@ -411,34 +393,6 @@ fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
         in_use_after_s: room.in_use_after_s,
         preroll_s: if room.preroll_told { recording.preroll_s } else { 0 },
         cameras: room.cameras.iter().filter_map(of).collect(),
-    }
-}
-
-/// Without files, whatever can be reached from `outside` has a certificate of its own: nothing is ever served there in the clear.
-fn tls(c: &mut Checks, console: &Console, outside: bool, data: &Path) -> Option<Tls> {
-    let files = (&console.tls_certificate, &console.tls_key);
-    let is_given = files.0.is_some() || files.1.is_some();
-    c.that(!is_given || !console.own_certificate, "console.own_certificate", || "is not needed where tls_certificate is given".into());
-    match tls_files(c, "console.", files) {
-        Some(files) => Some(Tls::Files(files)),
-        None => (!is_given && (outside || console.own_certificate)).then(|| Tls::Own { folder: data.join("tls") }),
-    }
-}
-
-fn tls_files(c: &mut Checks, part: &str, files: (&Option<PathBuf>, &Option<PathBuf>)) -> Option<TlsFiles> {
-    match files {
-        (Some(certificate), Some(key)) => {
-            for (name, path) in [("tls_certificate", certificate), ("tls_key", key)] {
-                c.that(durable::exists(path), &format!("{part}{name}"), || format!("there is no file {}", path.display()));
-            }
-            Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
-        }
-        (None, None) => None,
-        _ => {
-            let place = if part.is_empty() { "" } else { "console: " };
-            c.wrong.push(format!("{place}tls_certificate and tls_key belong together; give both or none"));
-            None
-        }
     }
 }
 

@@ -47,7 +47,7 @@ fn spoil(data: &mut Vec<u8>, dice: &mut Dice) {
             data.splice(at..at, again);
         }
         5 => {
-            let noise: Vec<u8> = (0..1 + dice.below(300)).map(|_| dice.below(256) as u8).collect();
+            let noise: Vec<u8> = (0..=dice.below(300)).map(|_| dice.below(256) as u8).collect();
             data.splice(at..at, noise);
         }
         // A number becomes a very large one.

@@ -263,3 +263,33 @@ async fn the_lamp_outside_the_door_follows_durable_bytes_and_goes_unknown_with_a
     officer.ends(&id).await;
     listener.hears("idle");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wall_shows_every_room_in_words_and_no_name_no_case_and_no_way_in() {
+    let mut bureau = Bureau::open().await;
+    let (officer, office) = (bureau.sign_in("officer").await, bureau.sign_in("office").await);
+    assert_eq!(officer.post("/api/v1/screens", json!({ "room": "*" })).await.0, StatusCode::FORBIDDEN);
+    let path = office.does("/api/v1/screens", json!({ "room": "*" })).await["path"].as_str().unwrap().to_owned();
+    assert!(path.starts_with("/wall/"), "{path}");
+    let get = async |path: &str| reqwest::get(format!("{}{path}", bureau.url)).await.unwrap();
+    // A room's link opens no wall, and the wall's link no room.
+    let room = office.does("/api/v1/screens", json!({ "room": "room-1" })).await["path"].as_str().unwrap().to_owned();
+    for strange in [room.replace("/screen/", "/wall/"), path.replace("/wall/", "/screen/"), path.replace("/wall/", "/lamp/")] {
+        assert_eq!(get(&strange).await.status(), StatusCode::NOT_FOUND, "{strange}");
+    }
+    officer.waits_for_pictures().await;
+    let id = officer.starts().await;
+    screen_shows(&bureau.url, &path, "the room that records", |now| now.contains("第一询问室") && now.contains("录制中")).await;
+    let shown = get(&path).await.text().await.unwrap();
+    for hidden in ["张三", "12号", "王建国", "冀E-017", &id, "csrf", "rtsp://", "127.0.0.1", "/sessions"] {
+        assert!(!shown.contains(hidden), "{hidden} in {shown}");
+    }
+    let url = bureau.url.clone();
+    bureau.cameras().kill();
+    screen_shows(&url, &path, "cameras that are away", |now| now.contains("无画面") && now.contains("未在录制")).await;
+    officer.ends(&id).await;
+    let screens = office.get("/api/v1/screens").await.1;
+    let wall = screens.as_array().unwrap().iter().find(|s| s["room"] == "*").unwrap();
+    office.does(&format!("/api/v1/screens/{}/end", wall["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(reqwest::get(format!("{url}{path}")).await.unwrap().status(), StatusCode::NOT_FOUND);
+}

@@ -1,6 +1,6 @@
 //! The register of equipment, indexed.
 
-use crate::catalog::bad_doc;
+use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::device::Device;
 use rusqlite::{Connection, params};
@@ -15,7 +15,8 @@ pub fn put(c: &Connection, d: &Device) -> Result<(), Fault> {
              standing = excluded.standing, next_maintenance = excluded.next_maintenance, doc = excluded.doc",
         params![d.id.as_str(), d.known.number, d.known.kind.as_str(), unit, d.standing().as_str(), next, doc],
     )?;
-    Ok(())
+    let changed = d.history.last().map_or(d.registered_at, |change| change.at);
+    archive::want(c, "device", d.id.as_str(), &format!("devices/{}", d.id), changed.timestamp_millis())
 }
 
 /// All of them, by number.

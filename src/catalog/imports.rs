@@ -1,6 +1,6 @@
 //! What was taken in, what was handed over, and portable devices that are out (第十四条): an index of the sessions and of the check-outs.
 
-use crate::catalog::bad_doc;
+use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::check_out::{CheckedOut, NothingCame};
 use crate::model::ids::{AccountId, CheckOutId, HandoverId, SessionId, UnitId};
@@ -124,7 +124,8 @@ pub fn put_check_out(c: &Connection, o: &CheckedOut) -> Result<(), Fault> {
             nothing.map(|n| n.reason.as_str()),
         ],
     )?;
-    Ok(())
+    let changed = nothing.map_or(o.at, |n| n.at);
+    archive::want(c, "check_out", o.id.as_str(), &format!("check-outs/{}", o.id), changed.timestamp_millis())
 }
 
 /// Check-outs of these units since a moment, newest first; each with what came in of the device after it.

@@ -105,16 +105,15 @@ pub fn examine(config: &Path) -> Vec<Finding> {
 }
 
 fn machine(found: &mut Findings, parts: &Parts) {
-    match capture::init() {
-        Err(e @ capture::CaptureError::GStreamer(_)) => found.wrong(e.to_string()),
-        _ => {
-            let missing = capture::missing_elements();
-            for (element, package) in &missing {
-                found.wrong(format!("GStreamer lacks {element}: apt-get install {package}"));
-            }
-            if missing.is_empty() {
-                found.ok("GStreamer has every element");
-            }
+    if let Err(e @ capture::CaptureError::GStreamer(_)) = capture::init() {
+        found.wrong(e.to_string());
+    } else {
+        let missing = capture::missing_elements();
+        for (element, package) in &missing {
+            found.wrong(format!("GStreamer lacks {element}: apt-get install {package}"));
+        }
+        if missing.is_empty() {
+            found.ok("GStreamer has every element");
         }
     }
     let cameras = parts.recorder.rooms.iter().map(|r| r.cameras.len() as u64).sum::<u64>();
@@ -225,18 +224,17 @@ fn console(found: &mut Findings, parts: &Parts) {
         let asked = ["x509", "-noout", "-checkend", &seconds, "-in", &chain.to_string_lossy()];
         openssl::run(&asked, b"").is_ok_and(|said| !said.well)
     };
-    match certificate::fingerprint(&chain) {
-        Err(fault) => found.wrong(format!("the console's certificate: {fault}")),
-        Ok(_) if ends_within(0) => {
-            found.wrong(format!("{} has run out: put a new one there and `systemctl reload shilu`", chain.display()))
-        }
-        Ok(_) if ends_within(CERTIFICATE_DAYS) => {
-            found.warn(format!(
-                "{} runs out within {CERTIFICATE_DAYS} days: put a new one there and `systemctl reload shilu`",
-                chain.display()
-            ));
-        }
-        Ok(print) => found.ok(format!("the console's certificate, SHA-256 {print}")),
+    let renew = "put a new one there and `systemctl reload shilu`";
+    let print = match certificate::fingerprint(&chain) {
+        Ok(print) => print,
+        Err(fault) => return found.wrong(format!("the console's certificate: {fault}")),
+    };
+    if ends_within(0) {
+        found.wrong(format!("{} has run out: {renew}", chain.display()));
+    } else if ends_within(CERTIFICATE_DAYS) {
+        found.warn(format!("{} runs out within {CERTIFICATE_DAYS} days: {renew}", chain.display()));
+    } else {
+        found.ok(format!("the console's certificate, SHA-256 {print}"));
     }
 }
 

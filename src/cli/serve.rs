@@ -181,12 +181,21 @@ fn look_after(desks: &Arc<Desks>) {
         {
             tracing::error!("media that are due are not counted: {no}");
         }
+        if let Some(desks) = desks.upgrade()
+            && let Err(no) = desks.forecast_when_due().await
+        {
+            tracing::error!("how long the volumes last is not known: {no}");
+        }
         loop {
             tokio::time::sleep(Duration::from_mins(1)).await;
             let Some(desks) = desks.upgrade() else { return };
             desks.end_quiet_viewings().await;
             desks.end_copies().await;
-            let looked_after = [("the clock", desks.watch_clock().await), ("media that are due", desks.count_media_due().await)];
+            let looked_after = [
+                ("the clock", desks.watch_clock().await),
+                ("media that are due", desks.count_media_due().await),
+                ("the forecast", desks.forecast_when_due().await),
+            ];
             for (what, done) in looked_after {
                 if let Err(no) = done {
                     tracing::error!("{what} is not looked after: {no}");

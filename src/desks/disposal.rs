@@ -107,7 +107,7 @@ impl Desks {
         let closing_sha256 = self.closing_sha256(id).await.filter(|_| disposal.closed.is_some());
         let seen = disposal.clone();
         let copies = self.read(move |c| fates(c, &seen)).await?;
-        Ok(DisposalView { certificate_sha256, supplement_sha256, closing_sha256, ..self.view_disposal(who, disposal, copies) })
+        Ok(DisposalView { certificate_sha256, closing_sha256, supplement_sha256, ..self.view_disposal(who, disposal, copies) })
     }
 
     /// Proposes to give up sessions of one unit whose period is over.

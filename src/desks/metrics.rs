@@ -97,6 +97,9 @@ impl Desks {
         text.rows("shilu_volume_free_bytes", "Free bytes on a volume.", seen().map(|(l, v)| (l, v.free)));
         text.rows("shilu_volume_total_bytes", "Bytes of a volume.", seen().map(|(l, v)| (l, v.total)));
         text.rows("shilu_volume_low", "Less is free than the reserve.", seen().map(|(l, v)| (l, u8::from(v.low))));
+        let lasts = seen().filter_map(|(l, v)| Some((l, v.days_left?)));
+        text.rows("shilu_volume_days_left", "Days until only the reserve is left, at lately's or the plans' rate.", lasts);
+        text.one("shilu_recorded_bytes_a_day", "What a day adds to each volume.", self.bytes_a_day());
         let own = || self.recorder.shared().volumes.iter().map(|v| (format!("volume=\"{}\"", v.name()), v));
         text.rows("shilu_volume_well", "The volume takes what it is given.", own().map(|(l, v)| (l, u8::from(v.trouble().is_none()))));
         text.rows("shilu_volume_waiting_bytes", "Footage in memory that waits for the volume.", own().map(|(l, v)| (l, v.waiting_bytes())));

@@ -29,6 +29,7 @@ pub mod factors;
 pub mod facts;
 pub mod holds;
 pub mod folders;
+pub mod forecast;
 pub mod handover;
 pub mod imports;
 pub mod interviews;
@@ -67,6 +68,7 @@ pub mod sweeping;
 pub mod tokens;
 pub mod viewing;
 pub mod waiting;
+pub mod wall;
 pub mod witness;
 
 use crate::acts::Acts;
@@ -195,6 +197,7 @@ pub struct Desks {
     media: discs::Jobs,
     /// Media of which a copy is to be read, as they were last counted.
     media_due: AtomicUsize,
+    forecast: forecast::Forecast,
     backups: backups::Backups,
     archive: archive::Archive,
     equipment: equipment::Equipment,
@@ -243,6 +246,7 @@ impl Desks {
             receiving: handover::Receiving::default(),
             media: discs::Jobs::default(),
             media_due: AtomicUsize::default(),
+            forecast: forecast::Forecast::default(),
             backups: backups::Backups::default(),
             archive,
             equipment: equipment::Equipment::default(),

@@ -27,7 +27,7 @@ pub(crate) struct Watch(Arc<RwLock<Seen>>);
 impl Watch {
     /// `volumes`: names and folders.
     pub(crate) fn start(volumes: Vec<(String, PathBuf)>, reserve_bytes: u64, clock: Arc<dyn Clock>) -> Self {
-        let unseen = |(name, _): &(String, PathBuf)| VolumeStatus { name: name.clone(), total: 0, free: 0, low: false, fault: None };
+        let unseen = |(name, _): &(String, PathBuf)| VolumeStatus { name: name.clone(), ..VolumeStatus::default() };
         let seen = Seen { clock: clock.state(), volumes: volumes.iter().map(unseen).collect() };
         let seen = Arc::new(RwLock::new(seen));
         for (at, (name, folder)) in volumes.into_iter().enumerate() {
@@ -62,8 +62,8 @@ fn keep_looking(seen: &Arc<RwLock<Seen>>, name: String, look: impl Fn(&RwLock<Se
 fn look(name: &str, folder: &Path, reserve_bytes: u64) -> VolumeStatus {
     let name = name.to_owned();
     match volume::room(folder) {
-        Ok(room) => VolumeStatus { name, total: room.total, free: room.free, low: room.free < reserve_bytes, fault: None },
-        Err(fault) => VolumeStatus { name, total: 0, free: 0, low: true, fault: Some(fault.to_string()) },
+        Ok(room) => VolumeStatus { name, total: room.total, free: room.free, low: room.free < reserve_bytes, ..VolumeStatus::default() },
+        Err(fault) => VolumeStatus { name, low: true, fault: Some(fault.to_string()), ..VolumeStatus::default() },
     }
 }
 
@@ -88,7 +88,7 @@ impl Desks {
             machine: MachineStatus {
                 now: now.utc,
                 clock: seen.clock.clone(),
-                volumes: seen.volumes.clone(),
+                volumes: seen.volumes.iter().map(|v| self.with_forecast(v)).collect(),
                 faults,
                 log_spooled: self.acts.spooled(),
                 needed: self.needed(),

@@ -78,13 +78,14 @@ pub fn window(text: &str) -> Option<(NaiveTime, NaiveTime)> {
 }
 
 /// The kinds of things that are archived. A tombstone is what stays of a session that was given up.
-pub const KINDS: &[&str] = &["session", "case", "provision", "log", "keys", "tombstone", "disposal", "medium"];
+pub const KINDS: &[&str] = &["session", "case", "provision", "log", "keys", "tombstone", "disposal", "medium", "device", "check_out"];
 
 /// Which files of an item's folder belong to it: a medium's folder holds its image while it is made, a keys' folder the secret halves.
 pub fn belongs(kind: &str, name: &str) -> bool {
     match kind {
         "keys" => name.ends_with(".pub.pem") || ["succession-", "retired/", "lost/"].iter().any(|begin| name.starts_with(begin)),
         "medium" => name == "medium.json",
+        "device" => name == "device.json",
         _ => true,
     }
 }
@@ -273,6 +274,8 @@ mod tests {
             ("keys", "log.pem", false),
             ("medium", "medium.json", true),
             ("medium", "image.iso", false),
+            ("device", "device.json", true),
+            ("device", "password", false),
             ("session", "session.json", true),
         ] {
             assert_eq!(belongs(kind, name), is, "{kind} {name}");

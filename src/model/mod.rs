@@ -26,6 +26,7 @@ pub mod entry;
 pub mod facts;
 #[cfg(feature = "recorder")]
 pub mod fragment;
+pub mod forecast;
 pub mod gap;
 pub mod hold;
 pub mod handover;

@@ -101,7 +101,7 @@ pub struct OpenSession {
 }
 
 /// A volume.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
 pub struct VolumeStatus {
     /// `primary` or `mirror`.
@@ -112,6 +112,10 @@ pub struct VolumeStatus {
     pub free: u64,
     /// Whether free room is under the reserve.
     pub low: bool,
+    /// Days until only the reserve is left, at what days lately added or plans will; none while nothing is added.
+    pub days_left: Option<u64>,
+    /// Whether that is less than the weeks that a new disk takes.
+    pub soon_full: bool,
     /// What is wrong with it.
     pub fault: Option<String>,
 }

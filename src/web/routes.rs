@@ -42,6 +42,7 @@ pub fn all(web: Web) -> Router {
     // The room screen and the lamp: the link is the key, and there is no login.
     r.add("/screen/{token}", Who::Anyone, get(pages::screen::show));
     r.add("/lamp/{token}", Who::Anyone, get(api::room::lamp));
+    r.add("/wall/{token}", Who::Anyone, get(pages::wall::show));
     r.add("/cases", Who::May(Act::ReadCases), get(pages::cases::list));
     r.add("/cases/new", Who::May(Act::KeepCases), get(pages::case_forms::new_page).post(pages::case_forms::open));
     r.add("/cases/{id}", Who::May(Act::ReadCases), get(pages::cases::show));
@@ -284,6 +285,7 @@ pub fn all(web: Web) -> Router {
 
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
+    r.add_stream("/wall/{token}/events", Who::Anyone, get(pages::wall::events));
     r.add_stream("/events", Who::May(Act::SeeStatus), get(pages::rooms::events));
     r.add_stream("/sessions/{id}/events", conduct, get(pages::running::events));
     r.add_stream("/api/v1/events", Who::May(Act::SeeStatus), get(api::status::events));

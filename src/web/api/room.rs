@@ -2,6 +2,7 @@
 
 use crate::desks::logins::SignedIn;
 use crate::desks::screens::LampState;
+use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
 use crate::model::in_use::AlarmRow;
 use crate::model::readiness::Readiness;
@@ -59,13 +60,14 @@ pub async fn screens(State(web): State<Web>, Extension(who): Extension<SignedIn>
 /// For which room.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct ScreenRequest {
+    /// Its id, or `*` for the wall of all rooms.
     room: String,
 }
 
 /// A link that was made; it is told once.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ScreenLink {
-    /// `/screen/<token>`; the lamp of the same room is at `/lamp/<token>`.
+    /// `/screen/<token>`, and the lamp of the same room is at `/lamp/<token>`; or `/wall/<token>`.
     path: String,
 }
 
@@ -77,8 +79,12 @@ pub async fn make_screen(
     body: Result<Json<ScreenRequest>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<ScreenLink>)> {
     let Json(r) = body?;
-    let token = web.desks.make_screen(&who.person, &api::id("room", &r.room, RoomId::new)?).await?;
-    Ok((StatusCode::CREATED, Json(ScreenLink { path: format!("/screen/{token}") })))
+    let path = if r.room == WALL {
+        format!("/wall/{}", web.desks.make_wall(&who.person).await?)
+    } else {
+        format!("/screen/{}", web.desks.make_screen(&who.person, &api::id("room", &r.room, RoomId::new)?).await?)
+    };
+    Ok((StatusCode::CREATED, Json(ScreenLink { path })))
 }
 
 /// Ends a link.

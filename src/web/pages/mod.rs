@@ -26,6 +26,7 @@ pub mod running;
 pub mod screen;
 pub mod sessions;
 pub mod supervision;
+pub mod wall;
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;

@@ -2,6 +2,7 @@
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
+use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
 use crate::model::in_use::AlarmRow;
 use crate::model::readiness::{Check, Level, Readiness};
@@ -116,8 +117,8 @@ struct ScreensPage {
     page: Page,
     rows: Vec<ScreenRow>,
     rooms: Vec<(String, String)>,
-    /// The link that was just made: told once.
-    made: Option<String>,
+    /// The addresses that were just made: told once.
+    made: Vec<String>,
 }
 
 impl ScreensPage {
@@ -126,16 +127,19 @@ impl ScreensPage {
     }
 
     fn room(&self, id: &str) -> String {
+        if id == WALL {
+            return self.page.t("wall");
+        }
         self.rooms.iter().find(|(room, _)| room == id).map_or_else(|| id.to_owned(), |(_, name)| name.clone())
     }
 }
 
 /// Links to screens.
 pub async fn screens(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    screens_page(&web, who, &headers, None).await
+    screens_page(&web, who, &headers, vec![]).await
 }
 
-async fn screens_page(web: &Web, who: SignedIn, headers: &HeaderMap, made: Option<String>) -> Response {
+async fn screens_page(web: &Web, who: SignedIn, headers: &HeaderMap, made: Vec<String>) -> Response {
     let page = Page::of(web, headers, who.clone(), "/screens").await;
     match web.desks.screens(&who.person).await {
         Ok(rows) => html(&ScreensPage { page, rows, rooms: web.desks.rooms(), made }),
@@ -151,12 +155,16 @@ pub async fn make_screen(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let made = async {
-        let room = api::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
-        web.desks.make_screen(&who.person, &room).await
+        let wanted = one(&fields, "room").unwrap_or_default();
+        if wanted == WALL {
+            return Ok(vec![format!("/wall/{}", web.desks.make_wall(&who.person).await?)]);
+        }
+        let token = web.desks.make_screen(&who.person, &api::id("room", &wanted, RoomId::new)?).await?;
+        Ok(vec![format!("/screen/{token}"), format!("/lamp/{token}")])
     };
-    let made: Result<String, No> = made.await;
+    let made: Result<Vec<String>, No> = made.await;
     match made {
-        Ok(token) => screens_page(&web, who, &headers, Some(token)).await,
+        Ok(made) => screens_page(&web, who, &headers, made).await,
         Err(no) => no_page(Page::of(&web, &headers, who, "/screens").await, &no),
     }
 }

@@ -23,7 +23,8 @@ pub struct ScreenQuery {
 }
 
 impl ScreenQuery {
-    fn lang(&self) -> Lang {
+    /// The language.
+    pub fn lang(&self) -> Lang {
         if self.lang.as_deref() == Some("en") { Lang::En } else { Lang::Zh }
     }
 }

@@ -1996,6 +1996,8 @@ gone-by = Disposal
 archive-kind-tombstone = What stays of a session
 archive-kind-disposal = Disposal
 archive-kind-medium = Medium
+archive-kind-device = Device
+archive-kind-check-out = Check-out
 archive-copy-locked = Copy in the archive: locked until { $until }, deleted when the lock ends
 archive-copy-deleted = Copy in the archive: deleted at { $at }
 supplement-digest = Certificate of deletion from the archive (SHA-256)
@@ -2224,3 +2226,20 @@ entry-camera-added = Camera added
 entry-camera-removed = Camera removed
 entry-camera-asked = Camera queried
 entry-camera-clock-set = Camera clock set
+
+disk-lasts = { $days ->
+    [one] lasts 1 more day at this rate
+   *[other] lasts { $days } more days at this rate
+}
+disk-lasts-how = By what the last four weeks added or the plans of the next two will, whichever is more; the reserve does not count
+
+wall = Wall of all rooms
+wall-camera-well = well
+wall-camera-away = no picture ({ $cause })
+wall-out-of-use = out of use
+wall-volume-away = not available
+wall-faults = { $count ->
+    [one] 1 thing is wrong with the machine: see the status page
+   *[other] { $count } things are wrong with the machine: see the status page
+}
+wall-machine-well = Storage, clock and log are well

@@ -1993,6 +1993,8 @@ gone-by = 处置编号
 archive-kind-tombstone = 处置留存
 archive-kind-disposal = 处置
 archive-kind-medium = 介质登记
+archive-kind-device = 设备登记
+archive-kind-check-out = 设备领用
 archive-copy-locked = 归档存储副本：锁定至 { $until }，期满后删除
 archive-copy-deleted = 归档存储副本：已于 { $at } 删除
 supplement-digest = 归档存储删除证明（SHA-256）
@@ -2221,3 +2223,14 @@ entry-camera-added = 添加摄像机
 entry-camera-removed = 移除摄像机
 entry-camera-asked = 查询摄像机
 entry-camera-clock-set = 校准摄像机时钟
+
+disk-lasts = 照近期用量还可用 { $days } 天
+disk-lasts-how = 按近四周的录制量和今后两周的计划取大者估算，不算预留空间
+
+wall = 总览大屏
+wall-camera-well = 正常
+wall-camera-away = 无画面（{ $cause }）
+wall-out-of-use = 停止使用
+wall-volume-away = 不可用
+wall-faults = 主机有 { $count } 项异常，请看现场状态页
+wall-machine-well = 存储、时钟、日志均正常

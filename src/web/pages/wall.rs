@@ -1,0 +1,114 @@
+//! The wall page: legible from five metres, current each second. Its address is its only key.
+
+use crate::model::status::{CameraStatus, Lamp, Status};
+use crate::model::time;
+use crate::web::Web;
+use crate::web::i18n::Lang;
+use crate::web::pages::html;
+use crate::web::pages::screen::ScreenQuery;
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use std::convert::Infallible;
+use std::time::Duration;
+
+#[derive(Template)]
+#[template(path = "wall.html", config = "src/web/askama.toml")]
+struct WallPage {
+    lang: Lang,
+    bureau: String,
+    token: String,
+    now: String,
+}
+
+#[derive(Template)]
+#[template(path = "wall_now.html", config = "src/web/askama.toml")]
+struct WallNow<'a> {
+    lang: Lang,
+    bureau: &'a str,
+    status: &'a Status,
+}
+
+impl WallNow<'_> {
+    fn time(&self) -> String {
+        time::shanghai_text(self.status.machine.now)
+    }
+    fn length(&self, ms: &u64) -> String {
+        time::length_text(*ms)
+    }
+    /// The colour of a room; its word says the same.
+    fn colour(&self, lamp: &Lamp) -> &'static str {
+        match lamp {
+            Lamp::Idle => "idle",
+            Lamp::Recording => "recording",
+            Lamp::Partly | Lamp::Interrupted => "partly",
+            Lamp::NotRecording => "not",
+        }
+    }
+    /// What is wrong with a camera.
+    fn trouble(&self, camera: &CameraStatus) -> Option<String> {
+        if camera.out_of_use.is_some() {
+            return Some(self.lang.t("wall-out-of-use"));
+        }
+        let cause = camera.cause.map_or_else(|| self.lang.t("cause-unknown"), |c| self.lang.of_word("cause", c.as_str()));
+        (!camera.connected).then(|| self.lang.with("wall-camera-away", &[("cause", cause)]))
+    }
+    /// What is wrong with the machine, each in a few words.
+    fn machine(&self) -> Vec<String> {
+        let machine = &self.status.machine;
+        let mut all: Vec<String> = Vec::new();
+        for volume in &machine.volumes {
+            let name = self.lang.of_word("volume", &volume.name);
+            if volume.fault.is_some() {
+                all.push(format!("{name} {}", self.lang.t("wall-volume-away")));
+            } else if volume.low {
+                all.push(format!("{name} {}", self.lang.t("disk-low")));
+            } else if let Some(days) = volume.days_left.filter(|_| volume.soon_full) {
+                all.push(format!("{name} {}", self.lang.with("disk-lasts", &[("days", days.to_string())])));
+            }
+        }
+        if !machine.clock.synchronised {
+            all.push(self.lang.t("clock-bad"));
+        }
+        if !machine.faults.is_empty() {
+            all.push(self.lang.with("wall-faults", &[("count", machine.faults.len().to_string())]));
+        }
+        all
+    }
+}
+
+fn now(web: &Web, lang: Lang, status: &Status) -> String {
+    WallNow { lang, bureau: web.desks.bureau(), status }.render().unwrap_or_default()
+}
+
+/// The wall. A link that does not hold shows nothing at all.
+pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    match web.desks.wall(&token).await {
+        Ok(status) => {
+            let lang = query.lang();
+            html(&WallPage { lang, bureau: web.desks.bureau().into(), now: now(&web, lang, &status), token })
+        }
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What it shows, each second.
+pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    match web.desks.wall(&token).await {
+        Ok(_) => Sse::new(pushes(web, token, query.lang())).keep_alive(KeepAlive::default()).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn pushes(web: Web, token: String, lang: Lang) -> impl Stream<Item = Result<Event, Infallible>> {
+    futures::stream::unfold((web, token), move |(web, token)| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Asked anew each second: a link that was ended ends the wall.
+        let status = web.desks.wall(&token).await.ok()?;
+        let event = Event::default().event("now").data(now(&web, lang, &status));
+        Some((Ok(event), (web, token)))
+    })
+}
