@@ -134,8 +134,8 @@ async fn is_recorded_beside_a_hostile_camera(front: &str) {
     let officer = bureau.sign_in("officer").await;
     officer.waits("the good camera", |room| room["cameras"][0]["connected"] == true).await;
     let session = officer.starts().await;
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while meddler.spoiled.load(Ordering::Relaxed) < 60 {
+    let deadline = Instant::now() + Duration::from_mins(3);
+    while meddler.spoiled.load(Ordering::Relaxed) < 25 {
         assert!(Instant::now() < deadline, "spoiled only {}", meddler.spoiled.load(Ordering::Relaxed));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -250,7 +250,8 @@ async fn no_secret_stands_in_a_log_an_answer_a_figure_an_entry_or_the_process_li
     officer.waits("footage", |room| room["cameras"][0]["durable_bytes"].as_u64().is_some_and(|b| b > 10_000)).await;
     officer.ends(&session).await;
     let admin = bureau.sign_in("administrator").await;
-    let token = admin.does("/api/v1/tokens", json!({ "name": "办案系统", "scopes": ["read_status"], "days": 1 })).await;
+    let token =
+        admin.does("/api/v1/tokens", json!({ "name": "办案系统", "username": "officer", "scopes": ["read_cases"], "days": 1 })).await;
     let token = token["token"].as_str().unwrap_or_else(|| panic!("{token}")).to_owned();
     // What goes wrong says so without what it was given.
     let wrong = json!({ "username": "officer", "password": "Geratenes-Wort-99" });
