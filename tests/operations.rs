@@ -173,6 +173,13 @@ async fn the_doctor_finds_everything_that_is_wrong_each_with_its_cure() {
         assert!(said.contains(wrong), "{wrong} is missing in\n{said}");
     }
     assert!(said.starts_with("WRONG"), "what is wrong comes first: {said}");
+    // Looking makes nothing.
+    let fresh = bureau.dir.path().join("fresh");
+    let old = bureau.data();
+    bureau.moves_to(&fresh);
+    let (code, said) = shilu(&["check"], &bureau.config());
+    assert!(code == 0 && said.contains("will be made at the first run") && !fresh.exists(), "{said}");
+    bureau.moves_to(&old);
     // A credential that systemd hands over is found by its name, and missed in words.
     let text = std::fs::read_to_string(bureau.config()).unwrap();
     std::fs::write(

@@ -1,4 +1,5 @@
 //! `shilu check`, the doctor: everything that is wrong with the configuration and on this machine, all at once, each with its cure.
+//! It makes nothing: what root made while looking, the recorder's own user could not use.
 
 use crate::capture;
 use crate::catalog::backup;
@@ -154,8 +155,8 @@ fn store(found: &mut Findings, parts: &Parts) {
             found.wrong(format!("{what}: {fault}: mount it, and see that it is mounted at boot (/etc/fstab)"));
             continue;
         }
-        if let Err(fault) = durable::make_folder(root) {
-            found.wrong(format!("{what}: {fault}: make it, and give it to the user that runs shilu"));
+        if !durable::exists(root) {
+            found.ok(format!("{what}: {} will be made at the first run, by the user that runs shilu", root.display()));
             continue;
         }
         let trial = root.join("trial");
@@ -180,7 +181,10 @@ fn store(found: &mut Findings, parts: &Parts) {
         Some(_) => {}
         None => found.warn("there is no storage.mirror: a disk that fails takes the footage since the last archive with it"),
     }
-    if let Err(fault) = Signer::open_or_make(&parts.data.join("keys"), "signing", parts.custody.algorithm) {
+    let keys = parts.data.join("keys");
+    if !durable::exists(&keys.join("signing.pem")) {
+        found.ok("the signing key will be made at the first run");
+    } else if let Err(fault) = Signer::open_or_make(&keys, "signing", parts.custody.algorithm) {
         found.wrong(format!("the signing key is not usable: {fault}"));
     }
     let catalog = parts.data.join("catalog.db");

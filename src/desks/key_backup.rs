@@ -57,7 +57,7 @@ fn files(root: &Path, below: &Path) -> Result<Vec<PathBuf>, Fault> {
     Ok(found)
 }
 
-/// Puts keys back that were written by [`write`]; gives how many. Nothing is written over: where another key lies, nothing is put back.
+/// Puts keys back that were written by [`write()`]; gives how many. Nothing is written over: where another key lies, nothing is put back.
 pub fn restore(file: &Path, opens: &Identities, keys: &Path) -> Result<usize, Fault> {
     let told = |e: std::io::Error| Fault::of("unpack", file.display().to_string(), e);
     let plain = opens.decrypt(&durable::read_whole(file, ENVELOPE_BYTES_MAX)?)?;

@@ -71,7 +71,7 @@ impl WallNow<'_> {
             }
         }
         if !machine.clock.synchronised {
-            all.push(self.lang.t("clock-bad"));
+            all.push(self.lang.t("wall-clock-bad"));
         }
         if !machine.faults.is_empty() {
             all.push(self.lang.with("wall-faults", &[("count", machine.faults.len().to_string())]));

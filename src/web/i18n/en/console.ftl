@@ -2238,6 +2238,7 @@ wall-camera-well = well
 wall-camera-away = no picture ({ $cause })
 wall-out-of-use = out of use
 wall-volume-away = not available
+wall-clock-bad = Clock not synchronised
 wall-faults = { $count ->
     [one] 1 thing is wrong with the machine: see the status page
    *[other] { $count } things are wrong with the machine: see the status page

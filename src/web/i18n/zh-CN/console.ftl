@@ -2232,5 +2232,6 @@ wall-camera-well = 正常
 wall-camera-away = 无画面（{ $cause }）
 wall-out-of-use = 停止使用
 wall-volume-away = 不可用
+wall-clock-bad = 时钟未同步
 wall-faults = 主机有 { $count } 项异常，请看现场状态页
 wall-machine-well = 存储、时钟、日志均正常
