@@ -102,6 +102,11 @@ async fn who_decides_and_who_asked_are_told_by_mail_that_something_waits_and_nev
         .spawn()
         .unwrap();
     let post = Post(server, taken);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "the post office does not open");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     std::fs::write(at.join("mail.secret"), password).unwrap();
     bureau.configure(&format!(
         "[mail]\nhost = \"localhost\"\nport = {port}\ntls = \"starttls\"\nfrom = \"shilu@bureau.example\"\nuser = \"shilu\"\npassword_file = \"{}\"",
