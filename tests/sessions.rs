@@ -251,7 +251,7 @@ async fn the_index_can_be_lost_and_is_made_anew_from_the_tree() {
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&out.stdout).trim(),
-        "1 sessions\n0 cases\n0 provisions\n0 media\n0 disposals",
+        "1 sessions\n0 cases\n0 provisions\n0 media\n0 check-outs\n0 disposals\n2 devices",
         "{}",
         String::from_utf8_lossy(&out.stderr)
     );
