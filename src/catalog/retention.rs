@@ -175,8 +175,24 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
     Ok((rows.map(|r| row(r?)).collect::<Result<_, Fault>>()?, (fitting.len() as u64).min(COUNT_MAX + 1)))
 }
 
+/// How many fit, counted up to [`COUNT_MAX`] and one more, without putting them in order.
+pub fn count(c: &Connection, filter: &Filter) -> Result<u64, Fault> {
+    let (condition, values, _) = condition(filter);
+    let text = format!("SELECT count(*) FROM (SELECT 1 FROM retention r WHERE {condition} LIMIT {})", COUNT_MAX + 1);
+    let count: i64 = c.prepare_cached(&text)?.query_row(params_from_iter(&values), |r| r.get(0))?;
+    Ok(count as u64)
+}
+
 /// The sessions of a list in its order, so many or as many as are counted: from an index alone, but for what is restricted.
 fn fitting(c: &Connection, filter: &Filter, rows: u64) -> Result<Vec<String>, Fault> {
+    let (condition, mut values, order) = condition(filter);
+    values.push(Value::from(rows.max(COUNT_MAX + 1) as i64));
+    let mut statement = c.prepare_cached(&format!("SELECT r.session FROM retention r WHERE {condition} ORDER BY {order} LIMIT ?"))?;
+    Ok(statement.query_map(params_from_iter(&values), |r| r.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The `WHERE` text, its values, and the order of a list.
+fn condition(filter: &Filter) -> (String, Vec<Value>, &'static str) {
     let mut values: Vec<Value> = Vec::new();
     let (condition, order) = match filter.wanted {
         Wanted::Due => {
@@ -197,9 +213,7 @@ fn fitting(c: &Connection, filter: &Filter, rows: u64) -> Result<Vec<String>, Fa
             &format!(" AND (r.restricted = 0 OR EXISTS (SELECT 1 FROM sessions WHERE id = r.session AND {}))", sessions::UNRESTRICTED);
         values.extend(sessions::unrestricted(account, certificate_no.as_ref()));
     }
-    values.push(Value::from(rows.max(COUNT_MAX + 1) as i64));
-    let mut statement = c.prepare_cached(&format!("SELECT r.session FROM retention r WHERE {condition} ORDER BY {order} LIMIT ?"))?;
-    Ok(statement.query_map(params_from_iter(&values), |r| r.get(0))?.collect::<Result<_, _>>()?)
+    (condition, values, order)
 }
 
 /// Sessions with a hold in one of these states, of these units, newest hold first.

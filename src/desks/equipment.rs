@@ -3,7 +3,7 @@
 
 use crate::catalog::{devices as index, imports};
 use crate::desks::devices::CheckOut;
-use crate::desks::{Answer, Desks, No, blocking};
+use crate::desks::{Answer, Desks, No, blocking, rebuild};
 use crate::machine::fault::Fault;
 use crate::machine::{durable, randomness};
 use crate::model::device::{Description, Device, DeviceChange, DeviceChangeKind, DeviceKind, Due, Maintenance, Standing};
@@ -401,14 +401,7 @@ pub(super) fn entry(kind: EntryKind, device: &Device) -> Draft {
 
 /// Every device's file, and what could not be read.
 fn files(data: &Path) -> Result<(Vec<Device>, Vec<String>), Fault> {
-    let root = data.join(FOLDER);
-    let (mut devices, mut unread) = (Vec::new(), Vec::new());
-    for name in durable::names(&root)? {
-        let read = durable::read_whole(&root.join(&name).join(FILE), BYTES_MAX).map_err(|f| f.to_string());
-        match read.and_then(|data| serde_json::from_slice::<Device>(&data).map_err(|e| format!("{name}: {e}"))) {
-            Ok(device) => devices.push(device),
-            Err(why) => unread.push(why),
-        }
-    }
+    let mut devices = Vec::new();
+    let unread = rebuild::read_each(&data.join(FOLDER), FILE, BYTES_MAX, |device| devices.push(device))?;
     Ok((devices, unread))
 }

@@ -39,25 +39,37 @@ pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
     ]
 }
 
-/// Reads the one file of each folder below a root. A root that is not there holds nothing yet; one that cannot be listed is a fault,
-/// and never taken for empty. What cannot be read is named, and keeps nothing else from being read.
+/// Reads the one file of each folder below a root into the catalog.
 fn each<T: DeserializeOwned + Send + 'static>(
     acts: &Acts,
     root: &Path,
     file: &str,
     put: impl Fn(&Writing<'_>, &T) -> Result<(), Fault> + Copy + Send + 'static,
 ) -> Result<(usize, Vec<String>), Fault> {
-    let (mut done, mut unread) = (0, Vec::new());
+    let mut done = 0;
+    let unread = read_each(root, file, FILE_BYTES_MAX, |one: T| {
+        acts.index_only(move |t| put(t, &one));
+        done += 1;
+    })?;
+    Ok((done, unread))
+}
+
+/// Reads the one file of each folder below a root, and gives what could not be read. A root that is not there holds nothing yet; one
+/// that cannot be listed is a fault, and never taken for empty. What cannot be read keeps nothing else from being read.
+pub(super) fn read_each<T: DeserializeOwned>(
+    root: &Path,
+    file: &str,
+    bytes_max: u64,
+    mut take: impl FnMut(T),
+) -> Result<Vec<String>, Fault> {
+    let mut unread = Vec::new();
     for name in durable::names(root)? {
         let path = root.join(&name).join(file);
-        let data = durable::read_whole(&path, FILE_BYTES_MAX).map_err(|fault| fault.to_string());
-        match data.and_then(|data| serde_json::from_slice::<T>(&data).map_err(|e| format!("{}: {e}", path.display()))) {
-            Ok(one) => {
-                acts.index_only(move |t| put(t, &one));
-                done += 1;
-            }
+        let data = durable::read_whole(&path, bytes_max).map_err(|fault| fault.to_string());
+        match data.and_then(|data| serde_json::from_slice(&data).map_err(|e| format!("{}: {e}", path.display()))) {
+            Ok(one) => take(one),
             Err(why) => unread.push(why),
         }
     }
-    Ok((done, unread))
+    Ok(unread)
 }

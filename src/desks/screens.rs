@@ -104,8 +104,13 @@ impl Desks {
     pub async fn make_screen(&self, who: &Person, room: &RoomId) -> Answer<String> {
         self.need(who, Act::ManageScreens)?;
         self.recorder.room(room).ok_or_else(|| Refusal::no_such("room", room.as_str()))?;
+        self.make_link(who, room.as_str()).await
+    }
+
+    /// A link that shows a room, or what stands in a room's place.
+    pub(super) async fn make_link(&self, who: &Person, room: &str) -> Answer<String> {
         let (token, id) = (randomness::hex::<32>()?, format!("sc-{}", randomness::hex::<4>()?));
-        let row = ScreenRow { id, room: room.to_string(), made_at: self.now_ms(), made_by: who.name.clone(), ended_at: None };
+        let row = ScreenRow { id, room: room.into(), made_at: self.now_ms(), made_by: who.name.clone(), ended_at: None };
         let draft = Draft::new(EntryKind::ScreenLinkMade).by(&who.id).about("room", room).about("screen", &row.id);
         let sha256 = digest::sha256(token.as_bytes());
         self.acts.log_then_do(draft, move |t| screens::add(t, &row, &sha256)).await?;
@@ -129,13 +134,19 @@ impl Desks {
 
     /// The room that a link shows, if the link holds.
     async fn room_of_screen(&self, token: &str) -> Answer<RoomId> {
+        let room = self.shown_by(token).await?;
+        Ok(RoomId::new(&room).map_err(|_| Refusal::no_such("screen", ""))?)
+    }
+
+    /// What a link shows, if it holds: a room, or what stands in a room's place.
+    pub(super) async fn shown_by(&self, token: &str) -> Answer<String> {
         let gone = || Refusal::no_such("screen", "");
         if token.len() != 64 {
             return Err(gone().into());
         }
         let sha256 = digest::sha256(token.as_bytes());
         let row = self.read(move |c| screens::by_token(c, &sha256)).await?.ok_or_else(gone)?;
-        Ok(RoomId::new(&row.room).map_err(|_| gone())?)
+        Ok(row.room)
     }
 
     /// What a screen shows now.

@@ -66,8 +66,8 @@ type Came = (Option<Vec<Found>>, Option<TrialView>, Option<String>);
 
 async fn show(web: &Web, who: SignedIn, headers: &HeaderMap, typed: Fields, (found, tried, problem): Came) -> Response {
     let page = Page::of(web, headers, who.clone(), "/cameras").await;
-    // What was typed goes back into its fields, but the password never does.
-    let typed = typed.into_iter().filter(|(name, _)| name != "password" && name != "proof").collect();
+    // What was typed goes back into its fields, but no password ever does.
+    let typed = typed.into_iter().filter(|(name, _)| !["password", "camera_password", "proof"].contains(&name.as_str())).collect();
     match web.desks.cameras(&who.person) {
         Ok(rows) => html(&CamerasPage { page, rows, rooms: web.desks.rooms(), typed, found, tried, problem }),
         Err(no) => no_page(page, &no),
@@ -90,6 +90,18 @@ fn new_camera(fields: &Fields) -> Result<NewCamera, Refusal> {
     })
 }
 
+/// Back into the form with what is wrong, or to where the password is shown again.
+async fn refused(web: &Web, who: SignedIn, headers: &HeaderMap, typed: Fields, no: No) -> Response {
+    match no {
+        No::Refusal(Refusal::ProveAgain) => after(web, who, headers, "/cameras", "", Err(Refusal::ProveAgain.into())).await,
+        No::Refusal(refusal) => {
+            let problem = error::text(&refusal, Lang::of(headers));
+            show(web, who, headers, typed, (None, None, Some(problem))).await
+        }
+        no @ No::Fault(_) => no_page(Page::of(web, headers, who, "/cameras").await, &no),
+    }
+}
+
 /// `find` looks for cameras, `try` tries the one that was typed, `save` saves the one that was tried.
 pub async fn step(
     State(web): State<Web>,
@@ -99,15 +111,9 @@ pub async fn step(
 ) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     if step == "save" {
-        let saved = web.desks.save_camera(&who.person, &one(&fields, "trial").unwrap_or_default()).await;
-        return match saved {
+        return match web.desks.save_camera(&who.person, &one(&fields, "trial").unwrap_or_default()).await {
             Ok(saved) => done("/cameras", if saved.in_use { "camera-saved" } else { "camera-waits" }),
-            Err(No::Refusal(Refusal::ProveAgain)) => after(&web, who, &headers, "/cameras", "", Err(Refusal::ProveAgain.into())).await,
-            Err(No::Refusal(refusal)) => {
-                let problem = error::text(&refusal, Lang::of(&headers));
-                show(&web, who, &headers, fields, (None, None, Some(problem))).await
-            }
-            Err(no) => no_page(Page::of(&web, &headers, who, "/cameras").await, &no),
+            Err(no) => refused(&web, who, &headers, fields, no).await,
         };
     }
     let came: Result<Came, No> = async {
@@ -118,15 +124,9 @@ pub async fn step(
         Ok((None, Some(web.desks.try_camera(&who.person, new_camera(&fields)?).await?), None))
     }
     .await;
-    let typed = fields.into_iter().filter(|(name, _)| name != "camera_password").collect();
     match came {
-        Ok(came) => show(&web, who, &headers, typed, came).await,
-        Err(No::Refusal(Refusal::ProveAgain)) => after(&web, who, &headers, "/cameras", "", Err(Refusal::ProveAgain.into())).await,
-        Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, Lang::of(&headers));
-            show(&web, who, &headers, typed, (None, None, Some(problem))).await
-        }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/cameras").await, &no),
+        Ok(came) => show(&web, who, &headers, fields, came).await,
+        Err(no) => refused(&web, who, &headers, fields, no).await,
     }
 }
 

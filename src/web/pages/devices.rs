@@ -13,7 +13,7 @@ use crate::web::api::devices::{fault_number, id_of};
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::cell;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, error};
 use askama::Template;
 use axum::Extension;
@@ -281,26 +281,26 @@ pub async fn change(
         _ => "device-changed",
     };
     let line = |name: &str| one(&fields, name).unwrap_or_default();
-    let result: Result<(), No> = async {
-        let (id, person) = (id_of(&id)?, &who.person);
+    let (desks, fields) = (&web.desks, &fields);
+    act(&web, who, &headers, (&format!("/devices/{id}"), word), None, |person| async move {
+        let (id, person) = (id_of(&id)?, &person);
         match what.as_str() {
-            "describe" => web.desks.describe_device(person, &id, described(&fields)?).await.map(drop),
+            "describe" => desks.describe_device(person, &id, described(fields)?).await.map(drop),
             "maintained" => {
-                let day = day(&fields, "maintained")?.ok_or_else(|| Refusal::from(BadField::form("maintained", "is no day")))?;
-                web.desks.maintain_device(person, &id, day, &line("what")).await.map(drop)
+                let day = day(fields, "maintained")?.ok_or_else(|| Refusal::from(BadField::form("maintained", "is no day")))?;
+                desks.maintain_device(person, &id, day, &line("what")).await.map(drop)
             }
             "fault" => {
                 let kind = FaultKind::from_word(&line("kind")).unwrap_or(FaultKind::Other);
-                web.desks.report_fault(person, &id, kind, &line("what")).await.map(drop)
+                desks.report_fault(person, &id, kind, &line("what")).await.map(drop)
             }
-            "ask" => web.desks.ask_device(person, &id).await.map(drop),
-            "clock" => web.desks.set_camera_clock(person, &id).await.map(drop),
-            "retire" => web.desks.retire_device(person, &id, &line("reason")).await.map(drop),
+            "ask" => desks.ask_device(person, &id).await.map(drop),
+            "clock" => desks.set_camera_clock(person, &id).await.map(drop),
+            "retire" => desks.retire_device(person, &id, &line("reason")).await.map(drop),
             _ => Err(Refusal::no_such("change", &what).into()),
         }
-    }
-    .await;
-    after(&web, who, &headers, &format!("/devices/{id}"), word, result).await
+    })
+    .await
 }
 
 /// A step of one of its faults.
@@ -311,21 +311,21 @@ pub async fn step(
     Path((id, number)): Path<(String, String)>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let line = |name: &str| one(&fields, name).unwrap_or_default();
-    let result: Result<(), No> = async {
+    let (desks, fields) = (&web.desks, &fields);
+    let line = |name: &str| one(fields, name).unwrap_or_default();
+    act(&web, who, &headers, (&format!("/devices/{id}"), "fault-stepped"), None, |person| async move {
         let step = match line("step").as_str() {
             "stop" => FaultStep::StopUse { text: line("text") },
             "report" => FaultStep::Report { to: line("party") },
-            "repair" => FaultStep::Repair { service: line("party"), text: one(&fields, "text") },
+            "repair" => FaultStep::Repair { service: line("party"), text: one(fields, "text") },
             "retest" => FaultStep::Retest { passed: line("passed") == "yes", text: line("text") },
             "return" => FaultStep::Return,
             "retire" => FaultStep::Retire { text: line("text") },
             other => return Err(Refusal::no_such("step", other).into()),
         };
-        web.desks.step_fault(&who.person, &id_of(&id)?, fault_number(&number)?, step).await.map(drop)
-    }
-    .await;
-    after(&web, who, &headers, &format!("/devices/{id}"), "fault-stepped", result).await
+        desks.step_fault(&person, &id_of(&id)?, fault_number(&number)?, step).await.map(drop)
+    })
+    .await
 }
 
 #[derive(Template)]

@@ -1,6 +1,6 @@
 //! The room screen: for the person questioned, on a second monitor, in large type. Its address is its only key.
 
-use crate::desks::screens::{Screen, ScreenView};
+use crate::desks::screens::ScreenView;
 use crate::model::status::Lamp;
 use crate::model::time;
 use crate::web::Web;
@@ -11,7 +11,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::Stream;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -85,18 +84,27 @@ pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query
 
 /// What it shows, each second; the stream is how a screen counts as connected.
 pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    let lang = query.lang();
     match web.desks.connect_screen(&token).await {
-        Ok(screen) => Sse::new(pushes(web, token, query.lang(), screen)).keep_alive(KeepAlive::default()).into_response(),
+        Ok(screen) => each_second(screen, move || {
+            let (web, token) = (web.clone(), token.clone());
+            async move { Some(now(&web, lang, &web.desks.screen(&token).await.ok()?)) }
+        }),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn pushes(web: Web, token: String, lang: Lang, screen: Screen) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures::stream::unfold((web, token, screen), move |(web, token, screen)| async move {
+/// Pushes what `look` gives, each second, and holds something for as long as the stream lives. Asked anew each time: a link that was
+/// ended gives nothing, and ends it.
+pub(super) fn each_second<H, F>(held: H, look: impl Fn() -> F + Send + 'static) -> Response
+where
+    H: Send + 'static,
+    F: Future<Output = Option<String>> + Send,
+{
+    let pushes = futures::stream::unfold((held, look), |(held, look)| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // Asked anew each second: a link that was ended ends the screen.
-        let view = web.desks.screen(&token).await.ok()?;
-        let event = Event::default().event("now").data(now(&web, lang, &view));
-        Some((Ok(event), (web, token, screen)))
-    })
+        let event = Event::default().event("now").data(look().await?);
+        Some((Ok::<_, Infallible>(event), (held, look)))
+    });
+    Sse::new(pushes).keep_alive(KeepAlive::default()).into_response()
 }

@@ -5,15 +5,11 @@ use crate::model::time;
 use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::html;
-use crate::web::pages::screen::ScreenQuery;
+use crate::web::pages::screen::{ScreenQuery, each_second};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::Stream;
-use std::convert::Infallible;
-use std::time::Duration;
 
 #[derive(Template)]
 #[template(path = "wall.html", config = "src/web/askama.toml")]
@@ -97,18 +93,12 @@ pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query
 
 /// What it shows, each second.
 pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
+    let lang = query.lang();
     match web.desks.wall(&token).await {
-        Ok(_) => Sse::new(pushes(web, token, query.lang())).keep_alive(KeepAlive::default()).into_response(),
+        Ok(_) => each_second((), move || {
+            let (web, token) = (web.clone(), token.clone());
+            async move { Some(now(&web, lang, &web.desks.wall(&token).await.ok()?)) }
+        }),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-fn pushes(web: Web, token: String, lang: Lang) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures::stream::unfold((web, token), move |(web, token)| async move {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        // Asked anew each second: a link that was ended ends the wall.
-        let status = web.desks.wall(&token).await.ok()?;
-        let event = Event::default().event("now").data(now(&web, lang, &status));
-        Some((Ok(event), (web, token)))
-    })
 }
