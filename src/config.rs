@@ -358,6 +358,7 @@ impl Config {
                 unit_certificate: self.custody.unit_certificate(),
                 prove_min: self.console.prove_min,
                 second_factor: access.second_factor,
+                factor_key: self.console.factor_key_file,
                 address: access.address,
                 sso: access.sso,
                 mail: access.mail,

@@ -34,7 +34,7 @@ async fn who_the_bureaus_provider_names_is_let_in_if_an_account_knows_them_and_n
     let inspector =
         json!({ "username": "watching", "name": "监察员", "roles": ["inspector"], "unit": "land-use", "password": "wheat river 47 lamp" });
     admin.does("/api/v1/accounts", inspector).await;
-    bureau.knows("watching", "wheat river 47 lamp");
+    bureau.knows("watching", "wheat river 47 lamp").await;
     let wang = json!({ "username": "wangjg", "name": "王建国", "roles": ["officer"], "unit": "land-use", "password": "wheat river 47 lamp", "sso_name": "wang.jianguo" });
     admin.does("/api/v1/accounts", wang).await;
     assert!(bureau.terminate());
@@ -84,7 +84,7 @@ async fn who_decides_and_who_asked_are_told_by_mail_that_something_waits_and_nev
         let leads = if role == "reviewer" { json!([]) } else { json!([unit]) };
         let account = json!({ "username": name, "name": name, "roles": [role], "unit": unit, "leads": leads, "password": "wheat river 47 lamp", "email": email });
         admin.does("/api/v1/accounts", account).await;
-        bureau.knows(name, "wheat river 47 lamp");
+        bureau.knows(name, "wheat river 47 lamp").await;
     }
     let (officer, session) = bureau.records(100_000).await;
     officer.ends(&session).await;
@@ -124,6 +124,13 @@ async fn who_decides_and_who_asked_are_told_by_mail_that_something_waits_and_nev
     zhao.does(&format!("/api/v1/access-requests/{id}/approve"), json!({})).await;
     let all = post.takes("to sun@bureau.example by shilu tls True", &bureau).await;
     assert!(!all.contains("qian@"), "the leader of another unit has nothing to decide");
+    // Who owns an account hears of what is changed on it, also when an administrator did it.
+    let admin = bureau.sign_in("administrator").await;
+    let qian =
+        admin.get("/api/v1/accounts").await.1.as_array().unwrap().iter().find(|a| a["person"]["username"] == "qian").unwrap().clone();
+    let account = format!("/api/v1/accounts/{}", qian["person"]["id"].as_str().unwrap());
+    admin.does(&format!("{account}/password"), json!({ "password": "barley hill 58 door" })).await;
+    post.takes("to qian@bureau.example by shilu tls True", &bureau).await;
     for mail in [&to_zhao, &all] {
         assert!(mail.contains("From: shilu@bureau.example"), "{mail}");
         assert!(!mail.contains("张三") && !mail.contains("5byg5LiJ"), "what it is about stays inside: {mail}");

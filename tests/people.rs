@@ -199,3 +199,99 @@ async fn the_first_administrator_is_made_in_the_browser_with_the_machines_own_wo
     let login = json!({ "username": "admin", "password": "wheat river 47 lamp" });
     assert_eq!(client.post(at("/api/v1/login")).json(&login).send().await.unwrap().status(), StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_somebody_else_chose_is_changed_before_anything_else_opens() {
+    let bureau = Bureau::open().await;
+    let admin = bureau.sign_in("administrator").await;
+    let account =
+        |password: &str| json!({ "username": "wang", "name": "王某", "roles": ["officer"], "unit": "land-use", "password": password });
+    for guessable in ["Password123456", "woaini5201314!!", "ziranziyuan2026", "my-wang-2026-11"] {
+        let (status, told) = admin.post("/api/v1/accounts", account(guessable)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{guessable}: {told}");
+    }
+    let id = admin.does("/api/v1/accounts", account("wheat river 47 lamp")).await["id"].as_str().unwrap().to_owned();
+    let enters = |password: &'static str| {
+        let mut wang = nobody(&bureau);
+        wang.client = reqwest::Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        async move {
+            let (status, me) = wang.post("/api/v1/login", json!({ "username": "wang", "password": password })).await;
+            me["csrf"].as_str().unwrap_or_default().clone_into(&mut wang.csrf);
+            (status, me, wang)
+        }
+    };
+    let (status, me, wang) = enters("wheat river 47 lamp").await;
+    assert_eq!((status, me["must_change"].as_bool()), (StatusCode::OK, Some(true)));
+    for shut in ["/api/v1/status", "/api/v1/sessions", "/api/v1/me/logins", "/"] {
+        let answer = wang.ask(Method::GET, shut, None).await;
+        let is_own = shut.starts_with("/api/v1/me");
+        assert_eq!(answer.status() == StatusCode::OK, is_own, "{shut}: {}", answer.status());
+    }
+    assert_eq!(wang.get("/api/v1/status").await.1["code"], "password-due");
+    let change = |old: &str, new: &str| json!({ "old": old, "new": new });
+    let same = wang.post("/api/v1/me/password", change("wheat river 47 lamp", "wheat river 47 lamp")).await;
+    assert_eq!(same.0, StatusCode::UNPROCESSABLE_ENTITY, "{}", same.1);
+    wang.does("/api/v1/me/password", change("wheat river 47 lamp", "my own barley 12")).await;
+    let (_, me, wang) = enters("my own barley 12").await;
+    assert_eq!(me["must_change"].as_bool(), Some(false));
+    assert_eq!(wang.get("/api/v1/status").await.0, StatusCode::OK);
+    // Whoever forgot theirs and locked themselves out gets another, and their logins end.
+    for _ in 0..5 {
+        enters("not the right one").await;
+    }
+    assert_eq!(enters("my own barley 12").await.1["code"], "locked-out");
+    admin.does(&format!("/api/v1/accounts/{id}/password"), json!({ "password": "door hill 58 oats" })).await;
+    assert_eq!(wang.get("/api/v1/status").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(enters("door hill 58 oats").await.1["must_change"].as_bool(), Some(true));
+    // Nobody finds a slip of paper a month later.
+    let catalog = rusqlite::Connection::open(bureau.data().join("catalog.db")).unwrap();
+    catalog.busy_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(catalog.execute("UPDATE accounts SET first_until = first_until - 15 * 86400000 WHERE username = 'wang'", []).unwrap(), 1);
+    let (status, told, _) = enters("door hill 58 oats").await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::FORBIDDEN, Some("first-password-over")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_catalog_gives_nobody_a_code_and_the_machines_own_user_helps_who_lost_theirs() {
+    let mut bureau = Bureau::open().await;
+    let admin = bureau.sign_in("administrator").await;
+    let secret = admin.does("/api/v1/me/factor", json!({})).await["secret"].as_str().unwrap().replace(' ', "");
+    admin.does("/api/v1/me/factor/confirm", json!({ "code": code(&secret, 0) })).await;
+    assert!(bureau.terminate());
+    let file = bureau.data().join("catalog.db");
+    let holds = |secret: &str| std::fs::read(&file).unwrap().windows(secret.len()).any(|w| w == secret.as_bytes());
+    assert!(!holds(&secret));
+    // What an earlier release kept as it was is sealed at the next start, and goes on being good.
+    let kept = |c: &rusqlite::Connection| {
+        c.query_row("SELECT totp FROM accounts WHERE username = 'administrator'", [], |r| r.get::<_, String>(0)).unwrap()
+    };
+    let catalog = rusqlite::Connection::open(&file).unwrap();
+    assert!(kept(&catalog).starts_with("sealed:"));
+    catalog.execute("UPDATE accounts SET totp = ?1 WHERE username = 'administrator'", [&secret]).unwrap();
+    drop(catalog);
+    bureau.start().await;
+    assert!(kept(&rusqlite::Connection::open(&file).unwrap()).starts_with("sealed:"));
+    let stranger = nobody(&bureau);
+    let login = |code: Option<String>| json!({ "username": "administrator", "password": bureau.password("administrator"), "code": code });
+    assert_eq!(stranger.post("/api/v1/login", login(Some(code(&secret, 1)))).await.0, StatusCode::OK);
+    // With the key gone, nobody is let in without the code; the machine's own user makes a new beginning.
+    assert!(bureau.terminate());
+    std::fs::rename(bureau.data().join("keys/factors.key"), bureau.data().join("factors.gone")).unwrap();
+    bureau.start().await;
+    let stranger = nobody(&bureau);
+    let login = |code: Option<String>| json!({ "username": "administrator", "password": bureau.password("administrator"), "code": code });
+    assert!(!stranger.post("/api/v1/login", login(Some(code(&secret, 2)))).await.0.is_success());
+    assert!(bureau.log().contains("shilu user reset"), "{}", bureau.log());
+    let config = bureau.config();
+    let reset = || {
+        let mut shilu = std::process::Command::new(support::bureau::SHILU);
+        shilu.args(["user", "reset", "--username", "administrator", "--config"]).arg(&config).output().unwrap()
+    };
+    assert!(!reset().status.success(), "not beside a running recorder");
+    assert!(bureau.terminate());
+    let out = reset();
+    let password = String::from_utf8(out.stdout).unwrap().trim().strip_prefix("password ").unwrap().to_owned();
+    bureau.start().await;
+    let (status, me) = nobody(&bureau).post("/api/v1/login", json!({ "username": "administrator", "password": password })).await;
+    assert_eq!((status, me["must_change"].as_bool()), (StatusCode::OK, Some(true)));
+}

@@ -28,7 +28,9 @@ pub struct Account {
     pub sso_name: Option<String>,
     /// Signing in ends the person's other logins.
     pub one_login: bool,
-    /// Secret of the second factor, base32.
+    /// Somebody else chose the password: its owner has to change it before this moment, ms since 1970.
+    pub first_until: Option<i64>,
+    /// Secret of the second factor, sealed to this account.
     pub totp: Option<String>,
     /// One that was shown and is not confirmed yet.
     pub totp_new: Option<String>,
@@ -49,6 +51,7 @@ impl Account {
             email: None,
             sso_name: None,
             one_login: false,
+            first_until: None,
             totp: None,
             totp_new: None,
             totp_step: 0,
@@ -62,7 +65,7 @@ impl Account {
 }
 
 const COLUMNS: &str = "id, username, name, unit, certificate_no, certificate_until, roles, leads, password_hash, active, failures, locked_until, \
-                       valid_from, valid_until, email, sso_name, one_login, totp, totp_new, totp_step";
+                       valid_from, valid_until, email, sso_name, one_login, first_until, totp, totp_new, totp_step";
 
 fn account(row: &Row<'_>) -> Result<Account, Fault> {
     let words: Vec<String> = serde_json::from_str(&row.get::<_, String>("roles")?).map_err(bad_doc("accounts"))?;
@@ -86,6 +89,7 @@ fn account(row: &Row<'_>) -> Result<Account, Fault> {
         email: row.get("email")?,
         sso_name: row.get("sso_name")?,
         one_login: row.get("one_login")?,
+        first_until: row.get("first_until")?,
         totp: row.get("totp")?,
         totp_new: row.get("totp_new")?,
         totp_step: row.get::<_, i64>("totp_step")? as u64,
@@ -137,8 +141,8 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
     let json = |e| Fault::of("encode", "an account", e);
     c.execute(
         "INSERT INTO accounts (id, username, name, unit, certificate_no, roles, leads, password_hash, made_at, certificate_until,
-         valid_from, valid_until, email, sso_name)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         valid_from, valid_until, email, sso_name, first_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         params![
             p.id.as_str(),
             p.username,
@@ -154,6 +158,7 @@ pub fn add(c: &Connection, account: &Account, at_ms: i64) -> Result<(), Fault> {
             account.valid.1.map(|d| d.to_string()),
             account.email,
             account.sso_name,
+            account.first_until,
         ],
     )?;
     Ok(())
@@ -197,6 +202,12 @@ pub fn set_one_login(c: &Connection, id: &AccountId, one: bool) -> Result<(), Fa
     Ok(())
 }
 
+/// Secrets of second factors that an earlier release kept as they are: sealed from now on.
+pub fn reseal(c: &Connection, id: &AccountId, totp: Option<&str>, totp_new: Option<&str>) -> Result<(), Fault> {
+    c.execute("UPDATE accounts SET totp = ?2, totp_new = ?3 WHERE id = ?1", params![id.as_str(), totp, totp_new])?;
+    Ok(())
+}
+
 /// Shows a second factor that is not confirmed yet, or takes it away.
 pub fn set_totp_new(c: &Connection, id: &AccountId, secret: Option<&str>) -> Result<(), Fault> {
     c.execute("UPDATE accounts SET totp_new = ?2 WHERE id = ?1", params![id.as_str(), secret])?;
@@ -209,14 +220,20 @@ pub fn set_totp(c: &Connection, id: &AccountId, secret: Option<&str>, step: u64)
     Ok(())
 }
 
+/// Takes every second factor of an account away.
+pub fn take_factors(c: &Connection, id: &AccountId) -> Result<(), Fault> {
+    c.execute("DELETE FROM passkeys WHERE account = ?1", [id.as_str()])?;
+    set_totp(c, id, None, 0)
+}
+
 /// Uses a step up; false if it or a later one was used already: a code is good once.
 pub fn use_totp_step(c: &Connection, id: &AccountId, step: u64) -> Result<bool, Fault> {
     Ok(c.execute("UPDATE accounts SET totp_step = ?2 WHERE id = ?1 AND totp_step < ?2", params![id.as_str(), step as i64])? == 1)
 }
 
-/// Gives a new password; all logins end.
-pub fn set_password(c: &Connection, id: &AccountId, hash: &str) -> Result<(), Fault> {
-    c.execute("UPDATE accounts SET password_hash = ?2 WHERE id = ?1", params![id.as_str(), hash])?;
+/// Gives a new password; all logins end. `first_until`: until when its owner has to change it, where somebody else chose it.
+pub fn set_password(c: &Connection, id: &AccountId, hash: &str, first_until: Option<i64>) -> Result<(), Fault> {
+    c.execute("UPDATE accounts SET password_hash = ?2, first_until = ?3 WHERE id = ?1", params![id.as_str(), hash, first_until])?;
     c.execute("DELETE FROM logins WHERE account = ?1", [id.as_str()])?;
     Ok(())
 }

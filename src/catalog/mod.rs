@@ -54,6 +54,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0010-check-outs.sql")),
     M::up(include_str!("schema/0011-devices.sql")),
     M::up(include_str!("schema/0012-search.sql")),
+    M::up(include_str!("schema/0016-first-passwords.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

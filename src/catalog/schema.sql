@@ -13,7 +13,7 @@ CREATE TABLE accounts (
     failures       INTEGER NOT NULL DEFAULT 0,  -- wrong passwords since the last right one
     locked_until   INTEGER NOT NULL DEFAULT 0,  -- ms since 1970
     made_at        INTEGER NOT NULL
-, certificate_until TEXT, valid_from TEXT, valid_until TEXT, email TEXT, sso_name TEXT, one_login INTEGER NOT NULL DEFAULT 0, totp TEXT, totp_new TEXT, totp_step INTEGER NOT NULL DEFAULT 0) STRICT;
+, certificate_until TEXT, valid_from TEXT, valid_until TEXT, email TEXT, sso_name TEXT, one_login INTEGER NOT NULL DEFAULT 0, totp TEXT, totp_new TEXT, totp_step INTEGER NOT NULL DEFAULT 0, first_until INTEGER) STRICT;
 
 CREATE UNIQUE INDEX accounts_by_sso ON accounts (sso_name) WHERE sso_name IS NOT NULL;
 

@@ -93,6 +93,9 @@ pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running
     look_after(&desks);
     desks.listen().await;
     desks.ask_outside();
+    if let Err(no) = desks.seal_factors().await {
+        tracing::error!("second factors of an earlier release are not sealed: {no}");
+    }
     if let Err(no) = desks.begin_setup().await {
         tracing::error!("the first account cannot be made in the browser: {no}");
     }

@@ -1,10 +1,10 @@
-//! `shilu user add`: the first administrator, and accounts without a browser. No account exists by default.
+//! `shilu user`: the first administrator, and accounts without a browser. No account exists by default.
 
 use crate::acts::Acts;
 use crate::catalog::Catalog;
 use crate::cli::{ConfigArgument, Ended, runtime};
 use crate::config;
-use crate::desks::accounts::{NewAccount, Register};
+use crate::desks::accounts::{NewAccount, NewPassword, Register};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::{durable, randomness};
 use crate::model::ids::UnitId;
@@ -23,8 +23,12 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Makes an account with a random password, which is printed once. The recorder must not be running; while it is, the console makes accounts.
+    /// Makes an account with a random password, which is printed once and changed at the first sign-in. The recorder must not be
+    /// running; while it is, the console makes accounts.
     Add(Add),
+    /// Gives somebody a new random password and takes their second factors away: where no other administrator can. The recorder must
+    /// not be running.
+    Reset(Reset),
 }
 
 #[derive(Debug, Args)]
@@ -49,12 +53,29 @@ struct Add {
     /// Last day on which the certificate is valid, 2027-06-30.
     #[arg(long)]
     certificate_until: Option<NaiveDate>,
+    /// The password need not be changed: it is kept where only its user reads it.
+    #[arg(long)]
+    lasting: bool,
+}
+
+#[derive(Debug, Args)]
+struct Reset {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Sign-in name.
+    #[arg(long)]
+    username: String,
 }
 
 /// Runs it.
 pub fn run(options: Options) -> Ended {
-    let UserCommand::Add(add) = options.command;
-    let parts = config::load(&add.config.config).map_err(|e| e.to_string())?;
+    match options.command {
+        UserCommand::Add(add) => make(add),
+        UserCommand::Reset(reset) => renew(reset),
+    }
+}
+
+fn make(add: Add) -> Ended {
     let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("there is no role {word:?}"));
     let account = NewAccount {
         username: add.username,
@@ -65,17 +86,35 @@ pub fn run(options: Options) -> Ended {
         certificate_until: add.certificate_until,
         ..NewAccount::default()
     };
+    let kept = if add.lasting { NewPassword::own } else { NewPassword::first };
+    with_register(&add.config, async |register, password| {
+        register.add(None, account, kept(password)).await.map(drop).map_err(|e| e.to_string())
+    })
+}
+
+fn renew(reset: Reset) -> Ended {
+    with_register(&reset.config, async |register, password| {
+        let found = register.named(&reset.username).await.map_err(|e| e.to_string())?.filter(|a| a.active);
+        let account = found.ok_or_else(|| format!("there is no account {:?}; `shilu user add` makes one", reset.username))?;
+        register.renew(None, &account, NewPassword::first(password)).await.map_err(|e| e.to_string())?;
+        register.take_factors(&account.person.id).await.map_err(|e| e.to_string())
+    })
+}
+
+/// Does something with a register of its own and a new password, and prints that.
+fn with_register(config: &ConfigArgument, work: impl AsyncFnOnce(Register, String) -> Result<(), String>) -> Ended {
+    let parts = config::load(&config.config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         durable::make_folder(&parts.data).map_err(|e| e.to_string())?;
         // The log has one writer: while the recorder runs, accounts are made in its console.
-        let _lock = crate::machine::volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; make the account in the console"))?;
+        let _lock =
+            crate::machine::volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; use the console, or stop the recorder"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock.clone())
             .map_err(|e| e.to_string())?;
         let password = randomness::password().map_err(|e| e.to_string())?;
-        let register = Register { acts, clock, units: parts.desks.units };
-        register.add(None, account, password.clone().into()).await.map_err(|e| e.to_string())?;
+        work(Register { acts, clock, units: parts.desks.units }, password.clone()).await?;
         told(&password);
         Ok(ExitCode::SUCCESS)
     })

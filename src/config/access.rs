@@ -23,6 +23,7 @@ pub(super) struct Console {
     pub(super) address: Option<String>,
     pub(super) prove_min: i64,
     pub(super) second_factor: Vec<String>,
+    pub(super) factor_key_file: Option<PathBuf>,
 }
 
 impl Default for Console {
@@ -38,6 +39,7 @@ impl Default for Console {
             address: None,
             prove_min: 15,
             second_factor: vec![],
+            factor_key_file: None,
         }
     }
 }

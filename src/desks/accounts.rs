@@ -1,8 +1,10 @@
 //! Accounts and signing in.
 
 use crate::acts::Acts;
+use crate::catalog::Writing;
 use crate::catalog::accounts::{self, Account};
 use crate::desks::logins::Place;
+use crate::desks::notices::Change;
 use crate::desks::{Answer, Desks, blocking, passwords};
 use crate::machine::clock::Clock;
 use crate::machine::randomness;
@@ -15,6 +17,32 @@ use crate::model::words::{self, BadField};
 use chrono::NaiveDate;
 use secrecy::SecretString;
 use std::sync::Arc;
+
+/// For how many days a password is good that somebody else chose, if its owner does not change it.
+pub const FIRST_DAYS: i64 = 14;
+
+/// A password, and who chose it.
+#[derive(Debug, Clone)]
+pub struct NewPassword {
+    text: SecretString,
+    is_first: bool,
+}
+
+impl NewPassword {
+    /// Its owner chose it.
+    pub fn own(text: impl Into<SecretString>) -> Self {
+        Self { text: text.into(), is_first: false }
+    }
+
+    /// Somebody else did, or the machine: its owner has to change it at the first sign-in.
+    pub fn first(text: impl Into<SecretString>) -> Self {
+        Self { text: text.into(), is_first: true }
+    }
+
+    fn until(&self, now_ms: i64) -> Option<i64> {
+        self.is_first.then_some(now_ms + FIRST_DAYS * 86_400_000)
+    }
+}
 
 /// A new account.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +90,8 @@ pub struct AccountRow {
     pub sso_name: Option<String>,
     /// Has a second factor by code.
     pub second_factor: bool,
+    /// The owner has not changed yet what somebody else chose.
+    pub first_password: bool,
 }
 
 impl Desks {
@@ -78,6 +108,7 @@ impl Desks {
             email: a.email,
             sso_name: a.sso_name,
             second_factor: a.totp.is_some(),
+            first_password: a.first_until.is_some(),
             person: a.person,
         };
         Ok(all.into_iter().map(row).collect())
@@ -87,7 +118,7 @@ impl Desks {
     pub async fn make_account(&self, who: &Person, account: NewAccount, password: SecretString) -> Answer<AccountId> {
         self.need(who, Act::ManageAccounts)?;
         self.proved(who)?;
-        self.register().add(Some(who), account, password).await
+        self.register().add(Some(who), account, NewPassword::first(password)).await
     }
 
     /// Changes an account's roles, unit, days and addresses (administrator; not their own). What it may do changes at once.
@@ -108,6 +139,24 @@ impl Desks {
         let draft = Draft::new(EntryKind::AccountChanged).by(&who.id).about("account", id).about("roles", roles.join(" "));
         self.acts.log_then_do(draft, move |t| accounts::change(t, &after)).await?;
         self.streams.cut_person(id);
+        self.tell_owner(&before, Change::Rights);
+        Ok(())
+    }
+
+    /// Gives somebody a new password who lost theirs, or is locked out: an administrator, who has seen the person. It is to be changed
+    /// at the first sign-in.
+    pub async fn give_password(&self, who: &Person, of: &AccountId, password: SecretString) -> Answer<()> {
+        self.need(who, Act::ManageAccounts)?;
+        self.proved(who)?;
+        if *of == who.id {
+            return Err(Refusal::from(BadField::form("account", "is your own; change your password on your own page")).into());
+        }
+        let wanted = of.clone();
+        let found = self.read(move |c| accounts::by_id(c, &wanted)).await?.filter(|a| a.active);
+        let account = found.ok_or_else(|| Refusal::no_such("account", of.as_str()))?;
+        self.register().renew(Some(who), &account, NewPassword::first(password)).await?;
+        self.streams.cut_person(of);
+        self.tell_owner(&account, Change::Password);
         Ok(())
     }
 
@@ -149,10 +198,14 @@ impl Desks {
         let (id, failures) = (who.id.clone(), account.failures);
         self.acts.keep(move |t| accounts::give_back_try(t, &id, last, failures)).await?;
         passwords::check(&new, &who.username).map_err(Refusal::from)?;
+        if passwords::fits(new.clone(), Some(account.password_hash.clone())).await? {
+            return Err(Refusal::from(BadField::form("password", "is the old one; choose another")).into());
+        }
         let (hash, id) = (passwords::hash(new).await?, who.id.clone());
         let draft = Draft::new(EntryKind::PasswordChanged).by(&who.id);
-        self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash)).await?;
+        self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash, None)).await?;
         self.streams.cut_person(&who.id);
+        self.tell_owner(&account, Change::Password);
         Ok(())
     }
 }
@@ -169,12 +222,11 @@ pub struct Register {
 
 impl Register {
     /// Makes an account; `by` is nobody on the machine's own command line (`shilu user add`).
-    pub async fn add(&self, by: Option<&Person>, account: NewAccount, password: SecretString) -> Answer<AccountId> {
+    pub async fn add(&self, by: Option<&Person>, account: NewAccount, password: NewPassword) -> Answer<AccountId> {
         let mut account = self.check(account)?;
-        passwords::check(&password, &account.person.username).map_err(Refusal::from)?;
+        passwords::check(&password.text, &account.person.username).map_err(Refusal::from)?;
         let username = account.person.username.clone();
-        let catalog = self.acts.catalog().clone();
-        if blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??.is_some() {
+        if self.named(&username).await?.is_some() {
             return Err(Refusal::from(BadField::form("username", "is taken; choose another")).into());
         }
         self.apart(&account).await?;
@@ -183,8 +235,9 @@ impl Register {
         let mut draft = Draft::new(EntryKind::AccountMade).about("account", &id).about("roles", roles.join(" "));
         draft = draft.text("name", Some(&account.person.name));
         draft.actor = by.map(|p| p.id.to_string());
-        account.password_hash = passwords::hash(password).await?;
         let at = self.clock.now().utc.timestamp_millis();
+        account.first_until = password.until(at);
+        account.password_hash = passwords::hash(password.text).await?;
         self.acts.log_then_do(draft, move |t| accounts::add(t, &account, at)).await?;
         Ok(id)
     }
@@ -258,13 +311,37 @@ impl Register {
         }
     }
 
+    /// Gives an account a new password; its logins end, and it is locked no longer.
+    pub async fn renew(&self, by: Option<&Person>, account: &Account, password: NewPassword) -> Answer<()> {
+        passwords::check(&password.text, &account.person.username).map_err(Refusal::from)?;
+        let until = password.until(self.clock.now().utc.timestamp_millis());
+        let (id, hash) = (account.person.id.clone(), passwords::hash(password.text).await?);
+        let mut draft = Draft::new(EntryKind::PasswordChanged).about("account", &id);
+        draft.actor = by.map(|p| p.id.to_string());
+        let work = move |t: &Writing<'_>| {
+            accounts::set_failures(t, &id, 0, 0)?;
+            accounts::set_password(t, &id, &hash, until)
+        };
+        Ok(self.acts.log_then_do(draft, work).await?)
+    }
+
+    /// The account of a sign-in name.
+    pub async fn named(&self, username: &str) -> Answer<Option<Account>> {
+        let (catalog, username) = (self.acts.catalog().clone(), username.to_owned());
+        Ok(blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??)
+    }
+
     /// Makes an account, or gives the one of this name a new password: a demo that is started again in its old folder.
     pub async fn add_or_renew(&self, account: NewAccount, password: SecretString) -> Answer<()> {
-        let (catalog, username) = (self.acts.catalog().clone(), account.username.clone());
-        let known = blocking("looking for a name", move || catalog.read(|c| accounts::by_username(c, &username))).await??;
-        let Some(known) = known else { return self.add(None, account, password).await.map(drop) };
-        let (id, hash) = (known.person.id, passwords::hash(password).await?);
-        let draft = Draft::new(EntryKind::PasswordChanged).about("account", &id);
-        Ok(self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash)).await?)
+        match self.named(&account.username).await? {
+            None => self.add(None, account, NewPassword::own(password)).await.map(drop),
+            Some(known) => self.renew(None, &known, NewPassword::own(password)).await,
+        }
+    }
+
+    /// Takes every second factor of an account away, from the machine's own command line: where the only administrator lost theirs.
+    pub async fn take_factors(&self, of: &AccountId) -> Answer<()> {
+        let (id, draft) = (of.clone(), Draft::new(EntryKind::FactorRemoved).about("account", of).about("way", "all"));
+        Ok(self.acts.log_then_do(draft, move |t| accounts::take_factors(t, &id)).await?)
     }
 }

@@ -3,7 +3,9 @@
 use crate::catalog::Writing;
 use crate::catalog::accounts::{self, Account};
 use crate::catalog::passkeys::{self, PasskeyRow};
+use crate::desks::factor_secrets::FactorKey;
 use crate::desks::logins::{Login, Place, SignedIn};
+use crate::desks::notices::Change;
 use crate::desks::{Answer, Desks, No};
 use crate::machine::{fault::Fault, randomness};
 use crate::model::digest;
@@ -92,9 +94,9 @@ impl Desks {
     /// Whether a code is right now; each is good once.
     pub(super) async fn code_fits(&self, account: &Account, code: &str) -> Answer<bool> {
         let code: String = code.chars().filter(char::is_ascii_digit).take(8).collect();
-        let Some(totp) = account.totp.as_deref().and_then(|s| totp(s, &account.person.username, &self.settings.bureau)) else {
-            return Ok(false);
-        };
+        let Some(kept) = account.totp.as_deref() else { return Ok(false) };
+        let secret = self.factor_key.open(&account.person.id, kept)?;
+        let Some(totp) = totp(&secret, &account.person.username, &self.settings.bureau) else { return Ok(false) };
         let Some(step) = totp.check(&code, (self.now_ms() / 1000).max(0) as u64) else { return Ok(false) };
         let id = account.person.id.clone();
         Ok(self.acts.keep(move |t| accounts::use_totp_step(t, &id, step)).await?)
@@ -106,7 +108,7 @@ impl Desks {
         let secret = Secret::from(randomness::bytes::<20>()?.to_vec()).to_base32();
         let made = totp(&secret, &who.person.username, &self.settings.bureau);
         let address = made.and_then(|t| t.to_url().ok()).ok_or_else(|| No::Fault("a second factor could not be made".into()))?;
-        let (id, kept) = (who.person.id.clone(), secret.clone());
+        let (id, kept) = (who.person.id.clone(), self.factor_key.seal(&who.person.id, &secret)?);
         self.acts.keep(move |t| accounts::set_totp_new(t, &id, Some(&kept))).await?;
         let grouped: Vec<String> = secret.as_bytes().chunks(4).map(|g| String::from_utf8_lossy(g).into_owned()).collect();
         Ok(NewFactor { address, secret: grouped.join(" ") })
@@ -117,13 +119,29 @@ impl Desks {
         let id = who.person.id.clone();
         let account = self.read(move |c| accounts::by_id(c, &id)).await?.ok_or(Refusal::NotSignedIn)?;
         let wrong = || No::from(Refusal::from(BadField::form("code", "is not the one that the authenticator shows now")));
-        let secret = account.totp_new.clone().ok_or_else(wrong)?;
+        let kept = account.totp_new.clone().ok_or_else(wrong)?;
+        let secret = self.factor_key.open(&account.person.id, &kept)?;
         let code: String = code.chars().filter(char::is_ascii_digit).take(8).collect();
         let totp = totp(&secret, &account.person.username, &self.settings.bureau).ok_or_else(wrong)?;
         let step = totp.check(&code, (self.now_ms() / 1000).max(0) as u64).ok_or_else(wrong)?;
         let id = who.person.id.clone();
         let draft = Draft::new(EntryKind::FactorAdded).by(&id).about("account", &id).about("way", "code");
-        Ok(self.acts.log_then_do(draft, move |t| accounts::set_totp(t, &id, Some(&secret), step)).await?)
+        self.acts.log_then_do(draft, move |t| accounts::set_totp(t, &id, Some(&kept), step)).await?;
+        self.tell_owner(&account, Change::FactorAdded);
+        Ok(())
+    }
+
+    /// Seals what an earlier release kept as it is. At start.
+    pub async fn seal_factors(&self) -> Answer<()> {
+        let plain = |s: &Option<String>| s.as_deref().is_some_and(FactorKey::is_plain);
+        for account in self.read(accounts::all).await?.into_iter().filter(|a| plain(&a.totp) || plain(&a.totp_new)) {
+            let id = account.person.id;
+            let seal =
+                |s: Option<String>| s.map(|s| if FactorKey::is_plain(&s) { self.factor_key.seal(&id, &s) } else { Ok(s) }).transpose();
+            let (totp, fresh) = (seal(account.totp)?, seal(account.totp_new)?);
+            self.acts.keep(move |t| accounts::reseal(t, &id, totp.as_deref(), fresh.as_deref())).await?;
+        }
+        Ok(())
     }
 
     /// Takes one's own away.
@@ -147,15 +165,10 @@ impl Desks {
     async fn take_factor(&self, who: &SignedIn, of: &AccountId) -> Answer<()> {
         let draft = Draft::new(EntryKind::FactorRemoved).by(&who.person.id).about("account", of).about("way", "code");
         let (id, others) = (of.clone(), *of != who.person.id);
-        let work = move |t: &Writing<'_>| {
-            if others {
-                for key in passkeys::of_account(t, &id)? {
-                    passkeys::remove(t, &id, &key.id)?;
-                }
-            }
-            accounts::set_totp(t, &id, None, 0)
-        };
-        Ok(self.acts.log_then_do(draft, work).await?)
+        let work = move |t: &Writing<'_>| if others { accounts::take_factors(t, &id) } else { accounts::set_totp(t, &id, None, 0) };
+        self.acts.log_then_do(draft, work).await?;
+        self.tell_owner_of(of, Change::FactorRemoved).await;
+        Ok(())
     }
 
     /// Whether browsers can use passkeys here: they are bound to the console's name.
@@ -221,7 +234,9 @@ impl Desks {
             used_at: None,
         };
         let draft = Draft::new(EntryKind::FactorAdded).by(&account).about("account", &account).about("way", "passkey");
-        Ok(self.acts.log_then_do(draft, move |t| passkeys::add(t, &row)).await?)
+        self.acts.log_then_do(draft, move |t| passkeys::add(t, &row)).await?;
+        self.tell_owner_of(&account, Change::FactorAdded).await;
+        Ok(())
     }
 
     /// Takes one of one's own away.
@@ -230,7 +245,9 @@ impl Desks {
         let (account, key) = (who.person.id.clone(), id.to_owned());
         let draft = Draft::new(EntryKind::FactorRemoved).by(&account).about("account", &account).about("way", "passkey");
         let removed = self.acts.log_then_do(draft, move |t| passkeys::remove(t, &account, &key)).await?;
-        removed.map(drop).ok_or_else(|| Refusal::no_such("passkey", id).into())
+        removed.ok_or_else(|| Refusal::no_such("passkey", id))?;
+        self.tell_owner_of(&who.person.id, Change::FactorRemoved).await;
+        Ok(())
     }
 
     /// Asks any passkey of this console to show itself.

@@ -47,6 +47,8 @@ pub struct SignedIn {
     pub csrf: String,
     /// The login's name in lists; none for a token.
     pub login: Option<String>,
+    /// Somebody else chose the password: it has to be changed before anything else.
+    pub must_change: bool,
     /// Their role asks for a second factor, and they have none yet: nothing else opens before.
     pub must_enrol: bool,
     /// They have a second factor by code.
@@ -130,6 +132,11 @@ impl Strangers {
 
 pub(super) fn moment(ms: i64) -> DateTime<Utc> {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default()
+}
+
+/// Whether a way to sign in shows the account's password; single sign-on and passkeys do not.
+fn by_password(way: &str) -> bool {
+    matches!(way, "password" | "code")
 }
 
 /// Refuses while an account is locked after wrong passwords or codes.
@@ -217,6 +224,10 @@ impl Desks {
 
     /// Lets somebody in who was recognised; nobody is, before the entry is durable.
     pub(super) async fn let_in(&self, account: Account, way: &str, place: &Place) -> Answer<Login> {
+        if by_password(way) && account.first_until.is_some_and(|until| until < self.now_ms()) {
+            self.log_refusal(failed(Some(&account), place).about("code", "first_password_over"));
+            return Err(Refusal::FirstPasswordOver.into());
+        }
         let (token, csrf, id) = (randomness::hex::<32>()?, randomness::hex::<32>()?, randomness::hex::<6>()?);
         let at = self.now_ms();
         let row = LoginRow {
@@ -280,9 +291,10 @@ impl Desks {
         }
         let has_code = account.totp.is_some();
         let asked = self.settings.second_factor.iter().any(|role| account.person.is(*role)) || !stands_in.is_empty();
+        let must_change = account.first_until.is_some() && by_password(&login.way);
         let must_enrol = asked && !self.settings.second_factor.is_empty() && !has_code && keys == 0 && login.way != "sso";
         let person = Person { stands_in, proved_at: Some(moment(login.proved_at)), address: place.address.clone(), ..account.person };
-        Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_enrol, has_code })
+        Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_change, must_enrol, has_code })
     }
 
     /// Neither idle for too long nor of yesterday.
@@ -309,7 +321,7 @@ impl Desks {
             self.acts.index_only(move |t| tokens::touch(t, &id, now_ms));
         }
         let person = Person { scopes: Some(token.scopes), address: place.address.clone(), ..account.person };
-        Ok(SignedIn { person, csrf: String::new(), login: None, must_enrol: false, has_code: false })
+        Ok(SignedIn { person, csrf: String::new(), login: None, must_change: false, must_enrol: false, has_code: false })
     }
 
     /// The person as they are now: streams that outlive a request ask again and again, and end with the account.

@@ -50,7 +50,7 @@ impl Desks {
         let decides = |p: &Person| p.may(Act::DecideAccess) && access::may_decide(request, p).is_ok();
         for (person, email) in all.await.unwrap_or_default() {
             if let (Some(email), true) = (email, person.is_some_and(|p| decides(&p))) {
-                self.write_to(&email, &format!("查阅申请待审批 {}", request.id), "有一份查阅申请等待您审批。");
+                self.write_to(&email, &format!("查阅申请待审批 {}", request.id), "有一份查阅申请等待您审批。", "access");
             }
         }
     }
@@ -63,14 +63,15 @@ impl Desks {
         let id = request.requester.clone();
         let found = self.read(move |c| accounts::by_id(c, &id)).await.ok().flatten();
         if let Some(email) = found.filter(|a| a.active).and_then(|a| a.email) {
-            self.write_to(&email, &format!("查阅申请已处理 {}", request.id), "您的查阅申请已有结果。");
+            self.write_to(&email, &format!("查阅申请已处理 {}", request.id), "您的查阅申请已有结果。", "access");
         }
     }
 
-    fn write_to(&self, to: &str, subject: &str, text: &str) {
+    /// Sends a notice; `page`: where in the console to look.
+    pub(super) fn write_to(&self, to: &str, subject: &str, text: &str, page: &str) {
         let Some(settings) = self.settings.mail.clone() else { return };
         let place =
-            self.settings.address.as_ref().map(|a| format!("请登录 {}/access 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
+            self.settings.address.as_ref().map(|a| format!("请登录 {}/{page} 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
         let text = format!("{text}\n{place}\n{} 实录\n", self.settings.bureau);
         let (to, subject) = (to.to_owned(), subject.to_owned());
         tokio::spawn(async move {

@@ -25,6 +25,7 @@ pub mod devices;
 pub mod discs;
 pub mod documents;
 pub mod equipment;
+pub mod factor_secrets;
 pub mod factors;
 pub mod facts;
 pub mod holds;
@@ -41,6 +42,7 @@ pub mod loudness;
 pub mod mail;
 pub mod media;
 pub mod metrics;
+pub mod notices;
 pub mod passwords;
 pub mod orders;
 pub mod outside;
@@ -138,6 +140,8 @@ pub struct Settings {
     pub prove_min: i64,
     /// Roles that have to have a second factor.
     pub second_factor: Vec<Role>,
+    /// The key that seals second factors; none: one among the recorder's keys.
+    pub factor_key: Option<PathBuf>,
     /// The console's own address as browsers write it: passkeys and the single sign-on are bound to it.
     pub address: Option<String>,
     /// Single sign-on.
@@ -172,6 +176,7 @@ pub struct Desks {
     steps: logins::Steps,
     strangers: logins::Strangers,
     challenges: factors::Challenges,
+    factor_key: factor_secrets::FactorKey,
     sso: sso::Sso,
     copies: copies::Copies,
     measuring: loudness::Measuring,
@@ -214,6 +219,7 @@ impl Desks {
         let state = settings.data.join("imports/folders.json");
         let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
         let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
+        let factor_key = factor_secrets::FactorKey::new(&settings.data, settings.factor_key.as_deref());
         let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
             settings,
@@ -225,6 +231,7 @@ impl Desks {
             refusals: refusals::Refusals::default(),
             steps: logins::Steps::default(),
             strangers: logins::Strangers::default(),
+            factor_key,
             challenges: factors::Challenges::default(),
             sso: sso::Sso::default(),
             copies: copies::Copies::default(),

@@ -84,6 +84,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::CrossSite => "cross_site",
         Refusal::NotSignedIn => "not_signed_in",
         Refusal::FactorNeeded => "factor_needed",
+        Refusal::PasswordDue => "password_due",
+        Refusal::FirstPasswordOver => "first_password_over",
         Refusal::LockedOut { .. } => "locked_out",
         Refusal::WrongCredentials => "wrong_credentials",
         Refusal::NoSuch { .. } => "no_such",

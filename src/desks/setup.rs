@@ -2,7 +2,7 @@
 //! them make one in the browser, once.
 
 use crate::catalog::accounts;
-use crate::desks::accounts::NewAccount;
+use crate::desks::accounts::{NewAccount, NewPassword};
 use crate::desks::{Answer, Desks};
 use crate::machine::{durable, randomness};
 use crate::model::people::Role;
@@ -52,7 +52,7 @@ impl Desks {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             return Err(Refusal::from(BadField::form("setup_code", "is not the one in the recorder's data folder")).into());
         }
-        self.register_for_setup().add(None, NewAccount { roles: vec![Role::Administrator], ..account }, password).await?;
+        self.register_for_setup().add(None, NewAccount { roles: vec![Role::Administrator], ..account }, NewPassword::own(password)).await?;
         durable::remove_derived(&self.setup_file())?;
         Ok(())
     }

@@ -40,6 +40,12 @@ pub enum Refusal {
     /// This needs a second factor, and the account has none.
     #[error("set up a second factor first")]
     FactorNeeded,
+    /// Somebody else chose the password: it has to be changed before anything else.
+    #[error("change the password that somebody else chose first")]
+    PasswordDue,
+    /// A password that somebody else chose was not changed in time.
+    #[error("the first password was not changed in time; ask the administrator for a new one")]
+    FirstPasswordOver,
     /// The provision is not in a state in which this can be done.
     #[error("the provision is {state}; this cannot be done to it now")]
     ProvisionState {

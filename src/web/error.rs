@@ -131,6 +131,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::MaskedOnly
         | Refusal::ProveAgain
         | Refusal::FactorNeeded
+        | Refusal::PasswordDue
+        | Refusal::FirstPasswordOver
         | Refusal::OwnRequest
         | Refusal::OwnForm
         | Refusal::OwnHold
@@ -152,6 +154,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::CodeNeeded => "code-needed",
         Refusal::ProveAgain => "prove-again",
         Refusal::FactorNeeded => "factor-needed",
+        Refusal::PasswordDue => "password-due",
+        Refusal::FirstPasswordOver => "first-password-over",
         Refusal::ProvisionState { .. } => "provision-state",
         Refusal::ProvisionOpen { .. } => "provision-open",
         Refusal::TooMany { .. } => "too-many",
@@ -289,6 +293,8 @@ const FORMS: &[(&str, &str)] = &[
     ("the approval asks for masks", "form-masks-needed"),
     ("are ", "form-too-many"),
     ("is easy to guess", "form-easy"),
+    ("is the old one", "form-old-password"),
+    ("is your own; change your password", "form-own-password"),
     ("is your own", "form-own-account"),
     ("holds letters", "form-number"),
     ("is a file that no such disc", "form-medium-file"),

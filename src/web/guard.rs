@@ -93,7 +93,7 @@ pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, nex
         Ok(request) => next.run(request).await,
         Err(refusal) if api => ApiError(refusal.into()).into_response(),
         Err(Refusal::NotSignedIn) => Redirect::to("/login").into_response(),
-        Err(Refusal::FactorNeeded) => Redirect::to("/me").into_response(),
+        Err(Refusal::FactorNeeded | Refusal::PasswordDue) => Redirect::to("/me").into_response(),
         Err(refusal) => match signed_in {
             Some(who) => pages::no_page(Page::of(&web, &headers, who, "").await, &refusal.into()),
             None => pages::refused(&web, Lang::of(&headers), &refusal.into()),
@@ -128,10 +128,14 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
     if !request.method().is_safe() && other_system.is_none() {
         request = with_token(request, &signed_in).await?;
     }
-    // A role that has to have a second factor sets it up before anything else.
+    // A password that somebody else chose is changed, and a second factor that a role has to have is set up, before anything else.
     let own = ["/me", "/api/v1/me", "/logout", "/api/v1/logout", "/prove"];
-    if signed_in.must_enrol && !own.iter().any(|p| request.uri().path().starts_with(p)) {
-        return Err(Refusal::FactorNeeded);
+    let is_own = own.iter().any(|p| request.uri().path().starts_with(p));
+    match signed_in {
+        _ if is_own => {}
+        SignedIn { must_change: true, .. } => return Err(Refusal::PasswordDue),
+        SignedIn { must_enrol: true, .. } => return Err(Refusal::FactorNeeded),
+        _ => {}
     }
     let held = match who {
         Who::May(act) => signed_in.person.may(act),
@@ -197,7 +201,7 @@ mod tests {
     fn signed_in() -> SignedIn {
         let id = crate::model::ids::AccountId::new("wang").unwrap();
         let person = Person::new(id, "wang", "王某", &[]);
-        SignedIn { person, csrf: "5e".repeat(32), login: None, must_enrol: false, has_code: false }
+        SignedIn { person, csrf: "5e".repeat(32), login: None, must_change: false, must_enrol: false, has_code: false }
     }
 
     async fn asked(kind: &str, token: Option<&str>, body: &str) -> Result<Request, Refusal> {

@@ -75,6 +75,7 @@ pub fn all(web: Web) -> Router {
     r.add("/accounts/{id}", accounts, get(pages::people::account_page));
     r.add("/accounts/{id}/end", accounts, post(pages::people::end_account));
     r.add("/accounts/{id}/reset-factors", accounts, post(pages::people::reset_factors));
+    r.add("/accounts/{id}/password", accounts, post(pages::people::give_password));
     r.add("/tokens", accounts, post(pages::people::make_token));
     r.add("/tokens/{id}/end", accounts, post(pages::people::end_token));
     r.add("/me", Who::SignedIn, get(pages::factors::me).post(pages::factors::change_password));
@@ -104,6 +105,7 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/accounts", accounts, get(api::people::accounts).post(api::people::make_account));
     r.add("/api/v1/accounts/{id}/end", accounts, post(api::people::end_account));
     r.add("/api/v1/accounts/{id}", accounts, post(api::people::change_account));
+    r.add("/api/v1/accounts/{id}/password", accounts, post(api::people::give_password));
     r.add("/api/v1/accounts/{id}/reset-factors", accounts, post(api::people::reset_factors));
     r.add("/api/v1/me/prove", Who::SignedIn, post(api::people::prove));
     r.add("/api/v1/me/prove-by-passkey", Who::SignedIn, post(api::people::prove_by_passkey));

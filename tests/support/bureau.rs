@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
+pub const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
 
 /// Role words with what their accounts are called.
 pub const ROLES: &[&str] = &[
@@ -115,7 +115,7 @@ impl Bureau {
     pub fn add_account(&mut self, username: &str, role: &str, unit: &str) {
         let config = self.config();
         let out = Command::new(SHILU)
-            .args(["user", "add", "--username", username, "--name", username, "--role", role, "--unit", unit, "--config"])
+            .args(["user", "add", "--lasting", "--username", username, "--name", username, "--role", role, "--unit", unit, "--config"])
             .arg(&config)
             .output()
             .unwrap();
@@ -174,9 +174,14 @@ impl Bureau {
         self.passwords.clear();
     }
 
-    /// An account that was made at the console.
-    pub fn knows(&mut self, username: &str, password: &str) {
+    /// Whoever got an account at the console changes the password that was chosen for them.
+    pub async fn knows(&mut self, username: &str, password: &str) {
         self.passwords.push((username.into(), password.into()));
+        let person = self.sign_in(username).await;
+        let own = format!("{password}, my own");
+        person.does("/api/v1/me/password", json!({ "old": password, "new": own })).await;
+        self.passwords.retain(|(u, _)| u != username);
+        self.passwords.push((username.into(), own));
     }
 
     /// The next start is on data that lie elsewhere.

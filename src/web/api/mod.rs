@@ -41,6 +41,7 @@ use utoipa::OpenApi;
         people::change_password,
         people::accounts,
         people::make_account,
+        people::give_password,
         people::end_account,
         people::change_account,
         people::reset_factors,

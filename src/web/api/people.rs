@@ -37,6 +37,8 @@ pub struct Me {
     csrf: String,
     #[schema(value_type = Object)]
     person: Person,
+    /// Somebody else chose the password: nothing opens before it is changed.
+    must_change: bool,
     /// A second factor has to be set up before anything else opens.
     must_enrol: bool,
 }
@@ -59,7 +61,12 @@ pub async fn login(
 
 fn entered(web: &Web, login: Login) -> Response {
     let cookie = guard::set_cookie(web, Some(&login.token));
-    let me = Me { csrf: login.signed_in.csrf, person: login.signed_in.person, must_enrol: login.signed_in.must_enrol };
+    let me = Me {
+        csrf: login.signed_in.csrf,
+        person: login.signed_in.person,
+        must_change: login.signed_in.must_change,
+        must_enrol: login.signed_in.must_enrol,
+    };
     ([(header::SET_COOKIE, cookie)], Json(me)).into_response()
 }
 
@@ -75,7 +82,7 @@ pub async fn logout(State(web): State<Web>, guard::From(place): guard::From, hea
 /// Who is signed in.
 #[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me)))]
 pub async fn me(Extension(who): Extension<SignedIn>) -> Json<Me> {
-    Json(Me { csrf: who.csrf, person: who.person, must_enrol: who.must_enrol })
+    Json(Me { csrf: who.csrf, person: who.person, must_change: who.must_change, must_enrol: who.must_enrol })
 }
 
 /// A change of one's own password.
@@ -184,6 +191,26 @@ pub async fn change_account(
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/end", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn end_account(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
     web.desks.end_account(&who.person, &api::id("account", &id, AccountId::new)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A password that is to be changed at the first sign-in.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct GivenPassword {
+    #[schema(value_type = String)]
+    password: SecretString,
+}
+
+/// Gives somebody a new password who lost theirs; it is to be changed at the first sign-in.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/password", params(("id" = String, Path)), request_body = GivenPassword, responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn give_password(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<GivenPassword>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let Json(given) = body?;
+    web.desks.give_password(&who.person, &api::id("account", &id, AccountId::new)?, given.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

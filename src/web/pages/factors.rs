@@ -24,6 +24,7 @@ use serde::Deserialize;
 struct MePage {
     page: Page,
     problem: Option<String>,
+    must_change: bool,
     must_enrol: bool,
     factor: Option<NewFactor>,
     qr: Option<String>,
@@ -38,8 +39,8 @@ async fn me_page(web: &Web, headers: &HeaderMap, who: SignedIn, factor: Option<N
     match found.await {
         Ok((logins, passkeys)) => {
             let qr = factor.as_ref().and_then(|f| qr(&f.address));
-            let (must_enrol, passkeys_here) = (who.must_enrol, web.desks.has_passkeys());
-            html(&MePage { page, problem, must_enrol, factor, qr, passkeys_here, passkeys, logins })
+            let (must_change, must_enrol, passkeys_here) = (who.must_change, who.must_enrol, web.desks.has_passkeys());
+            html(&MePage { page, problem, must_change, must_enrol, factor, qr, passkeys_here, passkeys, logins })
         }
         Err(no) => no_page(page, &no),
     }

@@ -182,17 +182,22 @@ pub async fn account_page(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let found = web.desks.accounts(&who.person).await.ok().into_iter().flatten().find(|r| r.person.id.as_str() == id && r.active);
-    let Some(row) = found else {
+    let Some(draft) = drafted(&web, &who, &id).await else {
         let no = No::from(Refusal::no_such("account", &id));
         return no_page(Page::of(&web, &headers, who, "/accounts").await, &no);
     };
+    accounts_page(web, who, headers, draft, Some(id), None, None).await
+}
+
+/// An account as its form shows it.
+async fn drafted(web: &Web, who: &SignedIn, id: &str) -> Option<AccountDraft> {
+    let row = web.desks.accounts(&who.person).await.ok()?.into_iter().find(|r| r.person.id.as_str() == id && r.active)?;
     let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
-    let draft = AccountDraft {
-        username: row.person.username.clone(),
-        name: row.person.name.clone(),
-        unit: row.person.unit.as_ref().map(ToString::to_string).unwrap_or_default(),
-        certificate_no: row.person.certificate_no.clone().unwrap_or_default(),
+    Some(AccountDraft {
+        username: row.person.username,
+        name: row.person.name,
+        unit: row.person.unit.map(|u| u.to_string()).unwrap_or_default(),
+        certificate_no: row.person.certificate_no.unwrap_or_default(),
         certificate_until: day(row.person.certificate_until),
         valid_from: day(row.valid_from),
         valid_until: day(row.valid_until),
@@ -200,8 +205,7 @@ pub async fn account_page(
         sso_name: row.sso_name.unwrap_or_default(),
         roles: row.person.roles.iter().map(|r| r.as_str().to_owned()).collect(),
         leads: row.person.leads.iter().map(ToString::to_string).collect(),
-    };
-    accounts_page(web, who, headers, draft, Some(id), None, None).await
+    })
 }
 
 fn draft_of(fields: &[(String, String)]) -> AccountDraft {
@@ -274,6 +278,31 @@ pub async fn make_account(
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
             accounts_page(web, who, headers, draft, changes, None, Some(problem)).await
+        }
+        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+    }
+}
+
+/// Gives somebody a new password who lost theirs.
+pub async fn give_password(
+    State(web): State<Web>,
+    Extension(mut who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let password = all(&fields, "password").next().unwrap_or_default().to_owned();
+    let given: Result<(), No> = async {
+        access::prove_by(&web, &mut who, &fields).await?;
+        web.desks.give_password(&who.person, &api::id("account", &id, AccountId::new)?, password.into()).await
+    }
+    .await;
+    match given {
+        Ok(()) => done("/accounts", "password-given"),
+        Err(No::Refusal(refusal)) => {
+            let problem = error::text(&refusal, Lang::of(&headers));
+            let draft = drafted(&web, &who, &id).await.unwrap_or_default();
+            accounts_page(web, who, headers, draft, Some(id), None, Some(problem)).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }

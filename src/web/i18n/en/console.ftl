@@ -338,7 +338,7 @@ form-apart = administrator and inspector cannot be one person
 form-unknown-unit = is not in the configuration
 form-hours = is 1 to 720 hours
 form-day = is no day; 2026-11-23 would be right
-form-easy = is easy to guess; do not repeat few characters, and leave the user name out
+form-easy = is easy to guess; use several words that have nothing to do with each other, without the user name
 form-own-account = is your own; another administrator has to end it
 form-number = holds letters, digits and - _ ( ) 〔 〕 [ ] . only; no path
 upload-large = it is larger than 20 MB
@@ -2244,3 +2244,14 @@ wall-faults = { $count ->
    *[other] { $count } things are wrong with the machine: see the status page
 }
 wall-machine-well = Storage, clock and log are well
+# passwords
+refusal-password-due = Somebody else chose your password; change it under your account first.
+refusal-first-password-over = The first password is no longer good; ask the administrator for a new one.
+password-must = Somebody else chose this password. Change it before you go on.
+first-password = First password not changed
+password-giving = A new password for { $name }
+password-giving-hint = Make sure that it is this person. Their logins end at once; the password has to be changed at the first sign-in, within 14 days.
+password-give = Set the new password
+done-password-given = The password is set; tell it to its owner in person.
+form-old-password = is the old one; choose another
+form-own-password = is your own; change your password on your own page
