@@ -6,6 +6,7 @@ use crate::desks;
 use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
 use crate::machine::{durable, systemd};
+use crate::model::digest;
 use crate::model::hold::HoldRules;
 use crate::model::ids::{CameraId, RoomId, UnitId};
 use crate::recorder::cameras::SAVED;
@@ -28,6 +29,7 @@ mod imports;
 mod lamp;
 mod media;
 pub mod overview;
+pub mod reload;
 mod retention;
 mod tls;
 
@@ -218,6 +220,17 @@ pub struct Parts {
     pub custody: Custody,
     /// For the lamps outside the doors.
     pub lamp: Option<LampSettings>,
+    /// What it was made of.
+    pub source: Source,
+}
+
+/// A configuration as it was written, to be compared with a later one.
+#[derive(Default)]
+pub struct Source {
+    /// Digest of the file's text.
+    pub sha256: String,
+    /// Its sections. They may hold passwords.
+    pub table: toml::Table,
 }
 
 /// Everything that is wrong with a configuration.
@@ -256,7 +269,8 @@ fn with_credentials(text: String, folder: Option<&Path>) -> Result<String, Strin
 /// Checks a text; every error at once.
 pub fn parse(text: &str) -> Result<Parts, Vec<String>> {
     let config: Config = toml::from_str(text).map_err(|e| vec![place(text, &e)])?;
-    config.check()
+    let table = text.parse().map_err(|e| vec![place(text, &e)])?;
+    Ok(Parts { source: Source { sha256: digest::sha256(text.as_bytes()), table }, ..config.check()? })
 }
 
 /// Where a TOML error is, without the line itself: a line may hold a password.
@@ -373,6 +387,7 @@ impl Config {
             custody: self.custody,
             lamp,
             data,
+            source: Source::default(),
         })
     }
 }

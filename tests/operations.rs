@@ -141,6 +141,61 @@ async fn systemd_hears_that_it_is_ready_lives_reloads_and_ends_and_a_reload_leav
     hears("STOPPING=1");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_takes_what_it_can_at_once_a_busy_room_when_it_is_free_and_says_what_waits() {
+    let mut bureau = Bureau::open().await;
+    let admin = bureau.sign_in("administrator").await;
+    let (officer, session) = bureau.records(20_000).await;
+    let changes = |pairs: &[(&str, &str)]| {
+        let text = std::fs::read_to_string(bureau.config()).unwrap();
+        let text = pairs.iter().fold(text, |text, (from, to)| {
+            assert!(text.contains(from), "{from}: {text}");
+            text.replacen(from, to, 1)
+        });
+        std::fs::write(bureau.config(), text).unwrap();
+        bureau.reload();
+    };
+    changes(&[
+        ("bureau = \"", "contact = \"值班室 110\"\nbureau = \"新"),
+        ("[console]", "[console]\nsecond_factor = [\"administrator\"]"),
+        ("segment_s = 10", "segment_s = 20"),
+        ("name = \"全景\"", "name = \"全景机位\""),
+    ]);
+    let line = waits_for("the words of the reload", || {
+        bureau.log().lines().find(|l| l.contains("the configuration was read again")).map(str::to_owned)
+    });
+    for taken in ["bureau", "console.second_factor", "contact", "rooms.room-1.cameras"] {
+        assert!(line.split("at_next_start").next().unwrap().contains(taken), "{taken}: {line}");
+    }
+    assert!(line.contains("at_next_start=\"recording.segment_s\""), "{line}");
+    assert!(bureau.log().contains("when the session that is open there is over"), "{}", bureau.log());
+    // At once for who is signed in already; the entry names what changed.
+    let (status, told) = admin.get("/api/v1/status").await;
+    assert_eq!((status.as_u16(), told["code"].as_str()), (403, Some("factor-needed")));
+    let log = bureau.sign_in("inspector").await.get("/api/v1/log").await.1;
+    assert!(log.to_string().contains("recording.segment_s"), "{log}");
+    // The session goes on as it was, without a gap; then its room changes.
+    officer.records(60_000).await;
+    let cameras = |status: &serde_json::Value| status["rooms"][0]["cameras"].to_string();
+    assert!(!cameras(&officer.get("/api/v1/status").await.1).contains("全景机位"));
+    officer.ends(&session).await;
+    let view = officer.get(&format!("/api/v1/sessions/{session}")).await.1;
+    assert_eq!(view["session"]["gaps"].as_array().map_or(0, Vec::len), 0, "{view}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !cameras(&officer.get("/api/v1/status").await.1).contains("全景机位") {
+        assert!(Instant::now() < deadline, "{}", bureau.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (_, second) = bureau.records(20_000).await;
+    officer.ends(&second).await;
+    // What waits is said again each time, until a restart; a room that was changed is changed no second time.
+    bureau.reload();
+    waits_for("the second reload", || (bureau.log().matches("the configuration was read again").count() == 2).then(String::new));
+    let last = bureau.log().lines().rfind(|l| l.contains("the configuration was read again")).unwrap().to_owned();
+    assert!(last.contains("taken=\"\"") && last.contains("recording.segment_s"), "{last}");
+    assert!(bureau.terminate());
+}
+
 #[tokio::test]
 async fn the_doctor_finds_everything_that_is_wrong_each_with_its_cure() {
     let mut bureau = Bureau::open_empty().await;

@@ -7,14 +7,10 @@ mod support;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use support::accounting::account;
 use support::bureau::{Bureau, Person, verify};
 use support::replay::Replay;
 use support::stored;
-
-/// Pictures further apart than this have a gap between them: the tolerance of `model::gap`, and a fragment.
-const APART_MS: i64 = 1_000;
-/// How exactly a gap's ends are known: arrival, and a picture's place in its fragment.
-const SLACK_MS: i64 = 700;
 
 struct Soak {
     bureau: Bureau,
@@ -114,52 +110,9 @@ impl Soak {
 
     /// Every picture's place is known.
     fn account(&self) -> (u64, u64) {
-        let (mut kept, mut gaps) = (0, 0);
-        for session in &self.sessions {
-            let started: chrono::DateTime<chrono::Utc> = session["started_at"].as_str().unwrap().parse().unwrap();
-            let started = started.timestamp_millis();
-            let length = session["length_ms"].as_i64().unwrap();
-            let folder = self.bureau.folder(session["id"].as_str().unwrap());
-            for camera in ["face", "overview"] {
-                let declared = declared(session, camera);
-                gaps += declared.len() as u64;
-                let mut at = 0;
-                let mut last = 0;
-                let files =
-                    stored::files(&folder, "mp4").into_iter().filter(|f| f.file_name().unwrap().to_string_lossy().starts_with(camera));
-                for (number, ms) in files.flat_map(|f| stored::frames(&std::fs::read(f).unwrap())) {
-                    let ms = ms - started;
-                    // What the first picture of a file needs may stand before it a second time; nothing else goes back.
-                    assert!(number > last || ms < at + APART_MS, "{}: picture {number} after {last}", session["id"]);
-                    is_declared(session, camera, &declared, at, ms);
-                    (at, last, kept) = (ms.max(at), number.max(last), kept + 1);
-                }
-                is_declared(session, camera, &declared, at, length);
-            }
-        }
-        (kept, gaps)
+        let of = |session: &Value| account(&self.bureau.folder(session["id"].as_str().unwrap()), session);
+        self.sessions.iter().map(of).fold((0, 0), |(kept, gaps), (k, g)| (kept + k, gaps + g))
     }
-}
-
-/// Gaps and interruptions, ms of session time.
-fn declared(session: &Value, camera: &str) -> Vec<(i64, i64)> {
-    let span = |g: &Value| (g["from_ms"].as_i64().unwrap(), g["to_ms"].as_i64().unwrap_or(i64::MAX));
-    let of = |name: &str| session[name].as_array().unwrap().clone();
-    let gaps = of("gaps").into_iter().filter(|g| g["camera"] == camera);
-    gaps.chain(of("interruptions")).map(|g| span(&g)).collect()
-}
-
-fn is_declared(session: &Value, camera: &str, declared: &[(i64, i64)], from: i64, to: i64) {
-    let apart = to - from > APART_MS && to > 0;
-    let inside = |(f, t): &(i64, i64)| *f <= from.max(0) + SLACK_MS && *t >= to - SLACK_MS;
-    // Neighbouring gaps (a stall, then a kill) may together cover one stretch.
-    let covered: i64 = declared.iter().map(|(f, t)| (*t).min(to) - (*f).max(from.max(0))).filter(|ms| *ms > 0).sum();
-    let whole = covered + 2 * SLACK_MS >= to - from.max(0);
-    assert!(
-        !apart || declared.iter().any(inside) || whole,
-        "{}: {camera} has nothing from {from} to {to} ms: {declared:?}\n{session:#}",
-        session["id"]
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ use crate::model::fragment::{CaptureEvent, Fragment, Header};
 use crate::model::gap::GapCause;
 use crate::model::ids::CameraId;
 use crate::model::time::Moment;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -79,6 +79,15 @@ pub struct CameraSettings {
     pub stall_s: u32,
     /// Pre-roll kept in memory, seconds; 0: none.
     pub preroll_s: u32,
+}
+
+impl PartialEq for CameraSettings {
+    /// The password too: one that was changed is another way to the camera.
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |c: &Self| (c.id.clone(), c.url.clone(), c.user.clone(), c.front, c.transport, c.stall_s, c.preroll_s);
+        let password = |c: &Self| c.password.as_ref().map(|p| p.expose_secret().to_owned());
+        parts(self) == parts(other) && password(self) == password(other)
+    }
 }
 
 /// Why capturing cannot work on this machine.

@@ -5,7 +5,8 @@ use crate::capture;
 use crate::catalog::{Catalog, Opened};
 use crate::cli::console::Console;
 use crate::cli::{Ended, runtime};
-use crate::config::{self, Parts};
+use crate::config::reload::changes;
+use crate::config::{self, Parts, Source};
 use crate::custody::keys::{KeyFault, Signer};
 use crate::custody::logfile::Opening;
 use crate::desks::{Desks, backups, lamp, rebuild};
@@ -49,6 +50,8 @@ pub struct Running {
     recorder: Arc<Recorder>,
     acts: Acts,
     console: Console,
+    /// The configuration of the start, and the last that was taken.
+    sources: (Source, tokio::sync::Mutex<Source>),
     _lock: volume::StoreLock,
 }
 
@@ -75,7 +78,10 @@ pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running
     let (catalog, from) = opened.map_err(|e| told(&e))?;
     let acts = Acts::open(opening(&parts).map_err(|e| told(&e))?, catalog, clock.clone()).map_err(|e| told(&e))?;
     acts.do_and_log(
-        Draft::new(EntryKind::RecorderStarted).about("version", env!("CARGO_PKG_VERSION")).about("signer", signer.public().fingerprint()),
+        Draft::new(EntryKind::RecorderStarted)
+            .about("version", env!("CARGO_PKG_VERSION"))
+            .about("signer", signer.public().fingerprint())
+            .about("configuration", &parts.source.sha256),
         |_| Ok(()),
     );
     let footage = parts.recorder.footage.clone();
@@ -110,7 +116,9 @@ pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running
     }
     let console = Console::open(&desks, parts.listen, parts.tls.as_ref()).await?;
     say_it_lives(&recorder);
-    Ok(Running { desks, recorder, acts, console, _lock: lock })
+    let last = Source { sha256: parts.source.sha256.clone(), table: parts.source.table.clone() };
+    let sources = (parts.source, tokio::sync::Mutex::new(last));
+    Ok(Running { desks, recorder, acts, console, sources, _lock: lock })
 }
 
 /// Reads the files over a catalog that came from a backup or from nothing, behind the recording that goes on: the tree may be large.
@@ -231,17 +239,41 @@ impl Running {
         &self.console.url
     }
 
-    /// Reads the configuration again. What is wrong with it is told, and nothing changes.
+    /// Reads the configuration again. What is wrong with it is told, and nothing changes; what cannot change while everything runs is
+    /// told too, and waits for the next start.
     async fn reload(&self, config: &Path) {
         systemd::reloading();
-        match config::load(config) {
-            Ok(_) => match self.console.reload().await {
-                Ok(()) => tracing::info!("the configuration was read again"),
-                Err(wrong) => tracing::error!("{wrong}"),
-            },
-            Err(wrong) => tracing::error!("the configuration is not taken, everything goes on as it was: {wrong}"),
+        let waiting = match config::load(config) {
+            Ok(parts) => self.take(parts).await,
+            Err(wrong) => Err(format!("the configuration is not taken, everything goes on as it was: {wrong}")),
+        };
+        match waiting {
+            Ok(waiting) if waiting.is_empty() => systemd::ready(self.url()),
+            Ok(waiting) => systemd::ready(&format!("{}; a restart will change {waiting}", self.url())),
+            Err(wrong) => {
+                tracing::error!("{wrong}");
+                systemd::ready(self.url());
+            }
         }
-        systemd::ready(self.url());
+    }
+
+    /// Takes up a configuration; gives the names of what waits for the next start.
+    async fn take(&self, parts: Parts) -> Result<String, String> {
+        self.console.reload().await?;
+        let told = |e: &dyn std::fmt::Display| format!("the configuration is not taken whole: {e}");
+        self.desks.take_settings(parts.desks).await.map_err(|e| told(&e))?;
+        let rooms = self.desks.take_rooms(parts.recorder.rooms).await.map_err(|e| told(&e))?;
+        let mut last = self.sources.1.lock().await;
+        let names = |all: std::collections::BTreeSet<String>| all.into_iter().collect::<Vec<_>>().join(" ");
+        let taken = names(changes(&last.table, &parts.source.table).live);
+        let waiting = names(changes(&self.sources.0.table, &parts.source.table).at_next_start);
+        self.desks.note_configuration(&parts.source.sha256, &taken, &waiting);
+        for room in rooms {
+            tracing::info!(%room, "changes when the session that is open there is over");
+        }
+        tracing::info!(taken, at_next_start = waiting, "the configuration was read again");
+        *last = parts.source;
+        Ok(waiting)
     }
 
     /// Ends in good order: the console first, then every open file is closed. Open sessions go on at the next start.

@@ -355,7 +355,7 @@ impl Desks {
     }
 
     /// Makes a room what is saved for it, now or when its session is over.
-    async fn follow_room(&self, room: &RoomId) -> Answer<bool> {
+    pub(super) async fn follow_room(&self, room: &RoomId) -> Answer<bool> {
         // In a task of its own: a request that is given up must not leave a room without its loop.
         let (recorder, data, of) = (self.recorder.clone(), self.settings.data.clone(), room.clone());
         let changed = tokio::spawn(async move { recorder.follow_saved(&data, &of).await }).await;

@@ -33,6 +33,7 @@ pub mod folders;
 pub mod forecast;
 pub mod handover;
 pub mod imports;
+pub mod in_force;
 pub mod interviews;
 pub mod key_backup;
 pub mod lamp;
@@ -166,7 +167,7 @@ pub struct Settings {
 
 /// All desks.
 pub struct Desks {
-    settings: Settings,
+    settings: in_force::InForce,
     recorder: Arc<Recorder>,
     acts: Acts,
     clock: Arc<dyn Clock>,
@@ -222,7 +223,7 @@ impl Desks {
         let factor_key = factor_secrets::FactorKey::new(&settings.data, settings.factor_key.as_deref());
         let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
-            settings,
+            settings: in_force::InForce::new(settings),
             recorder,
             acts,
             clock,

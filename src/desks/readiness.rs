@@ -1,6 +1,7 @@
 //! Readiness before a session (第十五条): measured when somebody asks. The newest check of a room lands on the session that is
 //! started soon after it, with the reason why it was started all the same.
 
+use crate::catalog::plans;
 use crate::desks::{Answer, Desks};
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::people::{Act, Person};
@@ -16,6 +17,9 @@ use std::sync::{Mutex, PoisonError};
 const FRESH: TimeDelta = TimeDelta::minutes(15);
 /// What a camera sends at most where nothing was measured yet, bits a second.
 const BPS_MAX: u64 = 8_000_000;
+/// Plans of the day to come reserve room, and those of the last hours for which nobody has come yet.
+const PLAN_AHEAD_MS: i64 = 24 * 3_600_000;
+const PLAN_LATE_MS: i64 = 2 * 3_600_000;
 
 /// What the configuration says of a room beyond its cameras' addresses.
 #[derive(Debug, Clone)]
@@ -75,6 +79,7 @@ impl Desks {
             synchronised: status.machine.clock.synchronised,
             clock_us: status.machine.clock.error_us,
             room_for: status.machine.volumes.iter().map(fits).collect(),
+            reserved: self.reserved(room).await?,
             signs: self.recorder.shared().signer.works(),
             screens: self.screens_connected(room).await,
             today: time::shanghai_day(now),
@@ -82,6 +87,17 @@ impl Desks {
         let found = readiness::of(&measured);
         self.checked.0.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone(), (now, found.clone()));
         Ok(found)
+    }
+
+    /// Sessions besides the one that would begin here now: open in other rooms, or planned within a day. The first plan of this room
+    /// is taken to be the one that begins.
+    async fn reserved(&self, room: &RoomId) -> Answer<usize> {
+        let open = self.recorder.rooms().filter(|r| r.view().id != *room && r.view().session().is_some()).count();
+        let now_ms = self.now_ms();
+        let day = self.read(move |c| plans::between(c, now_ms - PLAN_LATE_MS, now_ms + PLAN_AHEAD_MS)).await?;
+        let waiting: Vec<_> = day.into_iter().filter(|p| p.session.is_none() && p.called_off.is_none()).collect();
+        let own = usize::from(waiting.iter().any(|p| p.room == *room));
+        Ok(open + waiting.len() - own)
     }
 
     /// The newest check of a room, if it is fresh.

@@ -287,6 +287,8 @@ words!(
         CameraAsked = "camera_asked",
         /// A camera's clock was set.
         CameraClockSet = "camera_clock_set",
+        /// The configuration was read again: what of it is in force, and what waits.
+        ConfigurationTaken = "configuration_taken",
     }
 );
 

@@ -84,6 +84,8 @@ pub struct Measured {
     pub clock_us: Option<i64>,
     /// Of each volume: its name, and how many of the longest sessions fit besides the reserve; none if it cannot be looked at.
     pub room_for: Vec<(String, Option<f64>)>,
+    /// Sessions of other people that the volumes have to hold too: open elsewhere, or planned within a day.
+    pub reserved: usize,
     /// The signing key signs.
     pub signs: bool,
     /// Room screens that are connected; none where the room has none.
@@ -166,6 +168,9 @@ pub fn of(m: &Measured) -> Readiness {
     for (volume, fit) in &m.room_for {
         let detail = fit.map(|n| format!("{n:.1}"));
         match fit {
+            Some(n) if *n >= 1.0 && *n < 1.0 + m.reserved as f64 => {
+                add("room-reserved", Some(volume), Level::Amber, fit.map(|n| format!("{n:.1} / {}", m.reserved + 1)));
+            }
             Some(n) if *n >= 2.0 => add("room", Some(volume), Level::Ready, detail),
             Some(n) if *n >= 1.0 => add("room-low", Some(volume), Level::Amber, detail),
             Some(_) => add("room-none", Some(volume), Level::Red, detail),
@@ -229,6 +234,7 @@ pub const WORDS: &[&str] = &[
     "room",
     "room-low",
     "room-none",
+    "room-reserved",
     "room-unknown",
     "key",
     "key-fails",
@@ -251,6 +257,7 @@ mod tests {
             synchronised: true,
             clock_us: Some(1_200),
             room_for: vec![("primary".into(), Some(9.0))],
+            reserved: 0,
             signs: true,
             screens: Some(1),
             today: "2026-11-23".parse().unwrap(),
@@ -287,6 +294,9 @@ mod tests {
         assert_eq!(not_ready(|m| m.clock_us = Some(-600_000)), told("clock-off", Level::Amber));
         assert_eq!(not_ready(|m| m.room_for[0].1 = Some(1.5)), told("room-low", Level::Amber));
         assert_eq!(not_ready(|m| m.room_for[0].1 = Some(0.9)), told("room-none", Level::Red));
+        assert_eq!(not_ready(|m| m.reserved = 8), []);
+        assert_eq!(not_ready(|m| m.reserved = 9), told("room-reserved", Level::Amber));
+        assert_eq!(not_ready(|m| (m.room_for[0].1, m.reserved) = (Some(0.9), 3)), told("room-none", Level::Red), "a plan adds no right");
         assert_eq!(not_ready(|m| m.signs = false), told("key-fails", Level::Red));
         assert_eq!(not_ready(|m| m.screens = Some(0)), told("screen-away", Level::Amber));
         assert_eq!(not_ready(|m| m.cameras[0].out_of_use = Some("送修".into())), told("out-of-use", Level::Red));

@@ -11,6 +11,7 @@ use crate::recorder::{CameraPlace, Recorder, RoomSettings};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use url::Url;
 
 /// Where a camera is asked, and by which name.
@@ -32,6 +33,10 @@ pub struct Reach {
     pub transport: Carrier,
     /// Which client connects.
     pub front: Client,
+}
+
+fn is_configured(camera: &CameraPlace) -> bool {
+    !camera.capture.id.as_str().starts_with(SAVED)
 }
 
 fn folder(data: &Path) -> PathBuf {
@@ -122,13 +127,30 @@ pub fn forget(data: &Path, id: &CameraId) -> Result<(), Fault> {
 }
 
 impl Recorder {
-    /// Brings a room to what is saved for it: whether it is so now, or waits for the session that is open there.
+    /// Says what a room is to be by its configuration; false: it is so already, or there is no such room. [`Self::follow_saved`] makes it so.
+    pub fn want(&self, room: RoomSettings) -> bool {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut plan) = self.plan(&room.id) else { return false };
+        plan.cameras.retain(is_configured);
+        // What was wanted before and is taken back is wanted no more.
+        wanted.remove(&room.id);
+        let differs = plan != room;
+        if differs {
+            wanted.insert(room.id.clone(), room);
+        }
+        differs
+    }
+
+    /// Brings a room to its configuration and what is saved for it: whether it is so now, or waits for the session that is open there.
     pub async fn follow_saved(&self, data: &Path, room: &RoomId) -> Result<bool, Fault> {
         let all: Vec<(SavedCamera, Option<SecretString>)> =
             saved(data).into_iter().filter(|s| s.room == *room).map(|s| (password_of(data, &s.id), s)).map(|(p, s)| (s, p)).collect();
-        let configured = |c: &CameraPlace| !c.capture.id.as_str().starts_with(SAVED);
-        self.change_room(room, |plan| {
-            let mut cameras: Vec<CameraPlace> = plan.cameras.iter().filter(|c| configured(c)).cloned().collect();
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).get(room).cloned();
+        let done = self.change_room(room, |plan| {
+            if let Some(wanted) = wanted.clone() {
+                *plan = wanted;
+            }
+            let mut cameras: Vec<CameraPlace> = plan.cameras.iter().filter(|c| is_configured(c)).cloned().collect();
             for (saved, password) in all {
                 match place(&saved, password, plan) {
                     Ok(place) => cameras.push(place),
@@ -136,8 +158,13 @@ impl Recorder {
                 }
             }
             plan.cameras = cameras;
-        })
-        .await
+        });
+        let done = done.await?;
+        let mut all = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if done && all.get(room) == wanted.as_ref() {
+            all.remove(room);
+        }
+        Ok(done)
     }
 
     /// Tries a camera that is no camera of a room yet; and one small picture of it.

@@ -54,7 +54,7 @@ const CHANGE_LOOK: Duration = Duration::from_millis(25);
 const CHANGE_LOOKS: u32 = 40;
 
 /// A camera of a room.
-#[derive(Clone)]
+#[derive(PartialEq, Clone)]
 pub struct CameraPlace {
     /// How to reach it.
     pub capture: CameraSettings,
@@ -67,7 +67,7 @@ pub struct CameraPlace {
 }
 
 /// A room.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct RoomSettings {
     /// Which.
     pub id: RoomId,
@@ -145,6 +145,8 @@ pub struct Recorder {
     order: Vec<RoomId>,
     /// Of which each room was made.
     plans: Mutex<BTreeMap<RoomId, RoomSettings>>,
+    /// What a configuration that was read again wants of rooms, until they are so.
+    wanted: Mutex<BTreeMap<RoomId, RoomSettings>>,
     /// One change of a room at a time.
     changing: tokio::sync::Mutex<()>,
     shared: Arc<Shared>,
@@ -185,7 +187,8 @@ impl Recorder {
             recovery::end_orphan(&shared, orphan);
         }
         let (rooms, plans) = (RwLock::new(rooms), Mutex::new(plans));
-        Ok(Self { rooms, order, plans, changing: tokio::sync::Mutex::default(), shared })
+        let wanted = Mutex::default();
+        Ok(Self { rooms, order, plans, wanted, changing: tokio::sync::Mutex::default(), shared })
     }
 
     /// A room.

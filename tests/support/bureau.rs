@@ -215,6 +215,17 @@ impl Bureau {
         assert_eq!(catalog.execute(longer, rusqlite::params![session, length_ms]).unwrap(), 1);
     }
 
+    /// The wall clock of the next start is a file's: what stands there is how far it is off (`+90m`). Gives the file.
+    pub fn has_a_clock_of_its_own(&mut self) -> PathBuf {
+        let file = self.dir.path().join("clock");
+        std::fs::write(&file, "+0").unwrap();
+        let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
+        let pairs = [("LD_PRELOAD", library.as_str()), ("FAKETIME_CACHE_DURATION", "1"), ("DONT_FAKE_MONOTONIC", "1")];
+        self.environment.extend(pairs.map(|(name, value)| (name, value.to_owned())));
+        self.environment.push(("FAKETIME_TIMESTAMP_FILE", file.display().to_string()));
+        file
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();

@@ -1,6 +1,7 @@
 //! What tests share: cameras, people, and looking at files. The product's own API is hidden here.
 #![allow(dead_code)]
 
+pub mod accounting;
 pub mod authority;
 pub mod bureau;
 pub mod camera;

@@ -2255,3 +2255,6 @@ password-give = Set the new password
 done-password-given = The password is set; tell it to its owner in person.
 form-old-password = is the old one; choose another
 form-own-password = is your own; change your password on your own page
+entry-configuration-taken = Configuration read again
+ready-room-reserved = Room is needed for planned sessions too (fit / needed)
+cure-room-reserved = Agree on a time with whoever planned them, or tell the office: more room, or a handover.

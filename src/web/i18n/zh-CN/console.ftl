@@ -2246,3 +2246,6 @@ password-give = 重设密码
 done-password-given = 密码已重设，请当面告知本人。
 form-old-password = 与原密码相同；请另设
 form-own-password = 为本人账号；请在“我的账号”中更改密码
+entry-configuration-taken = 重新读取配置
+ready-room-reserved = 存储空间须留给已预约的录制（可容次数 / 需要次数）
+cure-room-reserved = 与预约人协调时间，或联系办公室安排扩容或移交。
