@@ -17,7 +17,7 @@ use support::replay::Replay;
 use volume::BadVolume;
 
 /// What an alarm may take to come or to go, with the time that its kind settles.
-const COMES: Duration = Duration::from_secs(120);
+const COMES: Duration = Duration::from_mins(2);
 
 struct Week {
     bureau: Bureau,
