@@ -30,5 +30,11 @@ pub mod import;
 #[cfg(feature = "recorder")]
 pub mod journal;
 #[cfg(feature = "recorder")]
+pub mod cenc;
+#[cfg(feature = "recorder")]
+pub mod clear;
+#[cfg(feature = "recorder")]
+pub mod keyring;
+#[cfg(feature = "recorder")]
 pub mod segment;
 pub mod tree;

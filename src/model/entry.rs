@@ -287,6 +287,13 @@ words!(
         CameraAsked = "camera_asked",
         /// A camera's clock was set.
         CameraClockSet = "camera_clock_set",
+        // --- footage at rest
+        /// A key was made, and a session's footage is encrypted by it.
+        SessionKeyMade = "session_key_made",
+        /// No key could be made: footage lies in the clear, though it was to be encrypted.
+        NotEncrypted = "not_encrypted",
+        /// The keys of sessions were wrapped for other recipients.
+        KeysRewrapped = "keys_rewrapped",
     }
 );
 

@@ -109,6 +109,7 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         corrections: vec![],
         handover: None,
         receipt: None,
+        keys: vec![],
     };
     (session, vec![Effect::OpenValves])
 }
@@ -219,6 +220,9 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             s.state = state;
             s.receipt = Some(receipt.clone());
         }
+        // Told once, however often it is found.
+        Happening::KeyMade(key) if s.keys.iter().all(|k| k.kid != key.kid) => s.keys.push(key.clone()),
+        Happening::KeyMade(_) => {}
     }
     Ok((s, effects))
 }

@@ -2244,3 +2244,9 @@ wall-faults = { $count ->
    *[other] { $count } things are wrong with the machine: see the status page
 }
 wall-machine-well = Storage, clock and log are well
+
+# --- footage at rest
+entry-session-key-made = Key made for a session's footage
+entry-not-encrypted = Footage not encrypted
+entry-keys-rewrapped = Keys wrapped for other recipients
+refusal-footage-shut = This footage is encrypted and its key is not at hand, so it cannot be shown. Recording goes on. Ask the technician to put the footage key in place, then try again.

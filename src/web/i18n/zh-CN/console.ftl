@@ -2235,3 +2235,9 @@ wall-volume-away = 不可用
 wall-clock-bad = 时钟未同步
 wall-faults = 主机有 { $count } 项异常，请看现场状态页
 wall-machine-well = 存储、时钟、日志均正常
+
+# --- 录像加密存放
+entry-session-key-made = 生成录像密钥
+entry-not-encrypted = 录像未能加密
+entry-keys-rewrapped = 为其他接收方重新封装密钥
+refusal-footage-shut = 该录像已加密存放，录像密钥不在位，暂不能查看；录制不受影响。请通知技术人员接入录像密钥后重试。
