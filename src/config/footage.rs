@@ -40,11 +40,14 @@ pub(super) fn check(c: &mut Checks, file: FootageFile, volumes: [Option<&PathBuf
         c.that(path.is_absolute(), "footage.identity_file", || "is relative; write a path that begins with /".into());
         let inside = volumes.into_iter().flatten().any(|volume| path.starts_with(volume));
         c.that(!inside, "footage.identity_file", || {
-            "lies on a volume of footage: whoever takes the disk would have its key; a token, or what systemd hands over, would be right".into()
+            "lies on a volume of footage: whoever takes the disk would have its key; a token, or what systemd hands over, would be right"
+                .into()
         });
     }
     if file.encrypt {
-        c.that(file.recipient.is_some(), "footage.recipient", || "is missing; `shilu key footage --to FILE` makes a key and says it".into());
+        c.that(file.recipient.is_some(), "footage.recipient", || {
+            "is missing; `shilu key footage --to FILE` makes a key and says it".into()
+        });
         let apart = file.escrow.iter().any(|e| Some(e) != file.recipient.as_ref());
         c.that(apart, "footage.escrow", || {
             "needs at least one recipient whose key lies elsewhere: with the machine's key alone everything would be lost".into()

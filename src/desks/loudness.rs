@@ -88,7 +88,8 @@ impl Desks {
                 return Err(no);
             }
         };
-        let work = Work::Loudness { track: track(&session, &folder, camera, &keys), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
+        let work =
+            Work::Loudness { track: track(&session, &folder, camera, &keys), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
         let live = self.streams.under(&grant, &self.clock);
         let desks = self.clone();
         tokio::spawn(async move {

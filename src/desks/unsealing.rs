@@ -5,7 +5,9 @@
 //! Recording needs none of this, and goes on without it; so do seals, scrubbing, the archive and every check of digests.
 
 use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::envelope::Identities;
 use crate::footage::keyring::{self, Shut};
+use crate::footage::wrapped::Unwrapped;
 use crate::model::content_key::Keys;
 use crate::model::people::Person;
 use crate::model::refusal::Refusal;
@@ -20,7 +22,21 @@ impl Desks {
         }
     }
 
-    /// The same for work that was granted before and is gone on with.
+    /// A file that lies encrypted to the recipients of footage, opened for what a person may fetch. A no is logged.
+    pub(super) async fn wrapped_for(&self, who: &Person, path: &Path, tried: &str) -> Answer<Unwrapped> {
+        let (path, identity) = (path.to_owned(), self.settings.footage_identity.clone());
+        let opened = blocking("opening a file", move || {
+            let opens =
+                identity.ok_or_else(|| "none is configured".to_owned()).and_then(|i| Identities::read(&i).map_err(|f| f.to_string()))?;
+            Unwrapped::open(&path, &opens).map_err(|fault| fault.to_string())
+        });
+        opened.await?.map_err(|shut| {
+            tracing::error!("what was provided stays shut: {shut}");
+            self.refused(who, Refusal::FootageShut, tried)
+        })
+    }
+
+    /// The keys of a session's footage for work that was granted before and is gone on with.
     pub(super) async fn keys_of(&self, folder: &Path) -> Answer<Keys> {
         let (folder, identity) = (folder.to_owned(), self.settings.footage_identity.clone());
         let opened = blocking("opening keys", move || keyring::open(&folder, identity.as_deref())).await?;

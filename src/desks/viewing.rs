@@ -5,7 +5,7 @@ use crate::desks::streams::Live;
 use crate::desks::{Answer, Desks, No};
 use crate::footage::clear::ClearFile;
 use crate::footage::{copy, entrance, tree};
-use crate::machine::{durable, randomness};
+use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::access::{AccessRequest, Grant};
 use crate::model::content_key::Keys;
 use crate::model::entry::{Draft, EntryKind};
@@ -310,7 +310,8 @@ impl Desks {
         self.bring_back(&session, &folder).await?;
         let keys = self.keys_for(who, &folder, "copy").await?;
         let (tx, pieces) = mpsc::channel(4);
-        let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments, &keys).map(|p| (p.bytes(), p))).await??;
+        let (bytes, plan) =
+            crate::desks::blocking("joining", move || copy::plan(&folder, &segments, &keys).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
         Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces, live })
     }
@@ -368,19 +369,25 @@ pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'stat
 
 /// A part of a file, in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
-    let file = ClearFile::open(path, to, &Keys::default())?;
-    Ok(send_pieces(file, std::iter::once(from..to).collect(), name, live))
+    let mut file = ClearFile::open(path, to, &Keys::default())?;
+    Ok(send_pieces(move |from, to| file.piece(from, to), std::iter::once(from..to).collect(), name, live))
 }
 
 /// Stretches of a segment, one after the other, in pieces; in the clear.
 async fn send_stretches(path: &Path, stretches: Vec<Range<u64>>, segment: &Segment, live: Live, keys: &Keys) -> Answer<Footage> {
     let (path, keys, name) = (path.to_owned(), keys.clone(), segment.file.clone());
     let whole = segment.whole_bytes.unwrap_or(segment.bytes);
-    let file = crate::desks::blocking("opening a file", move || ClearFile::open(&path, whole, &keys)).await??;
-    Ok(send_pieces(file, stretches, name, live))
+    let mut file = crate::desks::blocking("opening a file", move || ClearFile::open(&path, whole, &keys)).await??;
+    Ok(send_pieces(move |from, to| file.piece(from, to), stretches, name, live))
 }
 
-fn send_pieces(mut file: ClearFile, stretches: Vec<Range<u64>>, name: String, live: Live) -> Footage {
+/// What `piece` reads of stretches, as long as `live` says so.
+pub(super) fn send_pieces(
+    mut piece: impl FnMut(u64, u64) -> Result<Vec<u8>, Fault> + Send + 'static,
+    stretches: Vec<Range<u64>>,
+    name: String,
+    live: Live,
+) -> Footage {
     let (tx, pieces) = mpsc::channel(2);
     let (bytes, under) = (stretches.iter().map(|s| s.end - s.start).sum(), live.clone());
     tokio::task::spawn_blocking(move || {
@@ -388,7 +395,7 @@ fn send_pieces(mut file: ClearFile, stretches: Vec<Range<u64>>, name: String, li
             let mut at = start;
             while at < end {
                 let read = if under.is() { Ok(()) } else { Err(std::io::Error::other("the approval has ended")) };
-                let read = read.and_then(|()| file.piece(at, end).map_err(std::io::Error::other));
+                let read = read.and_then(|()| piece(at, end).map_err(std::io::Error::other));
                 at += read.as_ref().map_or(0, |piece| piece.len() as u64);
                 let failed = read.is_err();
                 if tx.blocking_send(read.map(Bytes::from)).is_err() || failed {

@@ -354,7 +354,8 @@ fn nal(header: &[u8], entry: &Found) -> Result<Nal, Malformed> {
     let is_h265 = matches!(&entry.kind, b"hvc1" | b"hev1");
     let (kind, at) = if is_h265 { (b"hvcC", 21) } else { (b"avcC", 4) };
     let config = found.iter().find(|b| &b.kind == kind).ok_or(Malformed::Lacking("decoder configuration"))?;
-    let byte = header.get(config.content.start + at).filter(|_| config.content.len() > at).ok_or(Malformed::Lacking("length of lengths"))?;
+    let byte =
+        header.get(config.content.start + at).filter(|_| config.content.len() > at).ok_or(Malformed::Lacking("length of lengths"))?;
     Ok(Nal { length_bytes: usize::from(byte & 3) + 1, is_h265 })
 }
 

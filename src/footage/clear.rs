@@ -194,7 +194,8 @@ impl ClearFile {
         while at + 16 <= bytes {
             let head = clear.read(at, at + 16)?;
             let short = u64::from(u32_at(&head, 0).unwrap_or(0));
-            let length = if short == 1 { u64::from(u32_at(&head, 8).unwrap_or(0)) << 32 | u64::from(u32_at(&head, 12).unwrap_or(0)) } else { short };
+            let length =
+                if short == 1 { u64::from(u32_at(&head, 8).unwrap_or(0)) << 32 | u64::from(u32_at(&head, 12).unwrap_or(0)) } else { short };
             if length < 8 || at.saturating_add(length) > bytes {
                 break;
             }
@@ -281,7 +282,10 @@ mod tests {
         let traf = |id: u32, offset: u32, sizes: &[u32]| {
             let mut run = vec![0x201, sizes.len() as u32, offset];
             run.extend(sizes);
-            boxed(b"traf", &[boxed(b"tfhd", &words(&[0x2_0000, id])), boxed(b"tfdt", &words(&[0, 0])), boxed(b"trun", &words(&run))].concat())
+            boxed(
+                b"traf",
+                &[boxed(b"tfhd", &words(&[0x2_0000, id])), boxed(b"tfdt", &words(&[0, 0])), boxed(b"trun", &words(&run))].concat(),
+            )
         };
         let of = |at: u32| {
             let sizes = pictures.map(|p| p.len() as u32);

@@ -1,8 +1,8 @@
 //! A camera's segments as one file: a derived copy for looking, never the original. Decode times are moved to where each
 //! segment lies in the session, so that a gap stays as long as it was.
 
-use crate::footage::{clear, fragment};
 use crate::footage::segment::BYTES_MAX;
+use crate::footage::{clear, fragment};
 use crate::machine::{durable, fault::Fault};
 use crate::model::content_key::Keys;
 use crate::model::session::Segment;

@@ -25,13 +25,19 @@ impl Recipients {
         !self.0.is_empty()
     }
 
+    /// What is written to it each of them can open.
+    pub fn stream<W: Write>(&self, to: W) -> Result<age::stream::StreamWriter<W>, Fault> {
+        let fault = |e: String| Fault::of("encrypt", "for its recipients", e);
+        let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|e| fault(e.to_string()))?;
+        encryptor.wrap_output(to).map_err(|e| fault(e.to_string()))
+    }
+
     /// Bytes that each of them can open.
     pub fn encrypt(&self, data: &[u8]) -> Result<Vec<u8>, Fault> {
         let fault = |e: String| Fault::of("encrypt", "for its recipients", e);
-        let to = self.0.iter().map(|r| r as &dyn age::Recipient);
-        let encryptor = age::Encryptor::with_recipients(to).map_err(|e| fault(e.to_string()))?;
         let mut sealed = Vec::with_capacity(data.len() + data.len() / 4096 + 512);
-        let mut writer = encryptor.wrap_output(&mut sealed).map_err(|e| fault(e.to_string()))?;
+        let mut writer = self.stream(&mut sealed)?;
         writer.write_all(data).map_err(|e| fault(e.to_string()))?;
         writer.finish().map_err(|e| fault(e.to_string()))?;
         Ok(sealed)
@@ -55,12 +61,18 @@ impl Identities {
         self.0.iter().map(|key| key.to_public().to_string()).collect()
     }
 
+    /// What was encrypted to one of them, read as it comes.
+    pub fn stream<R: Read>(&self, from: R) -> Result<age::stream::StreamReader<R>, Fault> {
+        let fault = |e: String| Fault::of("decrypt", "what was encrypted to others", e);
+        let decryptor = age::Decryptor::new(from).map_err(|e| fault(e.to_string()))?;
+        let keys = self.0.iter().map(|k| k as &dyn age::Identity);
+        decryptor.decrypt(keys).map_err(|e| fault(e.to_string()))
+    }
+
     /// What was encrypted to one of them.
     pub fn decrypt(&self, data: &[u8]) -> Result<Vec<u8>, Fault> {
         let fault = |e: String| Fault::of("decrypt", "what was encrypted to others", e);
-        let decryptor = age::Decryptor::new(data).map_err(|e| fault(e.to_string()))?;
-        let keys = self.0.iter().map(|k| k as &dyn age::Identity);
-        let mut reader = decryptor.decrypt(keys).map_err(|e| fault(e.to_string()))?;
+        let mut reader = self.stream(data)?;
         let mut plain = Vec::with_capacity(data.len());
         reader.read_to_end(&mut plain).map_err(|e| fault(e.to_string()))?;
         Ok(plain)

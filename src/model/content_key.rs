@@ -133,7 +133,8 @@ mod tests {
         assert!(!said.contains("0102") && !said.contains("15"), "{said}");
         let json = serde_json::to_string(&keys).unwrap();
         assert_eq!(serde_json::from_str::<Keys>(&json).unwrap(), keys);
-        for wrong in ["", "00", "000102030405060708090a0b0c0d0e0g", "000102030405060708090a0b0c0d0e0f00", "ä00102030405060708090a0b0c0d0e0"] {
+        for wrong in ["", "00", "000102030405060708090a0b0c0d0e0g", "000102030405060708090a0b0c0d0e0f00", "ä00102030405060708090a0b0c0d0e0"]
+        {
             assert!(ContentKey::from_hex(wrong).is_none(), "{wrong}");
         }
     }

@@ -220,7 +220,8 @@ impl Cutter {
             // A number is used once, whether its file came to be or not.
             chain.last += 1;
             let previous = chain.digest.clone();
-            let (filling, head) = Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, (self.sm3, target.seal.as_ref()))?;
+            let (filling, head) =
+                Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, (self.sm3, target.seal.as_ref()))?;
             let (folder, segment, first) = (target.folder.clone(), filling.segment().clone(), filling.first());
             let key = target.seal.as_ref().map(|seal| seal.key.clone());
             let begin = Arc::new(Begin { folder, segment, head, first, key });

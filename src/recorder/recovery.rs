@@ -105,9 +105,9 @@ pub fn take_up(folder: &Path, session: &Session) -> Vec<Segment> {
 /// Keys in the folder that the journal does not know: the recorder ended between the key and the line.
 pub fn keys_left(folder: &Path, session: &Session) -> Vec<Happening> {
     let names = keyring::files(folder).unwrap_or_default();
-    let said = names.iter().filter_map(|name| {
-        keyring::said_of(folder, name).inspect_err(|fault| tracing::error!(%fault, "a key cannot be taken up")).ok()
-    });
+    let said = names
+        .iter()
+        .filter_map(|name| keyring::said_of(folder, name).inspect_err(|fault| tracing::error!(%fault, "a key cannot be taken up")).ok());
     said.filter(|key| session.keys.iter().all(|k| k.kid != key.kid)).map(Happening::KeyMade).collect()
 }
 

@@ -272,7 +272,8 @@ impl Loop {
             Wrote::Opened(_) | Wrote::Lost { .. } if volume > 0 => {}
             Wrote::Opened(begin) => {
                 open.begun[camera] = true;
-                let key = begin.key.as_ref().map(|key| key.said().clone()).filter(|said| open.session.keys.iter().all(|k| k.kid != said.kid));
+                let key =
+                    begin.key.as_ref().map(|key| key.said().clone()).filter(|said| open.session.keys.iter().all(|k| k.kid != said.kid));
                 if let Some(said) = key {
                     let entry = Draft::new(EntryKind::SessionKeyMade).about("kid", &said.kid).about("sha256", &said.sha256);
                     self.happen(Happening::KeyMade(said), Some(entry));
