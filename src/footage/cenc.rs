@@ -3,7 +3,7 @@
 //! types of its NAL units, its parameter sets and its SEI stay too (9.5.2), and all of its slices is encrypted but what is left over
 //! from whole blocks at their beginning. Sound is encrypted whole.
 //!
-//! A key is one session's, and no counter is used twice under it: see [`Vectors`]. `ffmpeg -decryption_key` opens what comes out.
+//! A key is one session's, and no counter is used twice under it: see [`Vectors`]. `ffmpeg -fflags +ignidx -decryption_key` opens what comes out.
 
 use crate::footage::fragment::{Found, Malformed, box_at, boxes, first, inside, u32_at};
 use crate::model::content_key::ContentKey;
