@@ -264,8 +264,10 @@ async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_tha
         let out = Command::new("bash").args(["-c", command]).current_dir(&package).output().unwrap();
         assert!(out.status.success(), "{command}\n{}", text(&out));
     }
-    let first = work.join("first.mp4");
-    std::fs::write(&first, whole).unwrap();
+    // The example is the first file of the list.
+    let (first, example) = (work.join("first.mp4"), &sealed["segments"][0]);
+    let example = format!("/api/v1/viewings/{viewing}/{}/{}", example["camera"].as_str().unwrap(), example["sequence"]);
+    std::fs::write(&first, bytes(&reviewer, &example).await).unwrap();
     assert_eq!(frames(&package.join("clear.mp4")), frames(&first));
     assert!(frames(&package.join("data/viewing/face.mp4")).len() > 20, "the copy for looking is in the clear");
     let keys = std::fs::read_to_string(package.join("data/keys/footage-keys.txt")).unwrap();

@@ -323,7 +323,9 @@ fn opened_by(m: &Making) -> Result<Vec<(String, Zeroizing<String>)>, Fault> {
     let mut opened = Vec::new();
     for s in m.session.segments.iter().filter(|_| !m.keys.is_empty()) {
         let kid = clear::kid_of(&m.folder.join(&s.file))?;
-        opened.extend(kid.and_then(|kid| m.keys.get(&kid)).map(|key| (s.file.clone(), key.to_hex())));
+        let Some(kid) = kid else { continue };
+        let key = m.keys.get(&kid).ok_or_else(|| Fault::of("open", s.file.clone(), format!("its key {kid} is not there")))?;
+        opened.push((s.file.clone(), key.to_hex()));
     }
     Ok(opened)
 }

@@ -75,8 +75,15 @@ pub fn kid_of(path: &Path) -> Result<Option<String>, Fault> {
     let mut file = durable::open(path)?;
     let mut head = Vec::new();
     Read::by_ref(&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(|e| Fault::file("read", path, e))?;
-    let none = header(&mut head[..], &Keys::default());
-    Ok(if let Err(Locked::NoKey { kid }) = none { Some(kid) } else { None })
+    let mut at = 0;
+    while let Ok(one) = box_at(&head, at, head.len()) {
+        at = one.end;
+        if &one.kind == b"moov" {
+            let none = header(&mut head[..at], &Keys::default());
+            return Ok(if let Err(Locked::NoKey { kid }) = none { Some(kid) } else { None });
+        }
+    }
+    Ok(None)
 }
 
 /// What an entry was before, where that is told, and the key's identifier.
@@ -334,7 +341,7 @@ mod tests {
     #[test]
     fn any_part_of_a_file_is_the_same_as_in_the_whole_also_behind_a_torn_end() {
         let plain = fragment([&picture(1, 300), &picture(2, 700)], &[3; 50]);
-        let mut file = sealed(&[plain.clone(), plain.clone(), plain]);
+        let mut file = sealed(&[plain.clone(), plain.clone(), plain, fragment([&picture(1, HEAD_BYTES as usize), &picture(2, 9)], &[])]);
         let bytes = file.len() as u64;
         file.extend(b"\0\0\x10\0moofxx");
         let mut clear = file.clone();
@@ -350,6 +357,7 @@ mod tests {
             }
             assert_eq!(got, clear[from as usize..to as usize], "{from}..{to}");
         }
+        assert_eq!(kid_of(&path).unwrap(), Some("02".repeat(16)), "also of a file that is longer than what is read of it");
         let mut plain = ClearFile::open(&path, bytes, &Keys::default()).unwrap();
         assert_eq!(plain.piece(0, 50).unwrap(), file[..50]);
         let mut other = Keys::default();
