@@ -209,7 +209,7 @@ async fn plays(bureau: &Bureau, script: &str, more: Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_that_opens_by_its_own_instructions() {
     let cameras = ["face,size=640x360,fps=15", "overview,size=640x360,fps=15,pattern=smpte,audio=none"];
-    let Encrypted { bureau, _cameras, .. } = opens(&cameras, "").await;
+    let Encrypted { bureau, escrow, _cameras, .. } = opens(&cameras, "").await;
     let (id, sealed) = recorded(&bureau, 700_000).await;
     let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
     reviewer.gets_grant(&leader, &id, "copy").await;
@@ -272,6 +272,36 @@ async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_tha
     assert!(frames(&package.join("data/viewing/face.mp4")).len() > 20, "the copy for looking is in the clear");
     let keys = std::fs::read_to_string(package.join("data/keys/footage-keys.txt")).unwrap();
     assert_eq!(keys.lines().count(), sealed["segments"].as_array().unwrap().len(), "{keys}");
+    let hex = keys.split_whitespace().next().unwrap();
+    // What stays of a provision holds that key, and lies encrypted itself; a court gets it as it was made.
+    let provided = provides(&bureau, &leader, &id).await;
+    let kept = all_files(&bureau.data().join("provisions")).into_iter().find(|p| p.extension().is_some_and(|e| e == "age")).unwrap();
+    let by_public_tools = Command::new("age").arg("-d").arg("-i").arg(&escrow).arg(&kept).output().unwrap();
+    assert!(by_public_tools.status.success() && by_public_tools.stdout == provided, "{}", kept.display());
+    assert!(memchr::memmem::find(&provided, hex.as_bytes()).is_some());
+    for path in all_files(&bureau.data()) {
+        assert!(memchr::memmem::find(&std::fs::read(&path).unwrap(), hex.as_bytes()).is_none(), "{}: the key", path.display());
+    }
+}
+
+/// The package that a court is provided with.
+async fn provides(bureau: &Bureau, leader: &Person, session: &str) -> Vec<u8> {
+    let legal = bureau.sign_in("legal_unit").await;
+    let letter = json!({ "letter_no": "（2026）冀0533行初1号", "receiving_body": "威县人民法院", "kind": "litigation", "received": "2026-11-20",
+        "sessions": [session], "clips": [] });
+    let at = format!("/api/v1/provisions/{}", legal.does("/api/v1/provisions", letter).await["id"].as_str().unwrap());
+    legal.does(&format!("{at}/prepare"), json!({})).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
+    loop {
+        let (_, now) = legal.get(&at).await;
+        if now["provision"]["state"] == "prepared" {
+            break;
+        }
+        assert!(now["problem"].is_null() && std::time::Instant::now() < deadline, "{now}\n{}", bureau.log());
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    leader.does(&format!("{at}/approve"), json!({})).await;
+    bytes(&legal, &format!("{at}/packages/{session}")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -337,7 +337,7 @@ impl Desks {
         let (path, name) = (self.provision_folder(id).join(&retained.file), format!("{session}.tar"));
         let footage = if retained.wrapped_sha256.is_some() {
             let mut wrapped = self.wrapped_for(who, &path, "provision").await?;
-            send_pieces(move |from, to| wrapped.piece(from, to), vec![from..to], name, live)
+            send_pieces(move |from, to| wrapped.piece(from, to), std::iter::once(from..to).collect(), name, live)
         } else {
             send_part(&path, from, to, name, live)?
         };
@@ -413,7 +413,7 @@ fn entry(kind: EntryKind, who: &Person, provision: &Provision) -> Draft {
 /// The file of a package that is written.
 enum Kept {
     Clear(Appending),
-    Wrapped(Wrapping),
+    Wrapped(Box<Wrapping>),
 }
 
 /// Writes a package to a file, encrypted to these if there are any, and gives its digest, and that of an encrypted file. What an earlier try
@@ -424,7 +424,7 @@ fn write_package(package: &Package, path: &Path, to: Option<&Recipients>, told: 
         durable::remove_derived(&part)?;
     }
     let mut file = match to {
-        Some(to) => Kept::Wrapped(Wrapping::create(&part, to)?),
+        Some(to) => Kept::Wrapped(Box::new(Wrapping::create(&part, to)?)),
         None => Kept::Clear(Appending::create(&part)?),
     };
     let mut append = |piece: &[u8]| match &mut file {

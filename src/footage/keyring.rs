@@ -123,14 +123,13 @@ fn opened(path: &Path, opens: &Identities) -> Option<ContentKey> {
 
 /// Wraps every key of a folder for other recipients, in a file beside the one that was sealed, which stays as it is. Gives how many.
 pub fn rewrap(folder: &Path, opens: &Path, to: &Recipients) -> Result<usize, Shut> {
-    let keys = open(folder, Some(opens))?;
+    let (keys, names) = (open(folder, Some(opens))?, files(folder)?);
     for (kid, key) in keys.all() {
         let text = Zeroizing::new(format!("{}\n", *key.to_hex()));
         let wrapped = to.encrypt(text.as_bytes())?;
-        let free = (2_u32..).map(|n| folder.join(format!("key-{kid}.{n}.age"))).find(|path| !durable::exists(path));
-        if let Some(path) = free {
-            durable::write_whole(&path, &wrapped)?;
-        }
+        // The sealed one is the first.
+        let number = names.iter().filter(|name| kid_of(name) == Some(kid)).count() + 1;
+        durable::write_whole(&folder.join(format!("key-{kid}.{number}.age")), &wrapped)?;
     }
     Ok(keys.all().count())
 }

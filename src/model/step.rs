@@ -151,6 +151,12 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             close_interruption(&mut s, stamp.at_ms);
             effects.push(Effect::OpenValves);
         }
+        Happening::KeyMade(key) => {
+            // Told once, however often it is found.
+            if s.keys.iter().all(|k| k.kid != key.kid) {
+                s.keys.push(key.clone());
+            }
+        }
         Happening::SegmentOpened { .. } | Happening::Reconciled { .. } => {}
         Happening::SegmentClosed(segment) => s.segments.push(segment.clone()),
         Happening::Lost { camera, since_ms, cause, detail } => {
@@ -220,9 +226,6 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             s.state = state;
             s.receipt = Some(receipt.clone());
         }
-        // Told once, however often it is found.
-        Happening::KeyMade(key) if s.keys.iter().all(|k| k.kid != key.kid) => s.keys.push(key.clone()),
-        Happening::KeyMade(_) => {}
     }
     Ok((s, effects))
 }
