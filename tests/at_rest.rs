@@ -163,6 +163,14 @@ async fn the_disk_shows_nothing_and_a_key_from_the_safe_gives_every_frame_back_b
             all_slices.extend(slices(&clear, codec).into_iter().map(|slice| (clear.clone(), slice)));
         }
     }
+    // As it is written for whoever restores: the very commands, in a copy of the folder.
+    let copy = work.join("copy");
+    said(Command::new("cp").arg("-r").arg(&folder).arg(&copy));
+    std::fs::copy(&escrow, copy.join("escrow.key")).unwrap();
+    let written = include_str!("../src/custody/FORMAT.md").split_once("### 1.6").unwrap().1;
+    let commands = written.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    said(Command::new("bash").args(["-ec", commands]).current_dir(&copy));
+    assert_eq!(frames(&copy.join("clear.mp4")), frames(&work.join("face-0.mp4")));
     assert!(all_slices.len() > 40, "{}", all_slices.len());
     let found_in = |path: &Path, slice: &[u8]| memchr::memmem::find(&std::fs::read(path).unwrap(), slice).is_some();
     assert!(all_slices.iter().all(|(clear, slice)| found_in(clear, slice)), "the search would find it");
@@ -270,6 +278,8 @@ async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_tha
     std::fs::write(&first, bytes(&reviewer, &example).await).unwrap();
     assert_eq!(frames(&package.join("clear.mp4")), frames(&first));
     assert!(frames(&package.join("data/viewing/face.mp4")).len() > 20, "the copy for looking is in the clear");
+    std::fs::remove_file(package.join("clear.mp4")).unwrap();
+    plays(&bureau, "at_rest_package.mjs", json!({ "package": package })).await;
     let keys = std::fs::read_to_string(package.join("data/keys/footage-keys.txt")).unwrap();
     assert_eq!(keys.lines().count(), sealed["segments"].as_array().unwrap().len(), "{keys}");
     let hex = keys.split_whitespace().next().unwrap();
