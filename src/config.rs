@@ -25,6 +25,7 @@ mod archive;
 mod backup;
 mod custody;
 mod equipment;
+pub mod footage;
 mod imports;
 mod lamp;
 mod media;
@@ -35,6 +36,7 @@ mod tls;
 
 use access::Console;
 pub use custody::Custody;
+pub use reload::Source;
 use retention::MARGIN_DAYS_MIN;
 use tls::tls_files;
 pub use tls::{Tls, TlsFiles};
@@ -75,6 +77,8 @@ pub struct Config {
     archive: archive::ArchiveFile,
     #[serde(default)]
     equipment: equipment::EquipmentFile,
+    #[serde(default)]
+    footage: footage::FootageFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -220,17 +224,10 @@ pub struct Parts {
     pub custody: Custody,
     /// For the lamps outside the doors.
     pub lamp: Option<LampSettings>,
+    /// How footage is encrypted, for whoever looks at the configuration.
+    pub footage: footage::Told,
     /// What it was made of.
     pub source: Source,
-}
-
-/// A configuration as it was written, to be compared with a later one.
-#[derive(Default)]
-pub struct Source {
-    /// Digest of the file's text.
-    pub sha256: String,
-    /// Its sections. They may hold passwords.
-    pub table: toml::Table,
 }
 
 /// Everything that is wrong with a configuration.
@@ -327,6 +324,7 @@ impl Config {
         let access = access::check(&mut c, &self.console, self.sso, self.mail);
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
         let equipment = equipment::check(&mut c, self.equipment);
+        let footage = footage::check(&mut c, self.footage, [Some(&self.storage.data), self.storage.mirror.as_ref()]);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
@@ -356,6 +354,7 @@ impl Config {
                 scrub_days: self.custody.scrub_days,
                 rules: self.rules,
                 rooms,
+                recipients: footage.recipients,
             },
             desks: desks::Settings {
                 bureau: self.bureau,
@@ -383,7 +382,9 @@ impl Config {
                 archive,
                 holds,
                 equipment,
+                footage_identity: footage.identity_file,
             },
+            footage: footage.told,
             custody: self.custody,
             lamp,
             data,

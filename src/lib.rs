@@ -31,7 +31,7 @@
 //! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
 //! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
 //! row. From then on `capture::Capture` hands each fragment (a fifth of a second) to `recorder::cutter`, which decides in memory
-//! where a file ends, and digests it (`footage::segment::Filling`); `recorder::volume` writes it, on the mirror too, syncs what grew
+//! where a file ends, encrypts it where that is wanted (`footage::cenc`), and digests it (`footage::segment::Filling`); `recorder::volume` writes it, on the mirror too, syncs what grew
 //! every 0.8 s, and moves the gauge that feeds the lamp. `desks::Desks::end` closes the valves once the last moment's fragment is
 //! out, brings over what one volume lost (`recorder::mirror`), takes up whatever lies in the folder, finds the gaps
 //! ([`model::gap::find`]) and signs the manifest ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
@@ -39,6 +39,7 @@
 //! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
 //! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable
 //! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives (`desks::streams`).
+//! Footage that lies encrypted is opened by keys that `desks::unsealing` releases, and read in the clear by `footage::clear`.
 //! Copies and stills with the viewer's name in them are made by `capture::copies` in a process of its own (`machine::worker`), and so is
 //! loudness measured (`desks::loudness`), so that nothing of it can slow or end a recording. A seek gets a file from its last key picture
 //! on (`footage::entrance`). `desks::provision` hands material to courts; `desks::oversight` shows who looked.

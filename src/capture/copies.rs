@@ -5,6 +5,7 @@ use crate::capture::frames::{Pictures, RATE, Running, Size, failed, sound};
 use crate::capture::{CaptureError, loudness, pipelines};
 use crate::footage::copy;
 use crate::machine::durable::{self, Appending};
+use crate::model::content_key::Keys;
 use crate::model::copy::{COPY_FILE, COPY_FPS, Layout, Mask, Order, PART_MS, Track, Work};
 use crate::model::ids::CameraId;
 use crate::model::session::Segment;
@@ -200,7 +201,7 @@ impl Job<'_> {
     fn join(&self, parts: u64, done: &Path) -> Result<(), CaptureError> {
         let fault = |e: &dyn std::fmt::Display| failed("copy", e);
         let segments: Vec<Segment> = (0..parts).map(|n| segment(n, &self.part(n))).collect();
-        let plan = copy::plan(self.folder, &segments).map_err(|e| fault(&e))?;
+        let plan = copy::plan(self.folder, &segments, &Keys::default()).map_err(|e| fault(&e))?;
         let joined = self.folder.join("joined.mp4");
         if durable::exists(&joined) {
             durable::remove_derived(&joined).map_err(|e| fault(&e))?;

@@ -2,8 +2,10 @@
 //! process.
 
 use crate::capture::{CaptureError, pipelines};
+use crate::footage::clear;
 use crate::footage::segment::BYTES_MAX;
 use crate::machine::durable;
+use crate::model::content_key::Keys;
 use crate::model::copy::{Piece, Track};
 use gst::prelude::*;
 use gstreamer as gst;
@@ -107,9 +109,10 @@ pub struct Pictures<'a> {
     shown: Option<(i64, Vec<u8>)>,
 }
 
-fn whole(piece: &Piece) -> Result<Vec<u8>, CaptureError> {
+fn whole(piece: &Piece, keys: &Keys) -> Result<Vec<u8>, CaptureError> {
     let mut data = durable::read_whole(&piece.path, BYTES_MAX).map_err(|e| failed("copy", &e))?;
     data.truncate(piece.bytes as usize);
+    clear::whole(&mut data, keys).map_err(|e| failed("copy", &e))?;
     Ok(data)
 }
 
@@ -202,7 +205,7 @@ impl<'a> Pictures<'a> {
             return Ok(Decoding { at, sink, first_ns: Some(0), sought: true, ahead: VecDeque::new(), ended: false, _pipeline: pipeline });
         }
         let name = if piece.codecs.contains("avc") { "copy-see-h264" } else { "copy-see-h265" };
-        let (pipeline, sink) = begin(name, whole(piece)?, Some(self.size))?;
+        let (pipeline, sink) = begin(name, whole(piece, &self.track.keys)?, Some(self.size))?;
         Ok(Decoding { at, sink, first_ns: None, sought: false, ahead: VecDeque::new(), ended: false, _pipeline: pipeline })
     }
 }
@@ -248,7 +251,7 @@ pub fn sound(track: &Track, from_ms: u64, to_ms: u64) -> Result<Vec<i16>, Captur
         }
         let ways = [("flac", "copy-hear-flac"), ("mp4a", "copy-hear-aac"), ("opus", "copy-hear-opus")];
         let Some((_, name)) = ways.into_iter().find(|(codec, _)| codecs.contains(codec)) else { continue };
-        let (_pipeline, sink) = begin(name, whole(piece)?, None)?;
+        let (_pipeline, sink) = begin(name, whole(piece, &track.keys)?, None)?;
         // Where in the stretch the next sample goes; negative: before it.
         let mut next = begins * RATE as i64 / 1000;
         while let Some(sample) = pull(&sink) {

@@ -16,7 +16,7 @@ pub(super) fn measure(track: &Track, length_ms: u64, to: &Path, told: &dyn Fn(u3
     for (n, piece) in track.pieces.iter().enumerate() {
         let (from, until) = (piece.offset_ms.max(0) as u64, (piece.offset_ms + piece.duration_ms as i64).max(0) as u64);
         if from < until && has_sound(&piece.codecs) {
-            let one = Track { camera: track.camera.clone(), pieces: vec![piece.clone()] };
+            let one = Track { camera: track.camera.clone(), pieces: vec![piece.clone()], keys: track.keys.clone() };
             let samples = sound(&one, from, until)?;
             for (n, moment) in samples.chunks(RATE * MOMENT_MS as usize / 1000).enumerate() {
                 line.hear(from + n as u64 * MOMENT_MS, dbfs(moment));

@@ -7,6 +7,7 @@ use crate::cli::Ended;
 use crate::config::{self, Parts, Tls, TlsFiles};
 use crate::custody::keys::Signer;
 use crate::desks::backups;
+use crate::footage::envelope::Identities;
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::{certificate, disc, durable, host, openssl, volume};
 use std::fmt;
@@ -93,6 +94,7 @@ pub fn examine(config: &Path) -> Vec<Finding> {
             secrets(&mut found, config, &parts);
             console(&mut found, &parts);
             backups_of(&mut found, &parts);
+            footage(&mut found, &parts);
             cameras(&mut found, &parts);
         }
         Err(wrong) => found.wrong(wrong.to_string()),
@@ -254,6 +256,31 @@ fn backups_of(found: &mut Findings, parts: &Parts) {
         found.warn(format!("the newest backup of the catalog is {age_h} hours old ({}): see the status page for why", path.display()));
     } else {
         found.ok(format!("the newest backup of the catalog is {age_h} hours old"));
+    }
+}
+
+/// Whether footage lies encrypted, and whether what opens it is at hand and is what it has to be.
+fn footage(found: &mut Findings, parts: &Parts) {
+    if !parts.footage.encrypts {
+        return found.warn("footage lies in the clear: whoever takes a disk can look at it; see [footage] encrypt in shilu.toml");
+    }
+    found.ok(format!("new sessions are encrypted to {} recipients", parts.footage.recipients.len()));
+    let nobody = "recording goes on, but nobody can look";
+    let Some(path) = &parts.desks.footage_identity else {
+        return found.warn(format!("footage.identity_file is not given: {nobody}"));
+    };
+    let opens = match Identities::read(path) {
+        Ok(opens) => opens,
+        Err(fault) => return found.warn(format!("the footage identity: {fault}: {nobody} until it is there")),
+    };
+    if !opens.recipients().iter().any(|r| Some(r) == parts.footage.recipient.as_ref()) {
+        found.wrong(format!("{} is not the key of footage.recipient: {nobody}", path.display()));
+    }
+    if host::everybody_reads(path).unwrap_or(false) {
+        found.wrong(format!("everybody on this machine may read {}: chmod o= {0}", path.display()));
+    }
+    if path.parent().is_some_and(|folder| host::on_one_volume(folder, &parts.data)) {
+        found.wrong(format!("{} lies on the disk of the footage: whoever takes the disk has its key", path.display()));
     }
 }
 

@@ -1,11 +1,14 @@
-//! `shilu key`: the signing key is followed by a new one.
+//! `shilu key`: the signing key is followed by a new one; a key that opens footage is made, and keys of sessions are wrapped for others.
 
 use crate::cli::Ended;
 use crate::config;
 use crate::custody::keys::{Algorithm, rotate};
+use crate::footage::envelope::{self, Recipients};
+use crate::footage::{keyring, tree};
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::durable;
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What to do.
@@ -33,12 +36,31 @@ enum What {
         #[arg(long)]
         algorithm: Option<Kind>,
     },
+    /// Makes a key that opens encrypted footage, in a file that lies outside the disks of the footage, and says its recipient.
+    Footage {
+        /// Where; nothing is ever overwritten.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Wraps the keys of all sessions for the recipients of the configuration: after a recipient was added. What is sealed stays.
+    Rewrap {
+        /// The configuration file.
+        #[arg(long, default_value = "/etc/shilu/shilu.toml")]
+        config: PathBuf,
+        /// A key that opens them: the machine's, or one from the safe.
+        #[arg(long)]
+        identity: PathBuf,
+    },
 }
 
 /// Does it.
 #[allow(clippy::print_stdout)] // a command's answer is what it prints
 pub fn run(options: Options) -> Ended {
-    let What::Rotate { config, algorithm } = options.what;
+    let (config, algorithm) = match options.what {
+        What::Rotate { config, algorithm } => (config, algorithm),
+        What::Footage { to } => return footage(&to),
+        What::Rewrap { config, identity } => return rewrap(&config, &identity),
+    };
     let parts = config::load(&config).map_err(|wrong| wrong.to_string())?;
     let algorithm = match algorithm {
         Some(Kind::Ed25519) => Algorithm::Ed25519,
@@ -51,4 +73,37 @@ pub fn run(options: Options) -> Ended {
     println!("publish   {}", keys.join("signing.pub.pem").display());
     println!("Start the recorder anew; until then it seals with the old key.");
     Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout)] // a command's answer is what it prints
+fn footage(to: &Path) -> Ended {
+    if durable::exists(to) {
+        return Err(format!("{} is there already; another name would be right", to.display()));
+    }
+    let (secret, recipient) = envelope::make_identity();
+    durable::write_secret(to, secret.as_bytes()).map_err(|fault| fault.to_string())?;
+    println!("recipient {recipient}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds files beside those that are sealed; may run while it records: sessions that are open have the new recipients with their next key.
+#[allow(clippy::print_stdout)] // a command's answer is what it prints
+fn rewrap(config: &Path, identity: &Path) -> Ended {
+    let parts = config::load(config).map_err(|wrong| wrong.to_string())?;
+    if parts.footage.recipients.is_empty() {
+        return Err("there are no recipients in [footage]; recipient and escrow would be right".into());
+    }
+    let to = Recipients::parse(&parts.footage.recipients)?;
+    let (mut keys, mut shut) = (0, 0);
+    for (id, folder) in tree::sessions(&parts.recorder.footage).map_err(|fault| fault.to_string())? {
+        match keyring::rewrap(&folder, identity, &to) {
+            Ok(count) => keys += count,
+            Err(why) => {
+                println!("{id}: {why}");
+                shut += 1;
+            }
+        }
+    }
+    println!("{keys} keys wrapped for {} recipients", parts.footage.recipients.len());
+    Ok(if shut == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

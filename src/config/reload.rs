@@ -3,6 +3,15 @@
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
+/// A configuration as it was written, to be compared with a later one.
+#[derive(Default)]
+pub struct Source {
+    /// Digest of the file's text.
+    pub sha256: String,
+    /// Its sections. They may hold passwords.
+    pub table: toml::Table,
+}
+
 /// What may change while everything runs; a section's name means all of it. `desks::in_force` takes it up.
 const LIVE: &[&str] = &[
     "bureau",

@@ -18,6 +18,8 @@ pub struct About<'a> {
     pub cms: bool,
     /// Whether SM3 sums are there.
     pub sm3: bool,
+    /// One of its files that is encrypted, and the key that opens it.
+    pub key: Option<(&'a str, &'a str)>,
 }
 
 struct Step {
@@ -86,6 +88,14 @@ fn steps(about: &About<'_>) -> Vec<Step> {
             zh: "六、国密 SM3 校验值在 sm3sums.txt 中，可逐个文件核对，例如",
             en: "6. SM3 sums stand in sm3sums.txt; to compare one file, for instance",
             commands: vec![format!("openssl dgst -sm3 {folder}/{file}")],
+        });
+    }
+    // `+ignidx`: Debian 12's ffmpeg else takes the vectors of the last fragment for all of them.
+    if let Some((file, key)) = about.key {
+        steps.push(Step {
+            zh: "七、录像原件加密存放，封存清单中的校验值是加密后文件的校验值。各文件的密钥见 data/keys/footage-keys.txt；解密一个文件，例如（画面和声音逐帧还原，不重新编码）",
+            en: "7. The originals are encrypted (MPEG Common Encryption); the digests in the manifest are those of the encrypted files. The key of each stands in data/keys/footage-keys.txt; to open one, for instance (every frame as it was recorded, nothing is encoded anew)",
+            commands: vec![format!("ffmpeg -v error -y -fflags +ignidx -decryption_key {key} -i {folder}/{file} -map 0 -c copy clear.mp4")],
         });
     }
     steps

@@ -8,6 +8,7 @@ use crate::custody::keys::PublicKey;
 use crate::footage::continuity::Continuity;
 use crate::footage::tree;
 use crate::machine::fault::Fault;
+use crate::model::content_key::kid_of;
 use crate::model::digest;
 use crate::model::gap::GapCause;
 use crate::model::import::{Imported, is_footage};
@@ -103,6 +104,7 @@ pub fn verify(files: &Files, trust: &Trust, progress: &dyn Progress) -> Report {
         Some(imported) => check_imported(&manifest, imported, &mut report),
     }
     check_interim(files, &manifest, &mut report);
+    check_keys(files, &manifest, &mut report);
     check_log(trust, &mut report);
     report
 }
@@ -303,6 +305,19 @@ fn check_interim(files: &Files, manifest: &Manifest, report: &mut Report) {
             && digest::sha256(&data) != seal.code
         {
             report.wrong.push(format!("{name}: altered: its SHA-256 is not the interim seal code"));
+        }
+    }
+}
+
+/// The files of keys: without them what is encrypted stays shut. No key is needed to check them, or anything else here.
+fn check_keys(files: &Files, manifest: &Manifest, report: &mut Report) {
+    for key in &manifest.keys {
+        if kid_of(&key.file) != Some(&key.kid) {
+            report.wrong.push(format!("session.json: names a key that is none: {:?}", key.file));
+        } else if let Some(data) = read(files, &key.file, report)
+            && digest::sha256(&data) != key.sha256
+        {
+            report.wrong.push(format!("{}: altered: its SHA-256 is not that in the manifest", key.file));
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::desks::{Answer, Desks, No, blocking};
 use crate::machine::worker::{Stop, Worker};
 use crate::machine::{durable, fault::Fault, randomness, volume};
 use crate::model::access::Grant;
+use crate::model::content_key::Keys;
 use crate::model::copy::{COPY_FILE, Copy, CopyState, Layout, NO_ROOM, NOT_MADE, Order, Piece, Track, Work};
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
@@ -117,6 +118,8 @@ impl Desks {
         }
         let cameras: Vec<CameraId> = session.devices.iter().map(|d| d.camera.clone()).collect();
         order.check(&cameras, grant.masked() && !for_player)?;
+        // Told now, not when its turn comes.
+        drop(self.keys_for(who, folder, "copy").await?);
         let busy = self.copies(who).await?.iter().filter(|c| matches!(c.state, CopyState::Waiting | CopyState::Running)).count();
         if busy >= WAITING_MAX {
             return Err(Refusal::TooMany { running: busy }.into());
@@ -174,8 +177,10 @@ impl Desks {
         let mut cameras: Vec<&CameraId> = copy.order.cameras.iter().chain(&copy.order.sound).collect();
         cameras.dedup();
         let made_in = self.copy_folder(&copy.id);
+        // Its order is in the log.
+        let keys = self.keys_of(folder).await?;
         let work = Work::Copy {
-            tracks: cameras.into_iter().map(|c| track(session, folder, c)).collect(),
+            tracks: cameras.into_iter().map(|c| track(session, folder, c, &keys)).collect(),
             order: copy.order.clone(),
             length_ms: session.length_ms.unwrap_or(0),
             started_at: session.started_at,
@@ -431,8 +436,8 @@ fn about(kind: EntryKind, copy: &Copy) -> Draft {
     Draft::new(kind).by(&copy.by).in_session(&copy.session).about("copy", &copy.id)
 }
 
-/// A camera's segments, for what makes copies.
-pub(super) fn track(session: &Session, folder: &Path, camera: &CameraId) -> Track {
+/// A camera's segments, for what makes copies, with the keys of what is encrypted.
+pub(super) fn track(session: &Session, folder: &Path, camera: &CameraId, keys: &Keys) -> Track {
     let mut of: Vec<_> = session.segments.iter().filter(|s| s.camera == *camera && s.duration_ms > 0).collect();
     of.sort_by_key(|s| s.sequence);
     let piece = |s: &&crate::model::session::Segment| Piece {
@@ -443,7 +448,7 @@ pub(super) fn track(session: &Session, folder: &Path, camera: &CameraId) -> Trac
         codecs: s.codecs.clone(),
         taken_in: session.imported.is_some(),
     };
-    Track { camera: camera.clone(), pieces: of.iter().map(piece).collect() }
+    Track { camera: camera.clone(), pieces: of.iter().map(piece).collect(), keys: keys.clone() }
 }
 
 /// What is burnt in below: that it is a copy, of what.

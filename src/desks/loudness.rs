@@ -81,7 +81,15 @@ impl Desks {
             self.measuring.with(|all| all.remove(&to));
             return Ok(Measured::Ready(line));
         }
-        let work = Work::Loudness { track: track(&session, &folder, camera), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
+        let keys = match self.keys_for(who, &folder, "viewing").await {
+            Ok(keys) => keys,
+            Err(no) => {
+                self.measuring.with(|all| all.remove(&to));
+                return Err(no);
+            }
+        };
+        let work =
+            Work::Loudness { track: track(&session, &folder, camera, &keys), length_ms: session.length_ms.unwrap_or(0), to: to.clone() };
         let live = self.streams.under(&grant, &self.clock);
         let desks = self.clone();
         tokio::spawn(async move {

@@ -73,6 +73,7 @@ pub mod viewing;
 pub mod waiting;
 pub mod wall;
 pub mod witness;
+mod unsealing;
 
 use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};
@@ -163,6 +164,8 @@ pub struct Settings {
     pub holds: HoldRules,
     /// How equipment is looked after.
     pub equipment: equipment::EquipmentSettings,
+    /// The identity that opens keys of encrypted footage; outside the volumes, read when it is needed.
+    pub footage_identity: Option<PathBuf>,
 }
 
 /// All desks.

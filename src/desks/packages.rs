@@ -11,8 +11,9 @@ use crate::custody::tiles::Tiles;
 use crate::custody::timestamp::token_name;
 use crate::desks::viewing::{Footage, bounds};
 use crate::desks::{Answer, Desks, No, blocking};
-use crate::footage::{copy, tree};
+use crate::footage::{clear, copy, tree};
 use crate::machine::{durable, fault::Fault, openssl, randomness};
+use crate::model::content_key::Keys;
 use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, SessionId};
@@ -26,11 +27,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 /// The page that checks a package in a browser.
 const PAGE: &str = include_str!("../custody/package/verify.html");
 /// The largest paper that goes into a package.
 const PAPER_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// The keys of encrypted originals: whoever is handed a package can open what is in it.
+const KEYS: &str = "data/keys/footage-keys.txt";
 /// A paper up to this size is kept in memory while its package is ready.
 const SMALL_BYTES: usize = 256 * 1024;
 /// Packages that are kept ready at a time; the oldest is forgotten first, and is made anew when it is asked for.
@@ -83,6 +87,8 @@ struct Making {
     clips: Vec<(u64, u64)>,
     /// With a joined file to look at.
     viewing: bool,
+    /// Of what is encrypted; they go with the originals to whoever they are handed to.
+    keys: Keys,
 }
 
 impl Desks {
@@ -132,6 +138,8 @@ impl Desks {
 
     async fn making(&self, session: Session, folder: PathBuf, request: String, clips: Vec<(u64, u64)>, viewing: bool) -> Answer<Making> {
         self.bring_back(&session, &folder).await?;
+        // A medium for the cabinet holds the encrypted files alone: their keys lie beside them, encrypted to the recipients.
+        let keys = if viewing { self.keys_of(&folder).await? } else { Keys::default() };
         // The head has to hold the entry of this very hand-over.
         self.acts.sign_head().await?;
         let origin = self.acts.log().state().origin.map(|o| o.to_string()).unwrap_or_default();
@@ -150,6 +158,7 @@ impl Desks {
             session,
             clips,
             viewing,
+            keys,
         })
     }
 
@@ -204,7 +213,7 @@ fn members(m: &Making) -> Result<Vec<Member>, Fault> {
     if let Some(camera) = m.session.devices.first().map(|d| &d.camera).filter(|_| wants) {
         let mut of: Vec<_> = m.session.segments.iter().filter(|s| s.camera == *camera).cloned().collect();
         of.sort_by_key(|s| s.sequence);
-        if let Ok(plan) = copy::plan(&m.folder, &of)
+        if let Ok(plan) = copy::plan(&m.folder, &of, &m.keys)
             && plan.bytes() > 0
         {
             payload.push(Member::copy(format!("data/viewing/{camera}.mp4"), plan)?);
@@ -213,6 +222,10 @@ fn members(m: &Making) -> Result<Vec<Member>, Fault> {
     clip_members(m, &mut payload)?;
     log_members(m, &mut payload)?;
     let keys = key_members(m, &mut payload)?;
+    let opened = opened_by(m)?;
+    if !opened.is_empty() {
+        payload.push(Member::made(KEYS, key_list(&opened)));
+    }
     payload.push(Member::made("data/provision-list.csv", provision_list(m)));
     let tokens = (1..=u16::MAX as usize).take_while(|n| durable::exists(&m.folder.join(token_name(tree::MANIFEST, *n)))).count();
     let about = About {
@@ -222,6 +235,7 @@ fn members(m: &Making) -> Result<Vec<Member>, Fault> {
         tokens,
         cms: m.unit.is_some(),
         sm3: m.session.segments.iter().any(|s| s.sm3.is_some()),
+        key: opened.first().map(|(file, key)| (file.as_str(), key.as_str())),
     };
     let tags = vec![
         Member::made("verify.html", PAGE),
@@ -260,7 +274,7 @@ fn clip_members(m: &Making, payload: &mut Vec<Member>) -> Result<(), Fault> {
             let inside = |s: &&Segment| s.camera == device.camera && s.span_ms().0 < *to && *from < s.span_ms().1;
             let mut of: Vec<_> = m.session.segments.iter().filter(inside).cloned().collect();
             of.sort_by_key(|s| s.sequence);
-            if let Ok(plan) = copy::plan(&m.folder, &of)
+            if let Ok(plan) = copy::plan(&m.folder, &of, &m.keys)
                 && plan.bytes() > 0
             {
                 payload.push(Member::copy(format!("data/clips/{}-{}.mp4", number + 1, device.camera), plan)?);
@@ -302,6 +316,22 @@ fn key_members(m: &Making, payload: &mut Vec<Member>) -> Result<PublicKey, Fault
         payload.push(paper(authority, "data/keys/tsa-ca.pem".into())?);
     }
     public(&m.folder.join(tree::SIGNER))
+}
+
+/// Encrypted originals, each with the key that opens it.
+fn opened_by(m: &Making) -> Result<Vec<(String, Zeroizing<String>)>, Fault> {
+    let mut opened = Vec::new();
+    for s in m.session.segments.iter().filter(|_| !m.keys.is_empty()) {
+        let kid = clear::kid_of(&m.folder.join(&s.file))?;
+        let Some(kid) = kid else { continue };
+        let key = m.keys.get(&kid).ok_or_else(|| Fault::of("open", s.file.clone(), format!("its key {kid} is not there")))?;
+        opened.push((s.file.clone(), key.to_hex()));
+    }
+    Ok(opened)
+}
+
+fn key_list(opened: &[(String, Zeroizing<String>)]) -> String {
+    opened.iter().map(|(file, key)| format!("{}  {file}\n", **key)).collect()
 }
 
 /// 移送清单: what is handed over, for the paper that both sides sign.

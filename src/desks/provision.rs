@@ -4,8 +4,10 @@
 use crate::catalog::provisions;
 use crate::custody::package::Package;
 use crate::desks::documents;
-use crate::desks::viewing::{Footage, bounds, send_part};
+use crate::desks::viewing::{Footage, bounds, send_part, send_pieces};
 use crate::desks::{Answer, Desks, No, blocking};
+use crate::footage::envelope::Recipients;
+use crate::footage::wrapped::Wrapping;
 use crate::machine::durable::{self, Appending};
 use crate::machine::{fault::Fault, randomness, volume};
 use crate::model::digest::{self, Running};
@@ -249,6 +251,7 @@ impl Desks {
         let mut retained = Vec::new();
         for (number, session) in provision.sessions.iter().enumerate() {
             let (doc, from) = self.session_doc(session).await?;
+            let is_encrypted = !doc.keys.is_empty();
             let clips = provision.clips.iter().filter(|c| c.session == *session).map(|c| (c.from_ms, c.to_ms)).collect();
             let draft = entry(EntryKind::PackageTaken, who, &provision).in_session(session);
             self.acts.log_then_do(draft, |_| Ok(())).await?;
@@ -257,7 +260,10 @@ impl Desks {
             if room.free < package.bytes() + self.settings.reserve_bytes {
                 return Err(No::Fault("there is no room for the copy that is kept".into()));
             }
-            let file = format!("{session}.tar");
+            // What opens a session would else lie beside it.
+            let shared = self.recorder.shared().clone();
+            let wraps = is_encrypted && shared.recipients.is_some();
+            let file = if wraps { format!("{session}.tar.age") } else { format!("{session}.tar") };
             let (path, bytes) = (folder.join(&file), package.bytes());
             let told = {
                 let (desk, id) = (self.provisions.clone(), id.clone());
@@ -266,8 +272,10 @@ impl Desks {
                     desk.with(|all| drop(all.insert(id.clone(), Ok(share as u32))));
                 }
             };
-            let sha256 = blocking("a package", move || write_package(&package, &path, &told)).await??;
-            retained.push(Retained { session: session.clone(), file, bytes, sha256, manifest_sha256, verified_at: None, disposed: None });
+            let write = move || write_package(&package, &path, shared.recipients.as_ref().filter(|_| wraps), &told);
+            let (sha256, wrapped_sha256) = blocking("a package", write).await??;
+            let (session, verified_at, disposed) = (session.clone(), None, None);
+            retained.push(Retained { session, file, bytes, sha256, manifest_sha256, verified_at, disposed, wrapped_sha256 });
         }
         provision.retained = retained;
         self.read_again(&mut provision).await?;
@@ -286,7 +294,7 @@ impl Desks {
         for retained in provision.retained.iter_mut().filter(|r| r.disposed.is_none()) {
             let path = folder.join(&retained.file);
             let (_, found) = blocking("reading what is kept", move || volume::digest(&path)).await??;
-            if found != retained.sha256 {
+            if found != *retained.wrapped_sha256.as_ref().unwrap_or(&retained.sha256) {
                 let draft = Draft::new(EntryKind::DamageFound).in_session(&retained.session).about("file", &retained.file);
                 self.acts.do_and_log(draft, |_| Ok(()));
                 return Err(No::Fault(format!("{}: is not what was written", retained.file)));
@@ -326,7 +334,13 @@ impl Desks {
             entry(EntryKind::CopyTaken, who, &provision).in_session(session).about("sha256", &retained.sha256).about("what", "package");
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         let live = self.streams.of(id.as_str(), &who.id, self.now().utc + TimeDelta::hours(12), &self.clock);
-        let footage = send_part(&self.provision_folder(id).join(&retained.file), from, to, retained.file.clone(), live)?;
+        let (path, name) = (self.provision_folder(id).join(&retained.file), format!("{session}.tar"));
+        let footage = if retained.wrapped_sha256.is_some() {
+            let mut wrapped = self.wrapped_for(who, &path, "provision").await?;
+            send_pieces(move |from, to| wrapped.piece(from, to), std::iter::once(from..to).collect(), name, live)
+        } else {
+            send_part(&path, from, to, name, live)?
+        };
         Ok((Footage { sha256: Some(retained.sha256), ..footage }, from, whole))
     }
 
@@ -396,17 +410,33 @@ fn entry(kind: EntryKind, who: &Person, provision: &Provision) -> Draft {
     Draft::new(kind).by(&who.id).about("provision", &provision.id)
 }
 
-/// Writes a package to a file, and gives its digest. What an earlier try left is begun anew.
-fn write_package(package: &Package, path: &Path, told: &dyn Fn(u64)) -> Result<String, Fault> {
+/// The file of a package that is written.
+enum Kept {
+    Clear(Appending),
+    Wrapped(Box<Wrapping>),
+}
+
+/// Writes a package to a file, encrypted to these if there are any, and gives its digest, and that of an encrypted file. What an earlier try
+/// left is begun anew.
+fn write_package(package: &Package, path: &Path, to: Option<&Recipients>, told: &dyn Fn(u64)) -> Result<(String, Option<String>), Fault> {
     let part = path.with_extension("tar.part");
     if durable::exists(&part) {
         durable::remove_derived(&part)?;
     }
-    let (mut file, mut digest, mut failed) = (Appending::create(&part)?, Running::default(), None);
-    package.send(0, package.bytes(), |piece| match piece.and_then(|piece| file.append(&piece).map(|()| piece)) {
+    let mut file = match to {
+        Some(to) => Kept::Wrapped(Box::new(Wrapping::create(&part, to)?)),
+        None => Kept::Clear(Appending::create(&part)?),
+    };
+    let mut append = |piece: &[u8]| match &mut file {
+        Kept::Clear(file) => file.append(piece),
+        Kept::Wrapped(file) => file.append(piece),
+    };
+    let (mut done, mut digest, mut failed) = (0, Running::default(), None);
+    package.send(0, package.bytes(), |piece| match piece.and_then(|piece| append(&piece).map(|()| piece)) {
         Ok(piece) => {
             digest.update(&piece);
-            told(file.bytes());
+            done += piece.len() as u64;
+            told(done);
             true
         }
         Err(fault) => {
@@ -417,7 +447,10 @@ fn write_package(package: &Package, path: &Path, told: &dyn Fn(u64)) -> Result<S
     if let Some(fault) = failed {
         return Err(fault);
     }
-    file.sync()?;
+    let wrapped = match file {
+        Kept::Clear(mut file) => file.sync().map(|()| None)?,
+        Kept::Wrapped(file) => Some(file.finish()?),
+    };
     durable::rename(&part, path)?;
-    Ok(digest.hex())
+    Ok((digest.hex(), wrapped))
 }

@@ -4,6 +4,7 @@ use crate::desks::copies::{MAKER, label, track};
 use crate::desks::{Answer, Desks, blocking};
 use crate::machine::worker::Worker;
 use crate::machine::{durable, fault::Fault, randomness};
+use crate::model::content_key::Keys;
 use crate::model::copy::Work;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{CameraId, ViewingId};
@@ -23,7 +24,7 @@ impl Desks {
         if grant.masked() {
             return Err(self.refused(who, Refusal::MaskedOnly, "still"));
         }
-        let track = track(&session, &folder, camera);
+        let mut track = track(&session, &folder, camera, &Keys::default());
         let (from, at) = (|p: &crate::model::copy::Piece| p.offset_ms, at_ms as i64);
         if !track.pieces.iter().any(|p| from(p) <= at && at < from(p) + p.duration_ms as i64) {
             return Err(Refusal::no_such("picture", &time::length_text(at_ms)).into());
@@ -36,6 +37,7 @@ impl Desks {
             .about("camera", camera)
             .about("at_ms", at_ms);
         self.acts.log_then_do(draft, |_| Ok(())).await?;
+        track.keys = self.keys_for(who, &folder, "still").await?;
         self.bring_back(&session, &folder).await?;
         let moment = session.started_at + TimeDelta::milliseconds(at);
         let to = self.settings.data.join("copies").join(format!("still-{}.jpg", randomness::hex::<8>()?));

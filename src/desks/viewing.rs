@@ -3,9 +3,11 @@
 use crate::catalog::{requests, viewings};
 use crate::desks::streams::Live;
 use crate::desks::{Answer, Desks, No};
+use crate::footage::clear::ClearFile;
 use crate::footage::{copy, entrance, tree};
-use crate::machine::{durable, randomness};
+use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::access::{AccessRequest, Grant};
+use crate::model::content_key::Keys;
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::ids::{AccountId, CameraId, SessionId, ViewingId};
 use crate::model::import::media_type;
@@ -22,8 +24,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
-/// A piece of footage on its way to a browser.
-const PIECE_BYTES: usize = 256 * 1024;
 /// A player tells every ten seconds what it showed; one that was not heard for so long has gone, ms. A paused one is opened anew.
 const QUIET_MS: i64 = 30 * 60_000;
 /// The largest signed paper that is given out.
@@ -90,6 +90,8 @@ struct OpenViewing {
     person: AccountId,
     folder: PathBuf,
     segments: Vec<Segment>,
+    /// Of what is encrypted; gone with the viewing.
+    keys: Keys,
     seconds: AtomicU64,
     /// When the player last asked or told something, ms since 1970.
     heard: AtomicI64,
@@ -146,12 +148,21 @@ impl Desks {
         let address = who.address.clone();
         let draft = if let Some(address) = &address { draft.about("from", address) } else { draft };
         self.acts.log_then_do(draft, move |t| viewings::open(t, &row, &kept, address.as_deref(), at)).await?;
+        let keys = match self.keys_for(who, &folder, "viewing").await {
+            Ok(keys) => keys,
+            // It was opened in the log, and showed nothing: it is closed there too.
+            Err(no) => {
+                self.close_unseen(who, &session.id, &id).await?;
+                return Err(no);
+            }
+        };
         let viewing = playable(&id, &session, &format!("{} {}", who.name, grant.request()));
         let open = OpenViewing {
             session: session.id,
             person: who.id.clone(),
             folder,
             segments: session.segments,
+            keys,
             seconds: AtomicU64::new(0),
             heard: AtomicI64::new(at),
         };
@@ -181,16 +192,26 @@ impl Desks {
         let grant = self.grant(who, &open.session, "viewing").await?;
         let segment = find(&open.segments, camera, sequence)?;
         let (path, live, kind) = (open.folder.join(&segment.file), self.streams.under(&grant, &self.clock), media_type(&segment.file));
+        if !open.keys.is_empty() && !durable::exists(&path) {
+            // What lies in the archive alone is encrypted there too, and is opened from files.
+            let (_, session, folder) = self.granted(who, &open.session, "viewing").await?;
+            self.bring_back(&session, &folder).await?;
+        }
         if from_ms > 0 && durable::exists(&path) {
             let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
             let found = crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await??;
             if let Some(at) = found {
-                let footage = send_stretches(&path, vec![0..at.header, at.at..whole], segment.file, live)?;
+                let footage = send_stretches(&path, vec![0..at.header, at.at..whole], &segment, live, &open.keys).await?;
                 let bytes = footage.bytes;
                 return Ok((footage, 0, bytes, kind));
             }
         }
         let (from, to) = bounds(range, segment.bytes, "byte of the file")?;
+        if !open.keys.is_empty() {
+            // In the clear, byte for byte as long; the manifest's digest is that of what is stored.
+            let stretch = std::iter::once(from..to).collect();
+            return Ok((send_stretches(&path, stretch, &segment, live, &open.keys).await?, from, segment.bytes, kind));
+        }
         let footage = self.send_segment(&open.session, path, &segment, (from, to), live).await?;
         Ok((Footage { sha256: Some(segment.sha256.clone()), ..footage }, from, segment.bytes, kind))
     }
@@ -207,6 +228,13 @@ impl Desks {
     pub async fn close_viewing(&self, who: &Person, viewing: &ViewingId) -> Answer<()> {
         self.viewing(who, viewing)?;
         self.end_viewing(viewing).await
+    }
+
+    /// Closes a viewing that could not begin.
+    async fn close_unseen(&self, who: &Person, session: &SessionId, viewing: &ViewingId) -> Answer<()> {
+        let draft = Draft::new(EntryKind::ViewingClosed).by(&who.id).in_session(session).about("viewing", viewing).about("seconds", 0);
+        let (id, at) = (viewing.clone(), self.now_ms());
+        Ok(self.acts.log_then_do(draft, move |t| viewings::close(t, &id, 0, at)).await?)
     }
 
     /// Takes a viewing out and logs what was seen.
@@ -258,7 +286,8 @@ impl Desks {
         Ok((session, folder, self.streams.under(&grant, &self.clock)))
     }
 
-    /// A copy of one original file; needs a grant for copies.
+    /// A copy of one original file, as it is stored: an encrypted one stays so, since the manifest's digest is of that. Needs a grant for
+    /// copies.
     pub async fn copy_segment(&self, who: &Person, session: &SessionId, camera: &CameraId, sequence: u32) -> Answer<Footage> {
         let (session, folder, live) = self.copying(who, session, &format!("{camera}/{sequence}")).await?;
         let segment = find(&session.segments, camera, sequence)?;
@@ -279,8 +308,10 @@ impl Desks {
             return Err(Refusal::no_such("camera", camera.as_str()).into());
         }
         self.bring_back(&session, &folder).await?;
+        let keys = self.keys_for(who, &folder, "copy").await?;
         let (tx, pieces) = mpsc::channel(4);
-        let (bytes, plan) = crate::desks::blocking("joining", move || copy::plan(&folder, &segments).map(|p| (p.bytes(), p))).await??;
+        let (bytes, plan) =
+            crate::desks::blocking("joining", move || copy::plan(&folder, &segments, &keys).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
         Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces, live })
     }
@@ -338,29 +369,40 @@ pub(super) fn bounds(range: Option<(u64, Option<u64>)>, whole: u64, what: &'stat
 
 /// A part of a file, in pieces, as long as `live` says so; a cut ends the stream in an error, never as if it were whole.
 pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Live) -> Answer<Footage> {
-    send_stretches(path, std::iter::once(from..to).collect(), name, live)
+    let mut file = ClearFile::open(path, to, &Keys::default())?;
+    Ok(send_pieces(move |from, to| file.piece(from, to), std::iter::once(from..to).collect(), name, live))
 }
 
-/// Stretches of a file, one after the other, in pieces.
-fn send_stretches(path: &Path, stretches: Vec<Range<u64>>, name: String, live: Live) -> Answer<Footage> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = durable::open(path)?;
+/// Stretches of a segment, one after the other, in pieces; in the clear.
+async fn send_stretches(path: &Path, stretches: Vec<Range<u64>>, segment: &Segment, live: Live, keys: &Keys) -> Answer<Footage> {
+    let (path, keys, name) = (path.to_owned(), keys.clone(), segment.file.clone());
+    let whole = segment.whole_bytes.unwrap_or(segment.bytes);
+    let mut file = crate::desks::blocking("opening a file", move || ClearFile::open(&path, whole, &keys)).await??;
+    Ok(send_pieces(move |from, to| file.piece(from, to), stretches, name, live))
+}
+
+/// What `piece` reads of stretches, as long as `live` says so.
+pub(super) fn send_pieces(
+    mut piece: impl FnMut(u64, u64) -> Result<Vec<u8>, Fault> + Send + 'static,
+    stretches: Vec<Range<u64>>,
+    name: String,
+    live: Live,
+) -> Footage {
     let (tx, pieces) = mpsc::channel(2);
     let (bytes, under) = (stretches.iter().map(|s| s.end - s.start).sum(), live.clone());
     tokio::task::spawn_blocking(move || {
         for Range { start, end } in stretches {
-            let (mut left, mut sought) = (end - start, file.seek(SeekFrom::Start(start)).map(drop));
-            while left > 0 {
-                let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
+            let mut at = start;
+            while at < end {
                 let read = if under.is() { Ok(()) } else { Err(std::io::Error::other("the approval has ended")) };
-                let read = read.and(std::mem::replace(&mut sought, Ok(()))).and_then(|()| file.read_exact(&mut piece));
+                let read = read.and_then(|()| piece(at, end).map_err(std::io::Error::other));
+                at += read.as_ref().map_or(0, |piece| piece.len() as u64);
                 let failed = read.is_err();
-                left -= piece.len() as u64;
-                if tx.blocking_send(read.map(|()| Bytes::from(piece))).is_err() || failed {
+                if tx.blocking_send(read.map(Bytes::from)).is_err() || failed {
                     return;
                 }
             }
         }
     });
-    Ok(Footage { bytes, sha256: None, name, pieces, live })
+    Footage { bytes, sha256: None, name, pieces, live }
 }

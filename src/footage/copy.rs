@@ -1,9 +1,10 @@
 //! A camera's segments as one file: a derived copy for looking, never the original. Decode times are moved to where each
 //! segment lies in the session, so that a gap stays as long as it was.
 
-use crate::footage::fragment;
 use crate::footage::segment::BYTES_MAX;
+use crate::footage::{clear, fragment};
 use crate::machine::{durable, fault::Fault};
+use crate::model::content_key::Keys;
 use crate::model::session::Segment;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
@@ -20,18 +21,20 @@ struct Part {
 pub struct Plan {
     header: Bytes,
     parts: Vec<Part>,
+    keys: Keys,
 }
 
 /// Plans the copy of segments in their order. Segments whose format differs from the first's (the camera changed resolution)
-/// cannot stand in one file and are a fault: the originals are to be taken.
-pub fn plan(folder: &Path, segments: &[Segment]) -> Result<Plan, Fault> {
+/// cannot stand in one file and are a fault: the originals are to be taken. `keys`: of what is encrypted; the copy is in the clear.
+pub fn plan(folder: &Path, segments: &[Segment], keys: &Keys) -> Result<Plan, Fault> {
     let (mut header, mut format) = (Bytes::new(), Vec::new());
     let mut parts = Vec::new();
     let start_ms = segments.first().map_or(0, |s| s.offset_ms);
     for segment in segments {
         let path = folder.join(&segment.file);
-        let data = durable::read_whole(&path, BYTES_MAX)?;
+        let mut data = durable::read_whole(&path, BYTES_MAX)?;
         let extent = fragment::extent(&data);
+        clear::header(&mut data[..extent.header], keys).map_err(|e| Fault::of("join", segment.file.clone(), e))?;
         if extent.fragments.is_empty() {
             continue;
         }
@@ -45,7 +48,7 @@ pub fn plan(folder: &Path, segments: &[Segment]) -> Result<Plan, Fault> {
         let shift_ns = (segment.offset_ms - start_ms) * 1_000_000;
         parts.push(Part { path, header: extent.header, whole: extent.whole, shift_ns });
     }
-    Ok(Plan { header, parts })
+    Ok(Plan { header, parts, keys: keys.clone() })
 }
 
 impl Plan {
@@ -76,7 +79,7 @@ impl Plan {
         }
         for part in &self.parts {
             let Some(range) = wanted(part.whole - part.header) else { continue };
-            let piece = read(part, &self.header).map(|piece| piece.slice(range));
+            let piece = self.read(part).map(|piece| piece.slice(range));
             let failed = piece.is_err();
             if !give(piece) || failed {
                 return false;
@@ -84,14 +87,16 @@ impl Plan {
         }
         true
     }
-}
 
-fn read(part: &Part, header: &[u8]) -> Result<Bytes, Fault> {
-    let object = || part.path.display().to_string();
-    let data = Bytes::from(durable::read_whole(&part.path, BYTES_MAX)?);
-    if data.len() < part.whole {
-        return Err(Fault::of("join", object(), "the file became shorter"));
+    fn read(&self, part: &Part) -> Result<Bytes, Fault> {
+        let object = || part.path.display().to_string();
+        let mut data = durable::read_whole(&part.path, BYTES_MAX)?;
+        if data.len() < part.whole {
+            return Err(Fault::of("join", object(), "the file became shorter"));
+        }
+        clear::whole(&mut data[..part.whole], &self.keys).map_err(|e| Fault::of("join", object(), e))?;
+        let tracks = fragment::tracks(&self.header).map_err(|e| Fault::of("join", object(), e))?;
+        let data = Bytes::from(data);
+        fragment::shifted(&data.slice(part.header..part.whole), &tracks, part.shift_ns).map_err(|e| Fault::of("join", object(), e))
     }
-    let tracks = fragment::tracks(header).map_err(|e| Fault::of("join", object(), e))?;
-    fragment::shifted(&data.slice(part.header..part.whole), &tracks, part.shift_ns).map_err(|e| Fault::of("join", object(), e))
 }

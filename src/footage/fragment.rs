@@ -28,13 +28,13 @@ pub enum Malformed {
 
 /// A box: its four letters, and where its content lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
-    kind: [u8; 4],
-    content: Range<usize>,
-    end: usize,
+pub(super) struct Found {
+    pub(super) kind: [u8; 4],
+    pub(super) content: Range<usize>,
+    pub(super) end: usize,
 }
 
-fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
 
@@ -43,7 +43,7 @@ fn u64_at(data: &[u8], at: usize) -> Option<u64> {
 }
 
 /// The box that begins at `at`, which must end at or before `end`.
-fn box_at(data: &[u8], at: usize, end: usize) -> Result<Found, Malformed> {
+pub(super) fn box_at(data: &[u8], at: usize, end: usize) -> Result<Found, Malformed> {
     let bad = Malformed::Length { at };
     let head = data.get(at..at + 8).filter(|_| at + 8 <= end).ok_or_else(|| bad.clone())?;
     let kind = [head[4], head[5], head[6], head[7]];
@@ -56,7 +56,7 @@ fn box_at(data: &[u8], at: usize, end: usize) -> Result<Found, Malformed> {
     stop.map(|stop| Found { kind, content: at + skip..stop, end: stop }).ok_or(bad)
 }
 
-fn boxes(data: &[u8], within: Range<usize>) -> Result<Vec<Found>, Malformed> {
+pub(super) fn boxes(data: &[u8], within: Range<usize>) -> Result<Vec<Found>, Malformed> {
     let mut found = Vec::new();
     let mut at = within.start;
     while at < within.end {
@@ -67,7 +67,7 @@ fn boxes(data: &[u8], within: Range<usize>) -> Result<Vec<Found>, Malformed> {
     Ok(found)
 }
 
-fn inside(data: &[u8], of: &Found, kind: &[u8; 4]) -> Result<Vec<Found>, Malformed> {
+pub(super) fn inside(data: &[u8], of: &Found, kind: &[u8; 4]) -> Result<Vec<Found>, Malformed> {
     Ok(boxes(data, of.content.clone())?.into_iter().filter(|b| &b.kind == kind).collect())
 }
 
@@ -100,7 +100,7 @@ pub fn tracks(header: &[u8]) -> Result<Vec<Track>, Malformed> {
     if tracks.is_empty() { Err(Malformed::Lacking("trak")) } else { Ok(tracks) }
 }
 
-fn first(data: &[u8], of: &Found, kind: &[u8; 4], name: &'static str) -> Result<Found, Malformed> {
+pub(super) fn first(data: &[u8], of: &Found, kind: &[u8; 4], name: &'static str) -> Result<Found, Malformed> {
     inside(data, of, kind)?.into_iter().next().ok_or(Malformed::Lacking(name))
 }
 

@@ -1,7 +1,9 @@
 //! A segment: header, what it says of itself, and whole fragments; digested as it is filled, never touched once closed.
 
+use crate::footage::cenc::Sealing;
 use crate::footage::continuity::Continuity;
 use crate::footage::fragment::{self, Malformed, Track};
+use crate::footage::keyring::Seal;
 use crate::footage::tree;
 use crate::machine::{durable, fault::Fault};
 use crate::model::digest::Running;
@@ -26,6 +28,8 @@ pub struct Filling {
     tracks: Vec<Track>,
     base_ns: i64,
     digest: Running,
+    /// What encrypts it, where footage is encrypted.
+    sealing: Option<Sealing>,
     first: Moment,
     first_pts: Duration,
     end_pts: Duration,
@@ -33,7 +37,8 @@ pub struct Filling {
 
 impl Filling {
     /// Begins a segment with this fragment as its first, which is not added yet; gives the bytes that come before it.
-    /// `previous` is the digest of the camera's segment before this one.
+    /// `previous` is the digest of the camera's segment before this one. What the standard cannot encrypt is recorded in the clear, and
+    /// told: recording comes first.
     pub fn begin(
         session: &SessionId,
         camera: &CameraId,
@@ -41,13 +46,21 @@ impl Filling {
         previous: Option<String>,
         first: &Fragment,
         offset_ms: i64,
-        sm3: bool,
+        (sm3, seal): (bool, Option<&Seal>),
     ) -> Result<(Self, Bytes), Malformed> {
         let tracks = fragment::tracks(&first.header.bytes)?;
         let base_ns = fragment::start_ns(&first.bytes, &tracks)? as i64;
         let (session, utc) = (session.clone(), first.arrived.utc);
         let said = Continuity { session, camera: camera.clone(), sequence, previous, first_frame: utc };
-        let head = Bytes::from([&first.header.bytes[..], &said.boxes(tracks.first().map_or(1, |t| t.id))].concat());
+        let (sealing, header) = match seal.map(|seal| seal.begin(&first.header.bytes, sequence)) {
+            None => (None, first.header.bytes.clone()),
+            Some(Ok((sealing, header))) => (Some(sealing), header),
+            Some(Err(why)) => {
+                tracing::error!(camera = %said.camera, %why, "a file is NOT encrypted");
+                (None, first.header.bytes.clone())
+            }
+        };
+        let head = Bytes::from([&header[..], &said.boxes(tracks.first().map_or(1, |t| t.id))].concat());
         let mut digest = Running::new(sm3);
         digest.update(&head);
         let segment = Segment {
@@ -70,7 +83,7 @@ impl Filling {
             signed_video: None,
         };
         let (header, first_pts) = (first.header.clone(), first.pts);
-        Ok((Self { segment, header, tracks, base_ns, digest, first: first.arrived, first_pts, end_pts: first_pts }, head))
+        Ok((Self { segment, header, tracks, base_ns, digest, sealing, first: first.arrived, first_pts, end_pts: first_pts }, head))
     }
 
     /// What is known of it so far; without a digest.
@@ -98,12 +111,16 @@ impl Filling {
     pub fn add(&mut self, next: &Fragment) -> Result<(Bytes, Bytes), Malformed> {
         fragment::check(&next.bytes)?;
         let (boxes, samples) = fragment::shifted_apart(&next.bytes, &self.tracks, -self.base_ns)?;
-        self.digest.update(&boxes);
-        self.digest.update(&samples);
         // One look until a signature is found: a camera that signs does so all the time.
         if self.segment.signed_video.is_none() {
             self.segment.signed_video = signed_video(&samples);
         }
+        let (boxes, samples) = match &mut self.sealing {
+            None => (boxes, samples),
+            Some(sealing) => (sealing.fragment(&[&boxes[..], &samples].concat())?, Bytes::new()),
+        };
+        self.digest.update(&boxes);
+        self.digest.update(&samples);
         self.segment.bytes += (boxes.len() + samples.len()) as u64;
         self.segment.fragments += 1;
         self.end_pts = next.pts + next.duration;

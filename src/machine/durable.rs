@@ -172,6 +172,9 @@ pub fn read_whole(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Fault> {
     Ok(data)
 }
 
+/// A file that is read.
+pub type Reading = File;
+
 /// Opens a file to read.
 pub fn open(path: &Path) -> Result<File, Fault> {
     File::open(path).map_err(|e| Fault::file("open", path, e))

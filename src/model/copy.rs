@@ -1,6 +1,7 @@
 //! Viewing copies: derived from the originals for looking, labelled, with the viewer's name burnt in; bystanders masked and sound
 //! muted where that was ordered. What was ordered is fixed, and so is what comes of it.
 
+use crate::model::content_key::Keys;
 use crate::model::ids::{AccountId, CameraId, CopyId, RequestId, SessionId};
 use crate::model::people::words;
 use crate::model::refusal::Refusal;
@@ -192,6 +193,9 @@ pub struct Track {
     pub camera: CameraId,
     /// In order.
     pub pieces: Vec<Piece>,
+    /// The keys of what of it is encrypted.
+    #[serde(default)]
+    pub keys: Keys,
 }
 
 /// Everything that the maker of a copy needs; handed to a process of its own.

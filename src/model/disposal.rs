@@ -198,6 +198,7 @@ impl Tombstone {
             corrections: vec![],
             handover: None,
             receipt: None,
+            keys: vec![],
         }
     }
 }

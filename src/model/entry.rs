@@ -289,6 +289,13 @@ words!(
         CameraClockSet = "camera_clock_set",
         /// The configuration was read again: what of it is in force, and what waits.
         ConfigurationTaken = "configuration_taken",
+        // --- footage at rest
+        /// A key was made, and a session's footage is encrypted by it.
+        SessionKeyMade = "session_key_made",
+        /// No key could be made: footage lies in the clear, though it was to be encrypted.
+        NotEncrypted = "not_encrypted",
+        /// The keys of sessions were wrapped for other recipients.
+        KeysRewrapped = "keys_rewrapped",
     }
 );
 

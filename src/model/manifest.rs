@@ -1,5 +1,6 @@
 //! The manifest: what a seal signs. `session.json` in the session's folder is its RFC 8785 form, byte for byte.
 
+use crate::model::content_key::SessionKey;
 use crate::model::facts::Link;
 use crate::model::gap::Gap;
 use crate::model::ids::{AccountId, PlanId, RoomId, SessionId, UnitId};
@@ -89,6 +90,9 @@ pub struct Manifest {
     /// It was taken in, not recorded here: one segment, the file as it arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// The keys that files of it are encrypted by, each with the digest of the file that holds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<SessionKey>,
 }
 
 /// The manifest of a session as it stands; of one that has not ended, the interim one.
@@ -125,5 +129,6 @@ pub fn of(session: &Session, signer: &str, now: DateTime<Utc>) -> Manifest {
         signer: signer.into(),
         sealed_at: now,
         imported: session.imported.clone(),
+        keys: session.keys.clone(),
     }
 }

@@ -56,3 +56,4 @@ pub mod text_record;
 pub mod time;
 pub mod trial;
 pub mod words;
+pub mod content_key;

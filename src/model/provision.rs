@@ -74,6 +74,9 @@ pub struct Retained {
     /// It went with its session: when, and by which disposal. What was handed over is not in the bureau's hands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposed: Option<RetainedDisposed>,
+    /// It lies here encrypted to the recipients of footage, as its session does: SHA-256 of the file as it lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapped_sha256: Option<String>,
 }
 
 /// That a copy that stayed was given up.
@@ -278,6 +281,7 @@ mod tests {
                 manifest_sha256: "1".repeat(64),
                 verified_at: Some(at + TimeDelta::hours(2)),
                 disposed: None,
+                wrapped_sha256: None,
             }],
             receipt: Some(Receipt {
                 taken_by: "书记员".into(),

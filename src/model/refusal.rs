@@ -226,6 +226,9 @@ pub enum Refusal {
         /// What it said, or what did not come.
         problem: String,
     },
+    /// Footage is encrypted, and what opens it is not there: recording goes on, looking does not.
+    #[error("this footage is encrypted, and its key is not at hand; recording goes on")]
+    FootageShut,
 }
 
 impl Refusal {

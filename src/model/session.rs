@@ -1,6 +1,7 @@
 //! A session (一次录制): what is known of it, and what happened in it. The journal in its folder is the list of its
 //! [`Happening`]s; `model::step` turns them into this.
 
+use crate::model::content_key::SessionKey;
 use crate::model::facts::{Facts, Link};
 use crate::model::gap::{CauseFrom, Gap, GapCause};
 use crate::model::handover::{CustodianReceipt, Handover};
@@ -306,6 +307,9 @@ pub struct Session {
     /// The custodian's receipt for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<CustodianReceipt>,
+    /// The keys that its footage is encrypted by, one for each start of the recorder; none where it lies in the clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<SessionKey>,
 }
 
 impl Session {
@@ -495,6 +499,8 @@ pub enum Happening {
     HandedOver(Handover),
     /// The custodian read every file again, and gave the receipt.
     Received(CustodianReceipt),
+    /// A key was made, and footage is encrypted by it; its file is durable.
+    KeyMade(SessionKey),
 }
 
 /// What was done about a file that was not the same on both volumes.

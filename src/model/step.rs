@@ -109,6 +109,7 @@ pub fn begin(start: &Start, stamp: Stamp) -> (Session, Vec<Effect>) {
         corrections: vec![],
         handover: None,
         receipt: None,
+        keys: vec![],
     };
     (session, vec![Effect::OpenValves])
 }
@@ -149,6 +150,12 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             s.state = next(s.state, Trigger::Record)?;
             close_interruption(&mut s, stamp.at_ms);
             effects.push(Effect::OpenValves);
+        }
+        Happening::KeyMade(key) => {
+            // Told once, however often it is found.
+            if s.keys.iter().all(|k| k.kid != key.kid) {
+                s.keys.push(key.clone());
+            }
         }
         Happening::SegmentOpened { .. } | Happening::Reconciled { .. } => {}
         Happening::SegmentClosed(segment) => s.segments.push(segment.clone()),

@@ -4,6 +4,7 @@
 //! every volume alike: the same bytes in files of the same name, digested once.
 
 use crate::footage::fragment::Malformed;
+use crate::footage::keyring::Seal;
 use crate::footage::segment::Filling;
 use crate::model::fragment::Fragment;
 use crate::model::gap::GapCause;
@@ -35,6 +36,8 @@ pub struct Target {
     pub opened: Moment,
     /// Pre-roll to begin with, where the room is told of it.
     pub preroll: Vec<Arc<Fragment>>,
+    /// With what it is encrypted, where footage is.
+    pub seal: Option<Seal>,
 }
 
 /// Where a camera's chain of segments in one session goes on.
@@ -217,9 +220,11 @@ impl Cutter {
             // A number is used once, whether its file came to be or not.
             chain.last += 1;
             let previous = chain.digest.clone();
-            let (filling, head) = Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, self.sm3)?;
+            let (filling, head) =
+                Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, (self.sm3, target.seal.as_ref()))?;
             let (folder, segment, first) = (target.folder.clone(), filling.segment().clone(), filling.first());
-            let begin = Arc::new(Begin { folder, segment, head, first });
+            let key = target.seal.as_ref().map(|seal| seal.key.clone());
+            let begin = Arc::new(Begin { folder, segment, head, first, key });
             self.cut = false;
             for way in self.ways.iter_mut().filter(|w| !w.behind) {
                 way.has_file = true;

@@ -167,6 +167,10 @@ impl LaneState {
         place.check()?;
         let folder = place.root().join(&begin.folder);
         durable::make_folder(&folder)?;
+        // A crash behind this line leaves a key without footage; there is never footage without its key.
+        if let Some(key) = &begin.key {
+            key.keep(&folder)?;
+        }
         let path = folder.join(&begin.segment.file);
         let again = self.begun.as_ref() == Some(&path) && durable::exists(&path);
         self.begun = Some(path.clone());

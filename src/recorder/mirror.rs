@@ -4,7 +4,7 @@
 //! Files that both volumes closed with one digest are taken as the same: both were written and synced from the same bytes. All
 //! others are compared byte by byte.
 
-use crate::footage::tree;
+use crate::footage::{keyring, tree};
 use crate::machine::durable::{self, Appending};
 use crate::machine::fault::Fault;
 use crate::model::entry::{Draft, EntryKind};
@@ -27,7 +27,10 @@ pub fn take_up(shared: &Shared, folder: &Path, session: &Session, mirrored: &[Se
     if let Some(mirror) = shared.mirror() {
         let there = mirror.place().root().join(shared.below(folder));
         match mirror.place().check() {
-            Ok(()) => done = reconcile(folder, &there, session, mirrored),
+            Ok(()) => {
+                bring_keys(folder, &there);
+                done = reconcile(folder, &there, session, mirrored);
+            }
             Err(fault) => tracing::error!(session = %session.id, %fault, "the mirror is not compared"),
         }
     }
@@ -43,7 +46,17 @@ pub fn take_up(shared: &Shared, folder: &Path, session: &Session, mirrored: &[Se
     });
     let taken: Vec<_> = taken.map(Happening::SegmentClosed).collect();
     let told = done.into_iter().map(|(file, how)| Happening::Reconciled { file, how });
-    told.chain(taken).collect()
+    recovery::keys_left(folder, session).into_iter().chain(told).chain(taken).collect()
+}
+
+/// Keys that the mirror alone has: what it recorded meanwhile is encrypted by them.
+fn bring_keys(here: &Path, there: &Path) {
+    for name in keyring::files(there).unwrap_or_default().iter().filter(|n| !durable::exists(&here.join(n))) {
+        let brought = durable::make_folder(here).and_then(|()| durable::copy_whole(&there.join(name), &here.join(name)));
+        if let Err(fault) = brought {
+            tracing::error!(%fault, "a key stays on the mirror alone");
+        }
+    }
 }
 
 /// The log entry of a file that was brought over.

@@ -34,6 +34,7 @@ pub mod volume;
 use crate::acts::Acts;
 use crate::capture::{CameraSettings, CaptureThread};
 use crate::custody::keys::Signer;
+use crate::footage::envelope::Recipients;
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::machine::volume::Place;
@@ -101,6 +102,8 @@ pub struct Settings {
     pub rules: String,
     /// The rooms.
     pub rooms: Vec<RoomSettings>,
+    /// Who can open what is recorded; none: footage lies in the clear.
+    pub recipients: Option<Recipients>,
 }
 
 /// What every room shares.
@@ -125,6 +128,8 @@ pub struct Shared {
     pub captures: CaptureThread,
     /// Reads again what was written.
     pub scrub: Scrub,
+    /// To whom the keys of footage are encrypted; none: it lies in the clear.
+    pub recipients: Option<Recipients>,
 }
 
 impl Shared {
@@ -170,7 +175,8 @@ impl Recorder {
         let scrub = Scrub::start(&volumes, &settings.state, settings.scrub_days, acts.clone(), clock.clone())?;
         let captures = CaptureThread::start().map_err(|e| Fault::of("start", "the cameras' thread", e))?;
         let (footage, segment, sm3, rules) = (settings.footage, settings.segment, settings.sm3, settings.rules);
-        let shared = Arc::new(Shared { footage, segment, sm3, rules, acts, signer, clock, volumes, captures, scrub });
+        let recipients = settings.recipients;
+        let shared = Arc::new(Shared { footage, segment, sm3, rules, acts, signer, clock, volumes, captures, scrub, recipients });
         let mut left = recovery::open_sessions(&shared)?;
         let mut rooms = BTreeMap::new();
         let mut order = Vec::new();

@@ -7,6 +7,7 @@ use crate::catalog::{Writing, sessions};
 use crate::custody::seal;
 use crate::footage::disposal;
 use crate::footage::journal::{self, Journal};
+use crate::footage::keyring;
 use crate::footage::segment::{self, Left};
 use crate::footage::tree;
 use crate::machine::{clock, durable, fault::Fault};
@@ -99,6 +100,15 @@ pub fn take_up(folder: &Path, session: &Session) -> Vec<Segment> {
         segment::recover(folder, left).inspect_err(|fault| tracing::error!(%fault, "a file cannot be taken up")).ok()
     };
     left.filter_map(take).collect()
+}
+
+/// Keys in the folder that the journal does not know: the recorder ended between the key and the line.
+pub fn keys_left(folder: &Path, session: &Session) -> Vec<Happening> {
+    let names = keyring::files(folder).unwrap_or_default();
+    let said = names
+        .iter()
+        .filter_map(|name| keyring::said_of(folder, name).inspect_err(|fault| tracing::error!(%fault, "a key cannot be taken up")).ok());
+    said.filter(|key| session.keys.iter().all(|k| k.kid != key.kid)).map(Happening::KeyMade).collect()
 }
 
 /// What the journal says of files that were begun.

@@ -2,6 +2,7 @@
 
 use crate::custody::seal;
 use crate::footage::journal::Journal;
+use crate::footage::keyring::{Seal, SealedKey};
 use crate::footage::tree;
 use crate::machine::{durable, randomness};
 use crate::model::entry::{Draft, EntryKind};
@@ -54,6 +55,8 @@ struct Open {
     /// Waiting for the seal.
     waiting: Vec<Reply>,
     seal_at: Option<u64>,
+    /// With what its footage is encrypted from this start of the recorder on.
+    key: Option<Arc<SealedKey>>,
 }
 
 pub(super) struct Loop {
@@ -133,6 +136,7 @@ impl Loop {
         let folder = tree::session_folder(&self.shared.footage, &start, at.utc);
         let (session, effects) = step::begin(&start, stamp);
         let clock = SessionClock::new(at, 0);
+        let key = self.make_key();
         self.open = Some(Open {
             session,
             folder,
@@ -145,6 +149,7 @@ impl Loop {
             busy: 0,
             waiting: vec![],
             seal_at: None,
+            key,
         });
         self.view.cameras.iter().for_each(|c| c.gauge.reset());
         // Valves first: not even the journal's first line is worth a lost picture.
@@ -154,6 +159,17 @@ impl Loop {
         self.note_clock(at, None);
         self.note_absent(at);
         Ok(self.shown())
+    }
+
+    /// A new key for what is recorded from now on, where footage is encrypted. Recording does not fail on it: without one it goes on in
+    /// the clear, and the log says so.
+    fn make_key(&self) -> Option<Arc<SealedKey>> {
+        let made = SealedKey::make(self.shared.recipients.as_ref()?);
+        if let Err(fault) = &made {
+            tracing::error!(room = %self.view.id, %fault, "footage is NOT encrypted");
+            self.shared.acts.do_and_log(Draft::new(EntryKind::NotEncrypted).about("room", &self.view.id), |_| Ok(()));
+        }
+        made.ok().map(Arc::new)
     }
 
     fn fresh_id(&self, at: Moment) -> SessionId {
@@ -256,6 +272,12 @@ impl Loop {
             Wrote::Opened(_) | Wrote::Lost { .. } if volume > 0 => {}
             Wrote::Opened(begin) => {
                 open.begun[camera] = true;
+                let key =
+                    begin.key.as_ref().map(|key| key.said().clone()).filter(|said| open.session.keys.iter().all(|k| k.kid != said.kid));
+                if let Some(said) = key {
+                    let entry = Draft::new(EntryKind::SessionKeyMade).about("kid", &said.kid).about("sha256", &said.sha256);
+                    self.happen(Happening::KeyMade(said), Some(entry));
+                }
                 let Segment { camera, sequence, file, offset_ms, started_at, .. } = begin.segment.clone();
                 self.happen(Happening::SegmentOpened { camera, sequence, file, offset_ms, started_at }, None);
             }
@@ -325,7 +347,8 @@ impl Loop {
             let first = open.chains[at].last == 0 && !open.begun[at] && open.session.interruptions.is_empty();
             let preroll = if first { self.view.cameras[at].capture.preroll() } else { vec![] };
             let (session, folder) = (open.session.id.clone(), self.shared.below(&open.folder).to_owned());
-            lock(cutter).open(Target { session, folder, clock: open.clock, chain: open.chains[at].clone(), opened, preroll });
+            let seal = open.key.as_ref().map(|key| Seal { key: key.clone(), camera: at as u16 });
+            lock(cutter).open(Target { session, folder, clock: open.clock, chain: open.chains[at].clone(), opened, preroll, seal });
         }
     }
 
@@ -417,6 +440,8 @@ impl Loop {
         let chains = self.view.cameras.iter().map(chain).collect();
         let ended = left.session.state == State::Ended;
         let (cause, since_ms) = (left.cause, left.since_ms);
+        // A key of its own: nothing here can open the one before.
+        let key = if ended { None } else { self.make_key() };
         self.open = Some(Open {
             session: left.session,
             folder: left.folder,
@@ -429,6 +454,7 @@ impl Loop {
             busy: 0,
             waiting: vec![],
             seal_at: ended.then_some(0),
+            key,
         });
         if ended {
             return;

@@ -5,6 +5,7 @@
 //! is well again; nothing is lost until the memory for it is full. A failed sync is taken at its word: what was appended since
 //! the last good one is cut off and written anew, since the kernel may have forgotten it (fsync(2), "EIO").
 
+use crate::footage::keyring::SealedKey;
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::machine::volume::Place;
@@ -62,6 +63,8 @@ pub struct Begin {
     pub head: Bytes,
     /// Arrival of its first picture.
     pub first: Moment,
+    /// The key that it is encrypted by; its file lies beside it before its first byte does.
+    pub key: Option<Arc<SealedKey>>,
 }
 
 /// What is told to a camera's room.

@@ -124,7 +124,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BadFields { .. } | Refusal::ReasonNeeded | Refusal::DatumNeeded | Refusal::BadUpload { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::NotSealable => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::NotSealable | Refusal::FootageShut => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::NotYourRole
         | Refusal::NoGrant
         | Refusal::ViewOnly
@@ -169,6 +169,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::DemandsOpen { .. } => "demands-open",
         Refusal::DatumNeeded => "datum-needed",
         Refusal::NotSealable => "not-sealable",
+        Refusal::FootageShut => "footage-shut",
         Refusal::RecordFull => "record-full",
         Refusal::RoomBusy { .. } => "room-busy",
         Refusal::NoSuch { .. } => "no-such",

@@ -1,6 +1,7 @@
 //! A volume that misbehaves: a file system in memory (FUSE) which knows what was synced and what was not. It can hang, fail
 //! each write or sync, and lose power: then only what POSIX promises is left, the bytes of synced files whose names were synced
 //! with their folders.
+#![allow(dead_code)] // each test uses some of it
 
 use fuser::{
     Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, MountOption, OpenFlags,

@@ -2258,3 +2258,9 @@ form-own-password = is your own; change your password on your own page
 entry-configuration-taken = Configuration read again
 ready-room-reserved = Room is needed for planned sessions too (fit / needed)
 cure-room-reserved = Agree on a time with whoever planned them, or tell the office: more room, or a handover.
+
+# --- footage at rest
+entry-session-key-made = Key made for a session's footage
+entry-not-encrypted = Footage not encrypted
+entry-keys-rewrapped = Keys wrapped for other recipients
+refusal-footage-shut = This footage is encrypted and its key is not at hand, so it cannot be shown. Recording goes on. Ask the technician to put the footage key in place, then try again.

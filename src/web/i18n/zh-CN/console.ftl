@@ -2249,3 +2249,9 @@ form-own-password = 为本人账号；请在“我的账号”中更改密码
 entry-configuration-taken = 重新读取配置
 ready-room-reserved = 存储空间须留给已预约的录制（可容次数 / 需要次数）
 cure-room-reserved = 与预约人协调时间，或联系办公室安排扩容或移交。
+
+# --- 录像加密存放
+entry-session-key-made = 生成录像密钥
+entry-not-encrypted = 录像未能加密
+entry-keys-rewrapped = 为其他接收方重新封装密钥
+refusal-footage-shut = 该录像已加密存放，录像密钥不在位，暂不能查看；录制不受影响。请通知技术人员接入录像密钥后重试。
