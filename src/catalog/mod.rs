@@ -4,6 +4,7 @@
 //! [`Catalog::begin_write`]; `tests/architecture.rs` holds that.
 
 pub mod accounts;
+pub mod alarm_messages;
 pub mod alarms;
 pub mod backup;
 pub mod archive;
@@ -54,6 +55,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0010-check-outs.sql")),
     M::up(include_str!("schema/0011-devices.sql")),
     M::up(include_str!("schema/0012-search.sql")),
+    M::up(include_str!("schema/0013-alarms.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

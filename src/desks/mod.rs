@@ -6,6 +6,8 @@
 
 pub mod access;
 pub mod accounts;
+pub mod alarm_delivery;
+mod alarm_watch;
 pub mod alarms;
 pub mod arrivals;
 pub mod backups;
@@ -158,6 +160,8 @@ pub struct Settings {
     pub holds: HoldRules,
     /// How equipment is looked after.
     pub equipment: equipment::EquipmentSettings,
+    /// What alarms are told by.
+    pub alarms: alarm_delivery::AlarmSettings,
 }
 
 /// All desks.
@@ -183,7 +187,8 @@ pub struct Desks {
     cases_turn: tokio::sync::Mutex<()>,
     machine: status::Watch,
     checked: readiness::Checked,
-    alarms: alarms::Unanswered,
+    alarms: alarms::Alarms,
+    delivery: alarm_delivery::Delivery,
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
@@ -214,6 +219,7 @@ impl Desks {
         let state = settings.data.join("imports/folders.json");
         let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
         let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
+        let delivery = alarm_delivery::Delivery::new(&settings.alarms, settings.mail.as_ref());
         let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
             settings,
@@ -235,7 +241,8 @@ impl Desks {
             cases_turn: tokio::sync::Mutex::default(),
             machine,
             checked: readiness::Checked::default(),
-            alarms: alarms::Unanswered::default(),
+            alarms: alarms::Alarms::default(),
+            delivery,
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),

@@ -287,6 +287,11 @@ words!(
         CameraAsked = "camera_asked",
         /// A camera's clock was set.
         CameraClockSet = "camera_clock_set",
+        // --- alarms
+        /// Something is wrong with the machine, a camera or a volume.
+        AlarmRaised = "alarm_raised",
+        /// It is over.
+        AlarmCleared = "alarm_cleared",
     }
 );
 
