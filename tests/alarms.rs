@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -66,8 +67,12 @@ impl Receiver {
                 let mut body = vec![0; length];
                 stream.read_exact(&mut body).unwrap();
                 let signed = [head["shilu-timestamp"].as_bytes(), b".", &body].concat();
-                let mut mac =
-                    Command::new("openssl").args(["dgst", "-sha256", "-hmac", SECRET]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+                let mut mac = Command::new("openssl")
+                    .args(["dgst", "-sha256", "-hmac", SECRET])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .spawn()
+                    .unwrap();
                 mac.stdin.take().unwrap().write_all(&signed).unwrap();
                 let made = String::from_utf8(mac.wait_with_output().unwrap().stdout).unwrap();
                 assert_eq!(head["shilu-signature"], format!("v1={}", made.split_whitespace().last().unwrap()));
@@ -176,7 +181,8 @@ fn mails(taken: &Path) -> String {
 }
 
 fn stored_on(port: u16) -> Vec<String> {
-    let out = Command::new("mosquitto_sub").args(["-p", &port.to_string(), "-t", "shilu/alarms/#", "--retained-only", "-W", "2", "-v"]).output();
+    let out =
+        Command::new("mosquitto_sub").args(["-p", &port.to_string(), "-t", "shilu/alarms/#", "--retained-only", "-W", "2", "-v"]).output();
     String::from_utf8(out.unwrap().stdout).unwrap().lines().map(ToOwned::to_owned).collect()
 }
 
@@ -238,7 +244,8 @@ async fn an_unplugged_camera_is_told_once_by_every_way_through_a_kill_and_its_en
     assert_eq!(of("overview"), ["raised stream_down overview", "cleared stream_down overview"]);
     let deadline = Instant::now() + Duration::from_secs(40);
     let said = |text: &str| mails(&taken).matches(text).count();
-    while said("发生】第一询问室 XW-101 面部 摄像机无画面") < 1 || said("恢复】第一询问室 XW-101 面部 摄像机无画面") < 1 {
+    while said("发生】第一询问室 XW-101 面部 摄像机无画面") < 1 || said("恢复】第一询问室 XW-101 面部 摄像机无画面") < 1
+    {
         assert!(Instant::now() < deadline, "{}\n{}", mails(&taken), bureau.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -255,7 +262,9 @@ async fn an_unplugged_camera_is_told_once_by_every_way_through_a_kill_and_its_en
     // The log tells each beginning and each end once, and who acknowledged.
     let inspector = bureau.sign_in("inspector").await;
     let (_, log) = inspector.get("/api/v1/log").await;
-    let of = |kind: &str| log.as_array().unwrap().iter().filter(|r| r["entry"]["kind"] == kind && r["entry"]["about"].to_string().contains(&face)).count();
+    let of = |kind: &str| {
+        log.as_array().unwrap().iter().filter(|r| r["entry"]["kind"] == kind && r["entry"]["about"].to_string().contains(&face)).count()
+    };
     assert_eq!((of("alarm_raised"), of("alarm_cleared"), of("alarm_acknowledged")), (1, 1, 1));
     let csv = office.client.get(format!("{}/alarms.csv?kind=stream_down", bureau.url)).send().await.unwrap().text().await.unwrap();
     assert_eq!(csv.matches("摄像机无画面").count(), 2, "{csv}");
@@ -272,6 +281,9 @@ async fn while_every_way_hangs_the_recording_goes_on_and_the_console_tells_that_
     bureau.configure(&format!(
         "[mail]\nhost = \"127.0.0.1\"\nport = {mail}\ntls = \"none\"\nfrom = \"shilu@bureau.example\"\n[alarms]\nmail_to = [\"duty@bureau.example\"]\n{hook}mqtt = \"mqtt://127.0.0.1:{broker}\""
     ));
+    // As systemd starts it, with its standard error in the journal.
+    let log = std::fs::metadata(bureau.dir.path().join("log")).unwrap();
+    bureau.environment.push(("JOURNAL_STREAM", format!("{}:{}", log.dev(), log.ino())));
     bureau.start().await;
     let office = bureau.sign_in("office").await;
     let (officer, session) = bureau.records(50_000).await;
@@ -288,7 +300,9 @@ async fn while_every_way_hangs_the_recording_goes_on_and_the_console_tells_that_
     let (_, status) = officer.get("/api/v1/status").await;
     let fresh = |camera: &Value| camera["durable_age_ms"].as_u64().is_some_and(|ms| ms < 2_000);
     assert!(fresh(&status["rooms"][0]["cameras"][0]), "{status}");
-    assert!(bureau.log().contains("alarm: Camera sends no pictures"), "the journal has it: {}", bureau.log());
+    let has_it =
+        |line: &str| line.starts_with("<3>") && line.contains("alarm: Camera sends no pictures") && line.contains("subject=\"overview\"");
+    assert!(bureau.log().lines().any(has_it), "the journal has it with its priority: {}", bureau.log());
     let sealed = officer.ends(&session).await;
     let gap_of = |camera: &str| sealed["gaps"].as_array().unwrap().iter().any(|g| g["camera"] == camera);
     assert!(!gap_of("face") && gap_of("overview"), "{sealed:#}");

@@ -239,10 +239,10 @@ mod tests {
     fn what_settles_begins_once_and_ends_once_and_what_passes_is_told_to_nobody() {
         let kind = AlarmKind::StreamDown;
         for (seen, told) in [
-            (&[(0, 100)][..], &[(10, "raised"), (104, "cleared")][..]),
+            (&[(0, 100)][..], &[(10, "raised"), (106, "cleared")][..]),
             (&[(0, 8)], &[]),
-            (&[(0, 30), (32, 100)], &[(10, "raised"), (32, "counted"), (104, "cleared")]),
-            (&[(0, 30), (100, 130)], &[(10, "raised"), (34, "cleared"), (110, "raised"), (134, "cleared")]),
+            (&[(0, 30), (32, 100)], &[(10, "raised"), (32, "counted"), (106, "cleared")]),
+            (&[(0, 30), (100, 130)], &[(10, "raised"), (36, "cleared"), (110, "raised"), (136, "cleared")]),
         ] {
             assert_eq!(play(&mut Book::default(), kind, seen, 200), told, "{seen:?}");
         }
