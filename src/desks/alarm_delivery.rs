@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The pause after a try that failed; it doubles up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(5);
+/// What comes at once goes together.
+const GATHER: Duration = Duration::from_millis(300);
 /// How often an idle channel looks whether there still are desks.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -263,7 +265,9 @@ async fn work(desks: Weak<Desks>, queue: Arc<Queue>, mut post: Post) {
         let Some(now_ms) = desks.upgrade().map(|d| d.now().mono_ms) else { return };
         let (go, taken) = match queue.next(&mut pace, now_ms) {
             Next::Nothing => {
-                drop(tokio::time::timeout(IDLE, queue.come.notified()).await);
+                if tokio::time::timeout(IDLE, queue.come.notified()).await.is_ok() {
+                    tokio::time::sleep(GATHER).await;
+                }
                 continue;
             }
             Next::Wait(left) => {

@@ -5,7 +5,7 @@ use crate::model::alarm::{AlarmKind, AlarmRow, Happening, Observed, Severity, To
 use crate::model::time::Moment;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// What comes so often within [`HOUR_MS`] is unsteady.
+/// What comes so often within an hour is unsteady.
 pub const FLAPS: usize = 5;
 const HOUR_MS: u64 = 3_600_000;
 /// What is unsteady ends when it has been away for so long.
