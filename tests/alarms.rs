@@ -352,6 +352,25 @@ async fn a_camera_that_comes_and_goes_is_one_alarm_however_often_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_date_that_jumped_while_the_recorder_was_off_is_an_alarm_until_somebody_says_that_it_is_right() {
+    let mut bureau = Bureau::open().await;
+    assert!(bureau.terminate());
+    bureau.moved = Some("+240d");
+    bureau.start().await;
+    let office = bureau.sign_in("office").await;
+    let open = waits_for(&office, "?open=true&kind=clock_doubted", "alarm of the clock", |all| all.len() == 1).await;
+    assert_eq!(open[0]["severity"], "urgent");
+    let head = bureau.sign_in("bureau_head").await;
+    head.does("/api/v1/clock/confirm", json!({ "reason": "与电话报时核对" })).await;
+    let ended = |all: &[Value]| all.len() == 1 && all[0]["ended_at"].is_i64();
+    waits_for(&office, "?kind=clock_doubted", "its end", ended).await;
+    // It was ended in good order: nothing says that it was cut off.
+    assert_eq!(alarms(&office, "?kind=recovered").await, Vec::<Value>::new());
+    let bad = office.get("/api/v1/alarms?kind=flood").await;
+    assert_eq!(bad.0, StatusCode::UNPROCESSABLE_ENTITY, "{}", bad.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_is_dead_is_one_message_with_every_camera_in_it() {
     let port = free_port();
     let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];

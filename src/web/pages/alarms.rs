@@ -151,7 +151,7 @@ pub async fn csv(
     };
     let rooms = web.desks.rooms();
     let head =
-        ["alarm-no", "severity", "alarm-what", "room", "alarm-of", "from", "until-time", "alarm-times", "alarm-by", "time", "reason"];
+        ["alarm-no", "severity", "alarm-what", "room", "alarm-of", "from", "until-time", "alarm-times", "alarm-by", "time", "alarm-said"];
     let mut lines = vec![head.map(|key| cell(&page.t(key))).join(",")];
     for a in &rows {
         let room = a.room.as_deref().map(|id| rooms.iter().find(|(r, _)| r == id).map_or(id, |(_, name)| name));

@@ -2258,6 +2258,7 @@ alarm-of = Where
 alarm-no = Alarm no.
 alarm-times = Times
 alarm-by = Acknowledged by
+alarm-said = What was said
 alarm-from = From day
 alarm-until = To day
 alarm-note = What is being done (optional)

@@ -2249,6 +2249,7 @@ alarm-of = 对象
 alarm-no = 告警编号
 alarm-times = 次数
 alarm-by = 确认人
+alarm-said = 处理情况
 alarm-from = 起始日期
 alarm-until = 截止日期
 alarm-note = 处理情况（可不填）
