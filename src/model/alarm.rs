@@ -119,13 +119,12 @@ impl AlarmKind {
             RoomInUse | RoomLoopEnded | DiskFailing | ClockDoubted | LogAnew | DamageFound => (Urgent, 0, 0),
             NotRecording | VolumeAway | VolumeFailing | VolumeFull | LogTrouble => (Urgent, 4, 10),
             StreamDown | PasswordRefused => (Warning, 10, 5),
-            // The register of devices has settled them already.
-            Frozen | Dark | Muted | CameraClockOff | SerialChanged => (Warning, 0, 0),
+            // What was settled before, by the register of devices or by itself.
+            Frozen | Dark | Muted | CameraClockOff | SerialChanged | BackupFailed | Recovered => (Warning, 0, 0),
             VolumeLow | VolumeSlow | MirrorBehind => (Warning, 10, 60),
             VolumeSoonFull => (Warning, 60, 600),
             LogSpooled => (Warning, 30, 10),
             ClockUnsynchronised => (Warning, 600, 60),
-            BackupFailed | Recovered => (Warning, 0, 0),
             BackupOverdue => (Warning, 60, 0),
             ArchiveBehind => (Warning, 300, 30),
             TimestampAway | WitnessAway => (Warning, 120, 30),

@@ -72,7 +72,7 @@ impl Post {
         let mut all = self.recipients.to.clone();
         if let (Some(desks), false) = (desks.upgrade(), self.recipients.roles.is_empty()) {
             let today = time::shanghai_day(desks.now().utc);
-            for account in desks.read(|c| accounts::all(c)).await.unwrap_or_default() {
+            for account in desks.read(accounts::all).await.unwrap_or_default() {
                 let is_meant = account.is_open(today) && self.recipients.roles.iter().any(|role| account.person.is(*role));
                 all.extend(account.email.filter(|_| is_meant));
             }
