@@ -329,7 +329,8 @@ async fn a_camera_that_comes_and_goes_is_one_alarm_however_often_it_does() {
         // Away for a look or two: no fault by itself.
         tokio::time::sleep(Duration::from_millis(4_500)).await;
         bureau.cameras().restart();
-        office.waits_for_pictures().await;
+        let is_back = |room: &Value| room["cameras"].as_array().unwrap().iter().any(|c| c["id"] == "face" && c["connected"] == true);
+        office.waits("the camera again", is_back).await;
         tokio::time::sleep(Duration::from_millis(4_500)).await;
     };
     let of_face = |all: Vec<Value>| all.into_iter().filter(|a| a["subject"] == "face").collect::<Vec<_>>();
