@@ -21,6 +21,7 @@ use std::time::Duration;
 use url::Url;
 
 mod access;
+mod alarms;
 mod archive;
 mod backup;
 mod custody;
@@ -79,6 +80,8 @@ pub struct Config {
     equipment: equipment::EquipmentFile,
     #[serde(default)]
     footage: footage::FootageFile,
+    #[serde(default)]
+    alarms: alarms::AlarmsFile,
     #[serde(default)]
     units: Vec<Unit>,
     #[serde(default)]
@@ -325,6 +328,7 @@ impl Config {
         let archive = archive::check(&mut c, self.archive, self.storage.mirror.is_some(), self.retention.margin_days);
         let equipment = equipment::check(&mut c, self.equipment);
         let footage = footage::check(&mut c, self.footage, [Some(&self.storage.data), self.storage.mirror.as_ref()]);
+        let alarms = alarms::check(&mut c, self.alarms);
         let listen: Option<SocketAddr> = c.ok(
             "console.listen",
             self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
@@ -383,6 +387,7 @@ impl Config {
                 holds,
                 equipment,
                 footage_identity: footage.identity_file,
+                alarms,
             },
             footage: footage.told,
             custody: self.custody,
@@ -531,6 +536,7 @@ mod tests {
         assert_eq!(config.media, media::MediaFile::default());
         assert_eq!(config.backup, backup::BackupFile::default());
         assert_eq!(config.equipment, equipment::EquipmentFile::default());
+        assert_eq!(config.alarms, alarms::AlarmsFile::default());
         let room = &config.rooms[0];
         let said = (room.sound_floor_dbfs, room.talk_dbfs, room.in_use_alarm, room.in_use_after_s);
         assert_eq!(said, (sound_floor_dbfs(), talk_dbfs(), yes(), in_use_after_s()));
@@ -548,6 +554,7 @@ mod tests {
             include_str!("config/backup.rs"),
             include_str!("config/archive.rs"),
             include_str!("config/equipment.rs"),
+            include_str!("config/alarms.rs"),
         ]
         .concat();
         let options = source.lines().filter_map(|l| l.trim().strip_suffix(',')?.split_once(": ")).filter(|(name, kind)| {

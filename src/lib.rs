@@ -69,6 +69,10 @@
 //! [`model::device_fault`]). `desks::device_watch` sees what people do not. `desks::cameras` tries a camera before it is saved
 //! (`capture::trial`, `capture::onvif`); `recorder::Recorder::change_room` makes its room anew while the others record.
 //!
+//! **Something that is wrong to somebody who knows.** `desks::alarm_watch` gathers what others have seen; [`model::alarm_book`] says what of it
+//! begins, ends, or merely flickers; `desks::alarms` writes it down and takes the word of who acknowledges it. `desks::alarm_delivery` tells it,
+//! each channel by itself: [`model::alarm_message`] says how much at once, and what stands in it.
+//!
 //! **A seal to the bucket, and back.** Whatever writes a session's row puts it in the queue ([`model::archive`], `catalog::archive`).
 //! `desks::archiving`, a thread, puts each file under a lock, reads object and lock back (`footage::archive`, the only S3), and last an
 //! index that names all of them: from the indexes alone `shilu archive restore` makes a store anew, and `desks::overview` sees many

@@ -94,6 +94,7 @@ const OF_BACKUPS: &[(&str, &str)] = &[
     ("bound_texts", "texts that entries bind are kept out of the log on purpose"),
     ("plans", "a plan is no record"),
     ("alarms", "the log tells them; what people answered is here"),
+    ("alarm_messages", "what is on its way to somebody is no record"),
     ("screens", "links are made anew"),
     ("timestamps", "what waits is found by its session; tokens lie beside the manifests"),
     ("passkeys", "keys of people"),

@@ -70,6 +70,11 @@ fn equipment_from_the_fault_to_the_retest_and_a_camera_that_is_tried() {
     plays("devices.mjs");
 }
 
+#[test]
+fn an_alarm_from_the_bell_to_its_acknowledgement_by_keyboard_and_its_end() {
+    plays("alarms.mjs");
+}
+
 fn plays(day: &str) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();

@@ -45,7 +45,7 @@ pub fn read(c: &Connection, now_ms: i64) -> Result<Figures, Fault> {
         held: count("retention WHERE gone = 0 AND held = 1", &[])?,
         holds_unconfirmed: of_state("holds", "proposed")?,
         disposals: of_state("disposals", "proposed")?,
-        alarms: count("alarms WHERE acknowledged_at IS NULL", &[])?,
+        alarms: count("alarms WHERE acknowledged_at IS NULL AND kind = 'room_in_use'", &[])?,
         unstamped: count("timestamps WHERE good_until IS NULL", &[])?,
     })
 }

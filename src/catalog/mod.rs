@@ -4,6 +4,7 @@
 //! [`Catalog::begin_write`]; `tests/architecture.rs` holds that.
 
 pub mod accounts;
+pub mod alarm_messages;
 pub mod alarms;
 pub mod backup;
 pub mod archive;
@@ -55,6 +56,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0011-devices.sql")),
     M::up(include_str!("schema/0012-search.sql")),
     M::up(include_str!("schema/0016-first-passwords.sql")),
+    M::up(include_str!("schema/0013-alarms.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

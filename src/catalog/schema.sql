@@ -17,6 +17,15 @@ CREATE TABLE accounts (
 
 CREATE UNIQUE INDEX accounts_by_sso ON accounts (sso_name) WHERE sso_name IS NOT NULL;
 
+CREATE TABLE alarm_messages (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    batch   TEXT,
+    doc     TEXT NOT NULL CHECK (json_valid(doc)), -- model::alarm_message::Payload
+    UNIQUE (channel, id)
+) STRICT;
+
 CREATE TABLE alarms (
     id              TEXT PRIMARY KEY,
     room            TEXT NOT NULL,
@@ -25,9 +34,13 @@ CREATE TABLE alarms (
     acknowledged_at INTEGER,
     acknowledged_by TEXT,
     reason          TEXT
-) STRICT;
+, kind TEXT NOT NULL DEFAULT 'room_in_use', severity TEXT NOT NULL DEFAULT 'urgent', subject TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', text TEXT, count INTEGER NOT NULL DEFAULT 1, unsteady INTEGER NOT NULL DEFAULT 0, told_at INTEGER NOT NULL DEFAULT 0, reminders INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX alarms_by_kind ON alarms (kind, began_at DESC);
 
 CREATE INDEX alarms_by_time ON alarms (began_at DESC);
+
+CREATE INDEX alarms_open ON alarms (began_at) WHERE ended_at IS NULL OR acknowledged_at IS NULL;
 
 CREATE TABLE archive_items (
     kind        TEXT NOT NULL,                  -- session, case, provision, log, keys

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod drive;
 pub mod examine;
 pub mod import;
+mod journal;
 pub mod key;
 pub mod log;
 pub mod make_backup;
@@ -93,7 +94,7 @@ pub type Ended = Result<ExitCode, String>;
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    journal::begin(filter);
     // The one TLS for everything, both ways; nothing else has chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
     let ended = match arguments.command {

@@ -97,7 +97,7 @@ pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running
     desks.begin_equipment().await;
     desks.watch_equipment();
     look_after(&desks);
-    desks.listen().await;
+    desks.watch_alarms().await;
     desks.ask_outside();
     if let Err(no) = desks.seal_factors().await {
         tracing::error!("second factors of an earlier release are not sealed: {no}");
@@ -280,6 +280,7 @@ impl Running {
     pub async fn stop(self) {
         self.console.close();
         self.desks.tell_refusals(true);
+        self.desks.end_watch();
         drop(self.desks);
         // Requests that still hold the recorder end within a second; a socket that does not is let go with the process.
         let mut recorder = self.recorder;

@@ -74,7 +74,7 @@ pub(super) struct Access {
 }
 
 /// Over TLS, or to this machine itself.
-fn is_safe(url: &Url) -> bool {
+pub(super) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 

@@ -41,7 +41,6 @@ impl Desks {
             second_factor: new.second_factor,
             address: new.address,
             sso: new.sso,
-            mail: new.mail,
             retention: new.retention,
             holds: new.holds,
             media: new.media,

@@ -1,7 +1,9 @@
-//! Notices by e-mail, where a server is configured: that something waits, and where; never what. Nothing waits for them.
+//! Notices by e-mail, where a server is configured: that something waits, and where; never what. Nothing waits for them; each is
+//! tried until the server has it (`desks::alarm_delivery`).
 
 use crate::catalog::{accounts, deputations};
 use crate::desks::Desks;
+use crate::desks::alarm_delivery::Trouble;
 use crate::model::access::{self, AccessRequest};
 use crate::model::people::{Act, Person};
 use crate::model::time;
@@ -9,6 +11,10 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+/// How long the server may take.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How the server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,26 +75,23 @@ impl Desks {
 
     /// Sends a notice; `page`: where in the console to look.
     pub(super) fn write_to(&self, to: &str, subject: &str, text: &str, page: &str) {
-        let Some(settings) = self.settings.mail.clone() else { return };
         let place =
             self.settings.address.as_ref().map(|a| format!("请登录 {}/{page} 查看。\n", a.trim_end_matches('/'))).unwrap_or_default();
         let text = format!("{text}\n{place}\n{} 实录\n", self.settings.bureau);
-        let (to, subject) = (to.to_owned(), subject.to_owned());
-        tokio::spawn(async move {
-            if let Err(why) = send(&settings, &to, &subject, text).await {
-                // The address is a person's: the journal gets the reason alone.
-                tracing::warn!("a notice by e-mail was not sent: {why}");
-            }
-        });
+        self.write_letter(to.to_owned(), subject.to_owned(), text);
     }
 }
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-async fn send(settings: &MailSettings, to: &str, subject: &str, text: String) -> Result<(), String> {
-    let told = |e: &dyn std::fmt::Display| e.to_string();
-    let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|e| told(&e));
+/// Writes to one person. `id` stands in the message's own number, so that a box that gets it twice can tell.
+pub(super) async fn send(settings: &MailSettings, id: &str, to: &str, subject: &str, text: String) -> Result<(), Trouble> {
+    let told = |e: &dyn std::fmt::Display| Trouble { is_final: true, why: e.to_string() };
+    // The address is a person's: it is in no text.
+    let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|_| told(&"an address is none"));
+    let place = settings.from.rsplit('@').next().unwrap_or("shilu").trim_end_matches('>').to_owned();
     let message = Message::builder()
+        .message_id(Some(format!("<{id}@{place}>")))
         .from(mailbox(&settings.from)?)
         .to(mailbox(to)?)
         .subject(subject)
@@ -96,13 +99,24 @@ async fn send(settings: &MailSettings, to: &str, subject: &str, text: String) ->
         .body(text)
         .map_err(|e| told(&e))?;
     let builder = match settings.tls {
-        MailTls::Tls => Transport::relay(&settings.host).map_err(|e| told(&e))?,
-        MailTls::Starttls => Transport::starttls_relay(&settings.host).map_err(|e| told(&e))?,
-        MailTls::None => Transport::builder_dangerous(&settings.host),
+        MailTls::Tls => Transport::relay(&settings.host),
+        MailTls::Starttls => Transport::starttls_relay(&settings.host),
+        MailTls::None => Ok(Transport::builder_dangerous(&settings.host)),
     };
-    let mut builder = builder.port(settings.port).timeout(Some(std::time::Duration::from_secs(30)));
+    let mut builder = builder.map_err(|e| Trouble::from(e.to_string()))?.port(settings.port).timeout(Some(PATIENCE));
     if let Some((user, password)) = &settings.login {
         builder = builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
     }
-    builder.build().send(message).await.map(drop).map_err(|e| told(&e))
+    let sent = builder.build().send(message).await;
+    // A server that refuses the sign-in refuses everybody: that is for the administrator to mend, and is tried again.
+    let of_sign_in = |code: &lettre::transport::smtp::response::Code| matches!(u16::from(*code), 530 | 534 | 535 | 538);
+    sent.map(drop).map_err(|e| Trouble {
+        is_final: e.is_permanent() && !e.status().is_some_and(|code| of_sign_in(&code)),
+        why: without_address(&e.to_string(), to),
+    })
+}
+
+/// A server's answer may repeat whom the letter was to.
+fn without_address(text: &str, to: &str) -> String {
+    text.replace(to, "…")
 }

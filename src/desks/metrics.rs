@@ -69,6 +69,7 @@ impl Desks {
         text.rows("shilu_needed", "Things that people have to do.", needed);
         text.one("shilu_devices_out_of_use", "Devices that are out of use or faulty.", status.machine.devices_ill);
         text.one("shilu_maintenance_due", "Devices to be maintained.", status.machine.devices_due);
+        self.alarm_figures(&mut text);
         self.what_waits(&mut text).await;
         if let Some(bytes) = host::memory_of_this() {
             text.one("shilu_memory_bytes", "Memory of this process.", bytes);
@@ -108,6 +109,34 @@ impl Desks {
         for (labels, volume) in own() {
             let (at_most, count, sum_ms) = volume.sync_times().read();
             text.histogram(name, &labels, &TIMES_MS, (&at_most, count, sum_ms));
+        }
+    }
+
+    /// Alarms that are open, and how telling them goes.
+    fn alarm_figures(&self, text: &mut Text) {
+        let mut open = std::collections::BTreeMap::<_, usize>::new();
+        for alarm in self.open_alarms().iter().filter(|a| a.ended_at.is_none()) {
+            *open.entry((alarm.kind, alarm.severity)).or_default() += 1;
+        }
+        let rows =
+            open.into_iter().map(|((kind, severity), n)| (format!("kind=\"{}\",severity=\"{}\"", kind.as_str(), severity.as_str()), n));
+        text.rows("shilu_alarms_open", "Alarms that are open.", rows);
+        text.one("shilu_alarms_unacknowledged", "Open alarms that nobody has acknowledged.", self.alarms_waiting().0);
+        let all: Vec<_> = self
+            .delivery
+            .figures()
+            .map(|(channel, waiting, failed, sent)| (format!("channel=\"{channel}\""), waiting, failed, sent))
+            .collect();
+        let waiting = all.iter().map(|(l, waiting, ..)| (l.clone(), *waiting));
+        text.rows("shilu_alarm_messages_waiting", "Messages that a channel has not taken yet.", waiting);
+        for (name, help, pick) in [
+            ("shilu_alarm_failures_total", "Tries to send through a channel that failed.", true),
+            ("shilu_alarm_messages_total", "Messages that a channel has taken.", false),
+        ] {
+            text.head(name, "counter", help);
+            for (labels, _, failed, sent) in &all {
+                let _ = writeln!(text.0, "{name}{{{labels}}} {}", if pick { failed } else { sent });
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 
 pub mod access;
 pub mod accounts;
+pub mod alarm_delivery;
+mod alarm_watch;
 pub mod alarms;
 pub mod arrivals;
 pub mod backups;
@@ -166,6 +168,8 @@ pub struct Settings {
     pub equipment: equipment::EquipmentSettings,
     /// The identity that opens keys of encrypted footage; outside the volumes, read when it is needed.
     pub footage_identity: Option<PathBuf>,
+    /// What alarms are told by.
+    pub alarms: alarm_delivery::AlarmSettings,
 }
 
 /// All desks.
@@ -192,7 +196,8 @@ pub struct Desks {
     cases_turn: tokio::sync::Mutex<()>,
     machine: status::Watch,
     checked: readiness::Checked,
-    alarms: alarms::Unanswered,
+    alarms: alarms::Alarms,
+    delivery: alarm_delivery::Delivery,
     connected: screens::Connected,
     outside: outside::Outside,
     packages: packages::Packages,
@@ -224,6 +229,7 @@ impl Desks {
         let folders = folders::Folders::open(watched.folders.clone(), watched.look, state);
         let arrivals = arrivals::Arrivals::start(&settings.data, shared.clone(), watched.devices.clone(), folders);
         let factor_key = factor_secrets::FactorKey::new(&settings.data, settings.factor_key.as_deref());
+        let delivery = alarm_delivery::Delivery::new(&settings.alarms, settings.mail.as_ref());
         let archive = archive::Archive::open(settings.archive.as_ref(), clock.clone());
         Self {
             settings: in_force::InForce::new(settings),
@@ -246,7 +252,8 @@ impl Desks {
             cases_turn: tokio::sync::Mutex::default(),
             machine,
             checked: readiness::Checked::default(),
-            alarms: alarms::Unanswered::default(),
+            alarms: alarms::Alarms::default(),
+            delivery,
             connected: screens::Connected::default(),
             outside: outside::Outside::default(),
             packages: packages::Packages::default(),

@@ -3,6 +3,7 @@
 use crate::desks::{Answer, Desks};
 use crate::machine::clock::Clock;
 use crate::machine::volume;
+use crate::model::alarm::Severity;
 use crate::model::people::{Act, Person};
 use crate::model::status::{MachineStatus, Need, Needed, Status, VolumeStatus};
 use crate::model::time::ClockState;
@@ -16,13 +17,14 @@ use std::time::Duration;
 /// of its own that looks, and pages show what it last saw.
 const LOOK: Duration = Duration::from_secs(5);
 
-struct Seen {
-    clock: ClockState,
-    volumes: Vec<VolumeStatus>,
+/// What was last seen of it.
+pub(super) struct Seen {
+    pub(super) clock: ClockState,
+    pub(super) volumes: Vec<VolumeStatus>,
 }
 
 /// Looks at the machine every few seconds.
-pub(crate) struct Watch(Arc<RwLock<Seen>>);
+pub(crate) struct Watch(pub(super) Arc<RwLock<Seen>>);
 
 impl Watch {
     /// `volumes`: names and folders.
@@ -83,6 +85,7 @@ impl Desks {
         let seen = self.machine.0.read().unwrap_or_else(PoisonError::into_inner);
         let faults = self.faults();
         let (devices_ill, devices_due) = self.equipment_waiting();
+        let open: Vec<_> = self.open_alarms().into_iter().filter(|a| a.ended_at.is_none()).collect();
         Status {
             rooms,
             machine: MachineStatus {
@@ -94,6 +97,8 @@ impl Desks {
                 needed: self.needed(),
                 devices_ill,
                 devices_due,
+                alarms_open: open.len(),
+                alarms_urgent: open.iter().filter(|a| a.severity == Severity::Urgent).count(),
             },
         }
     }

@@ -40,3 +40,10 @@ fn tell(states: &[NotifyState<'_>]) {
         tracing::warn!(%error, "systemd is not told");
     }
 }
+
+/// Whether systemd has connected standard error with its journal: then it reads a line's priority.
+pub fn stderr_is_the_journal() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(told) = std::env::var("JOURNAL_STREAM") else { return false };
+    std::fs::metadata("/proc/self/fd/2").is_ok_and(|at| told == format!("{}:{}", at.dev(), at.ino()))
+}

@@ -296,6 +296,11 @@ words!(
         NotEncrypted = "not_encrypted",
         /// The keys of sessions were wrapped for other recipients.
         KeysRewrapped = "keys_rewrapped",
+        // --- alarms
+        /// Something is wrong with the machine, a camera or a volume.
+        AlarmRaised = "alarm_raised",
+        /// It is over.
+        AlarmCleared = "alarm_cleared",
     }
 );
 

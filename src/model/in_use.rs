@@ -1,7 +1,6 @@
 //! A room in use with nothing recorded (第二十三条（一）): sound tells that people are talking. One alarm an occurrence; nothing of the sound
 //! is kept but whether it was loud.
 
-use serde::Serialize;
 use std::collections::VecDeque;
 
 /// Of the samples of the window, this share has to be loud: talk has its pauses.
@@ -10,26 +9,6 @@ const SHARE: f64 = 0.6;
 const COVERED: f64 = 0.8;
 /// So long without talk ends an occurrence, ms.
 const QUIET_MS: u64 = 10 * 60_000;
-
-/// An alarm, and what people said to it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
-pub struct AlarmRow {
-    /// Its number.
-    pub id: String,
-    /// Which room.
-    pub room: String,
-    /// Ms since 1970.
-    pub began_at: i64,
-    /// Ms since 1970; none while it goes on.
-    pub ended_at: Option<i64>,
-    /// Ms since 1970.
-    pub acknowledged_at: Option<i64>,
-    /// By whom.
-    pub acknowledged_by: Option<String>,
-    /// What they said.
-    pub reason: Option<String>,
-}
 
 /// What a sample makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

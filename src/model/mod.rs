@@ -7,6 +7,9 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod alarm;
+pub mod alarm_book;
+pub mod alarm_message;
 pub mod backup;
 pub mod archive;
 pub mod case;

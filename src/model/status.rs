@@ -141,6 +141,10 @@ pub struct MachineStatus {
     pub devices_ill: usize,
     /// Devices that are to be maintained within two weeks, or should have been (第十五条).
     pub devices_due: usize,
+    /// Alarms that are open.
+    pub alarms_open: usize,
+    /// Those of them that are urgent.
+    pub alarms_urgent: usize,
 }
 
 words!(

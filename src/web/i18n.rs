@@ -77,6 +77,7 @@ mod tests {
     use super::*;
     use crate::desks::cameras::Withheld;
     use crate::model::access::{AccessMode, RequestState};
+    use crate::model::alarm::{AlarmKind, Severity};
     use crate::model::clock_trust::DoubtKind;
     use crate::model::disposal::{DisposalState, Obstacle};
     use crate::model::hold::{Ground, HoldState};
@@ -145,6 +146,8 @@ mod tests {
     #[test]
     fn every_word_of_the_model_has_its_text() {
         let mut asked: Vec<(&str, &str)> = Vec::new();
+        asked.extend(AlarmKind::ALL.iter().map(|w| ("alarm-kind", w.as_str())));
+        asked.extend(Severity::ALL.iter().map(|w| ("severity", w.as_str())));
         asked.extend(Role::ALL.iter().map(|w| ("role", w.as_str())));
         asked.extend(State::ALL.iter().map(|w| ("state", w.as_str())));
         asked.extend(SessionKind::ALL.iter().map(|w| ("kind", w.as_str())));

@@ -82,6 +82,7 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         receipts_waiting: 0,
         media_due: 0,
         devices_waiting: 0,
+        alarms_waiting: (0, None),
         done: None,
         is_proved: false,
     }

@@ -35,8 +35,8 @@ pub fn all(web: Web) -> Router {
     r.add("/sessions/{id}/record/print", Who::SignedIn, get(pages::record::print));
     r.add("/sessions/{id}/interim-seal", conduct, post(pages::record::seal_interim));
     r.add("/rooms/{room}/readiness", Who::May(Act::SeeStatus), get(pages::readiness::show));
-    r.add("/alarms", Who::May(Act::SeeStatus), get(pages::readiness::alarms));
-    r.add("/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(pages::readiness::acknowledge));
+    r.add("/alarms", Who::May(Act::SeeStatus), get(pages::alarms::show));
+    r.add("/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(pages::alarms::acknowledge));
     r.add("/screens", Who::May(Act::ManageScreens), get(pages::readiness::screens).post(pages::readiness::make_screen));
     r.add("/screens/{id}/end", Who::May(Act::ManageScreens), post(pages::readiness::end_screen));
     // The room screen and the lamp: the link is the key, and there is no login.
@@ -134,8 +134,8 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/sessions/{id}/interim-seal", conduct, post(api::sessions::seal_interim));
     r.add("/api/v1/sessions/{id}/answers", Who::May(Act::LinkSession), post(api::sessions::answer));
     r.add("/api/v1/rooms/{room}/readiness", Who::May(Act::SeeStatus), get(api::room::readiness));
-    r.add("/api/v1/alarms", Who::May(Act::SeeStatus), get(api::room::alarms));
-    r.add("/api/v1/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(api::room::acknowledge));
+    r.add("/api/v1/alarms", Who::May(Act::SeeStatus), get(api::alarms::list));
+    r.add("/api/v1/alarms/{id}/acknowledge", Who::May(Act::AcknowledgeAlarm), post(api::alarms::acknowledge));
     r.add("/api/v1/screens", Who::May(Act::ManageScreens), get(api::room::screens).post(api::room::make_screen));
     r.add("/api/v1/screens/{id}/end", Who::May(Act::ManageScreens), post(api::room::end_screen));
     r.add("/api/v1/cases", Who::May(Act::ReadCases), get(api::cases::list));
@@ -284,6 +284,9 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/cameras/find", cameras, post(api::devices::find));
     r.add("/api/v1/cameras/try", cameras, post(api::devices::try_one));
     r.add("/api/v1/cameras/{id}/remove", cameras, post(api::devices::remove));
+    // Alarms besides their page.
+    r.add("/alarms.csv", Who::May(Act::SeeStatus), get(pages::alarms::csv));
+    r.add_stream("/alarms/events", Who::May(Act::SeeStatus), get(pages::alarms::events));
 
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));

@@ -79,6 +79,7 @@ impl State {
         }
     }
 
+    #[allow(dead_code)] // not every test that has such a volume cuts its power
     fn leave(&self, ino: u64, to: &Path) {
         match &self.nodes[&ino] {
             Node::File { synced, .. } => std::fs::write(to, synced).unwrap(),
@@ -274,6 +275,7 @@ impl BadVolume {
     }
 
     /// What is on the disk if the power goes now, put elsewhere.
+    #[allow(dead_code)]
     pub fn after_power_cut(&self, to: &Path) {
         self.state.lock().unwrap().leave(1, to);
     }

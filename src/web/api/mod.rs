@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod alarms;
 pub mod archive;
 pub mod cases;
 pub mod desk;
@@ -99,8 +100,6 @@ use utoipa::OpenApi;
         cases::attach,
         cases::document,
         room::readiness,
-        room::alarms,
-        room::acknowledge,
         room::screens,
         room::make_screen,
         room::end_screen,
@@ -193,6 +192,8 @@ use utoipa::OpenApi;
         devices::find,
         devices::try_one,
         devices::remove,
+        alarms::list,
+        alarms::acknowledge,
     ),
     components(schemas(
         Problem,

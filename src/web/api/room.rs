@@ -1,10 +1,9 @@
-//! Around a room: readiness, the alarm of a room in use, screens and lamps.
+//! Around a room: readiness, screens and lamps.
 
 use crate::desks::logins::SignedIn;
 use crate::desks::screens::LampState;
 use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
-use crate::model::in_use::AlarmRow;
 use crate::model::readiness::Readiness;
 use crate::model::status::ScreenRow;
 use crate::web::error::{ApiResult, Problem};
@@ -24,31 +23,6 @@ pub async fn readiness(
     Path(room): Path<String>,
 ) -> ApiResult<Json<Readiness>> {
     Ok(Json(web.desks.readiness(&who.person, &api::id("room", &room, RoomId::new)?).await?))
-}
-
-/// Alarms, newest first.
-#[utoipa::path(get, path = "/api/v1/alarms", responses((status = 200, body = Vec<AlarmRow>), (status = 403, body = Problem)))]
-pub async fn alarms(State(web): State<Web>, Extension(who): Extension<SignedIn>) -> ApiResult<Json<Vec<AlarmRow>>> {
-    Ok(Json(web.desks.alarms(&who.person).await?))
-}
-
-/// An answer to an alarm.
-#[derive(Deserialize, utoipa::ToSchema)]
-pub struct AcknowledgeRequest {
-    /// What the room was used for, and why nothing was recorded.
-    reason: String,
-}
-
-/// Answers an alarm.
-#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", params(("id" = String, Path)), request_body = AcknowledgeRequest, responses((status = 200, body = AlarmRow), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn acknowledge(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    Path(id): Path<String>,
-    body: Result<Json<AcknowledgeRequest>, JsonRejection>,
-) -> ApiResult<Json<AlarmRow>> {
-    let Json(r) = body?;
-    Ok(Json(web.desks.acknowledge_alarm(&who.person, &id, &r.reason).await?))
 }
 
 /// Links to screens, without their tokens.

@@ -76,6 +76,7 @@ fn value(page: &Page, name: &str, value: &str) -> String {
         "mark" => "mark",
         "mode" => "mode",
         "kind" => "kind",
+        "alarm_kind" => "alarm-kind",
         "cause" => "cause",
         "code" => "refused",
         "why" => "broken",

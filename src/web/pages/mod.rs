@@ -1,6 +1,7 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod alarms;
 pub mod archive;
 pub mod cameras;
 pub mod case_forms;
@@ -30,6 +31,7 @@ pub mod wall;
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
+use crate::model::alarm::Severity;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;
@@ -69,6 +71,8 @@ pub struct Page {
     pub media_due: usize,
     /// Devices that are out of use or to be maintained, for who keeps the register.
     pub devices_waiting: usize,
+    /// Alarms that nobody has acknowledged, and the gravest of them, for who sees the rooms' status.
+    pub alarms_waiting: (usize, Option<Severity>),
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -95,6 +99,7 @@ impl Page {
             receipts_waiting: waiting.receipts,
             media_due: waiting.media,
             devices_waiting: waiting.devices,
+            alarms_waiting: web.desks.alarms_waiting(),
             done,
         }
     }
@@ -114,6 +119,7 @@ impl Page {
             receipts_waiting: 0,
             media_due: 0,
             devices_waiting: 0,
+            alarms_waiting: (0, None),
             done: None,
             is_proved: false,
         }
@@ -146,6 +152,10 @@ impl Page {
     /// What waits for this person of keeping and giving up.
     pub fn keeping_waiting(&self) -> usize {
         self.due + self.holds_waiting + self.disposals_waiting + self.media_due
+    }
+    /// The gravest alarm that nobody has acknowledged, in a word; empty without one.
+    pub fn bell(&self) -> &'static str {
+        self.alarms_waiting.1.map_or("", Severity::as_str)
     }
     /// What stands between a word and what it is about.
     pub fn colon(&self) -> &'static str {
@@ -283,6 +293,7 @@ const DONE: &[&str] = &[
     "camera-saved",
     "camera-waits",
     "camera-removed",
+    "alarm-acknowledged",
 ];
 
 /// The word of the form before, if there is one.

@@ -1,10 +1,9 @@
-//! Readiness before a session, the alarm of a room in use, and the links to room screens.
+//! Readiness before a session, and the links to room screens.
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
 use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
-use crate::model::in_use::AlarmRow;
 use crate::model::readiness::{Check, Level, Readiness};
 use crate::model::status::ScreenRow;
 use crate::web::pages::form::{Form, one};
@@ -69,46 +68,6 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
         }
         Err(no) => no_page(page, &no),
     }
-}
-
-#[derive(Template)]
-#[template(path = "alarms.html", config = "src/web/askama.toml")]
-struct AlarmsPage {
-    page: Page,
-    rows: Vec<AlarmRow>,
-    rooms: Vec<(String, String)>,
-}
-
-impl AlarmsPage {
-    fn at(&self, ms: &i64) -> String {
-        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
-    }
-
-    fn room(&self, id: &str) -> String {
-        self.rooms.iter().find(|(room, _)| room == id).map_or_else(|| id.to_owned(), |(_, name)| name.clone())
-    }
-}
-
-/// Alarms and their answers.
-pub async fn alarms(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
-    match web.desks.alarms(&who.person).await {
-        Ok(rows) => html(&AlarmsPage { page, rows, rooms: web.desks.rooms() }),
-        Err(no) => no_page(page, &no),
-    }
-}
-
-/// Answers one.
-pub async fn acknowledge(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
-    let reason = one(&fields, "reason").unwrap_or_default();
-    let answered = web.desks.acknowledge_alarm(&who.person, &id, &reason).await.map(drop);
-    after(&web, who, &headers, "/alarms", "answered", answered).await
 }
 
 #[derive(Template)]

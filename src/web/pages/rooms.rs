@@ -4,9 +4,9 @@ use crate::desks::No;
 use crate::desks::interviews::NewSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::plans::PlanRow;
+use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};
-use crate::model::in_use::AlarmRow;
 use crate::model::people::Act;
 use crate::model::plan::PlanState;
 use crate::model::readiness::Readiness;
@@ -62,9 +62,23 @@ impl RoomsNow<'_> {
     fn ago(&self, ms: &Option<u64>) -> String {
         ms.map_or_else(|| "—".into(), |ms| self.page.with("ago", "seconds", format!("{:.1}", ms as f64 / 1000.0)))
     }
+    /// The gravest of the open alarms; the page of alarms has all.
+    fn gravest(&self) -> &[AlarmRow] {
+        &self.alarms[..self.alarms.len().min(5)]
+    }
+    fn alarm_at(&self, ms: &i64) -> String {
+        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
+    }
+    fn alarm_badge(&self, severity: &Severity) -> &'static str {
+        match severity {
+            Severity::Notice => "",
+            Severity::Warning => "warn",
+            Severity::Urgent => "bad",
+        }
+    }
     /// The alarm of a room that nobody has answered: since when.
     fn alarm(&self, room: &RoomId) -> Option<String> {
-        let found = self.alarms.iter().find(|a| a.room == room.as_str())?;
+        let found = self.alarms.iter().find(|a| a.kind == AlarmKind::RoomInUse && a.subject == room.as_str() && a.is_unanswered())?;
         DateTime::from_timestamp_millis(found.began_at).map(|at| self.page.at(at))
     }
     /// Late: the newest durable byte of an open session is older than the promise allows.
@@ -81,7 +95,7 @@ pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     let page = Page::of(&web, &headers, who.clone(), "/").await;
     let watch = who.person.may(Act::WatchLive);
     match web.desks.status(&who.person) {
-        Ok(status) => html(&RoomsPage { page, status, alarms: web.desks.unanswered_alarms(), watch }),
+        Ok(status) => html(&RoomsPage { page, status, alarms: web.desks.open_alarms(), watch }),
         Err(no) => no_page(page, &no),
     }
 }
@@ -97,7 +111,7 @@ pub async fn events(
         tokio::time::sleep(Duration::from_secs(1)).await;
         let person = web.desks.is_still(&who).await.ok()?;
         let status = web.desks.status(&person).ok()?;
-        let text = RoomsNow { page: &page, status, alarms: web.desks.unanswered_alarms() }.render().unwrap_or_default();
+        let text = RoomsNow { page: &page, status, alarms: web.desks.open_alarms() }.render().unwrap_or_default();
         Some((Ok(Event::default().event("now").data(text)), (web, who, page)))
     });
     Sse::new(pushes).keep_alive(KeepAlive::default())

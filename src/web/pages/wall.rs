@@ -69,6 +69,10 @@ impl WallNow<'_> {
         if !machine.clock.synchronised {
             all.push(self.lang.t("wall-clock-bad"));
         }
+        if machine.alarms_open > 0 {
+            let count = [("count", machine.alarms_open.to_string()), ("urgent", machine.alarms_urgent.to_string())];
+            all.push(self.lang.with("wall-alarms", &count));
+        }
         if !machine.faults.is_empty() {
             all.push(self.lang.with("wall-faults", &[("count", machine.faults.len().to_string())]));
         }

@@ -1,0 +1,236 @@
+//! Alarms: those that are open, the history, and the bell that every page has.
+
+use crate::desks::No;
+use crate::desks::alarms::AlarmSearch;
+use crate::desks::logins::SignedIn;
+use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
+use crate::model::time;
+use crate::web::Web;
+use crate::web::i18n::Lang;
+use crate::web::pages::csv::cell;
+use crate::web::pages::form::{Form, one};
+use crate::web::pages::{Page, after, html, no_page};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use futures::Stream;
+use serde::Deserialize;
+use serde_json::json;
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// How often the bell looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks after which it is asked whether the login still is one.
+const ASK_AFTER: u32 = 5;
+
+/// What of the history, as it stands in the address.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct AlarmQuery {
+    kind: Option<String>,
+    room: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+impl AlarmQuery {
+    fn search(&self) -> Result<AlarmSearch, No> {
+        let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(ToOwned::to_owned);
+        Ok(AlarmSearch::typed(given(&self.kind), given(&self.room), given(&self.from), given(&self.until))?)
+    }
+
+    /// The same as an address has it.
+    fn address(&self) -> String {
+        let fields = [("kind", &self.kind), ("room", &self.room), ("from", &self.from), ("until", &self.until)];
+        let mut text = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in fields {
+            if let Some(value) = value.as_deref().filter(|v| !v.is_empty()) {
+                text.append_pair(name, value);
+            }
+        }
+        text.finish()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "alarms.html", config = "src/web/askama.toml")]
+struct AlarmsPage {
+    page: Page,
+    open: Vec<AlarmRow>,
+    rows: Vec<AlarmRow>,
+    query: AlarmQuery,
+    rooms: Vec<(String, String)>,
+}
+
+impl AlarmsPage {
+    fn at(&self, ms: &i64) -> String {
+        at(&self.page, *ms)
+    }
+
+    fn room(&self, id: &str) -> String {
+        self.rooms.iter().find(|(room, _)| room == id).map_or_else(|| id.to_owned(), |(_, name)| name.clone())
+    }
+
+    /// Of what: what people call it, and the room.
+    fn place(&self, a: &AlarmRow) -> String {
+        let room = a.room.as_deref().map(|id| self.room(id));
+        let parts = [room, Some(name(self.page.lang, a)).filter(|n| !n.is_empty())];
+        let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.dedup();
+        parts.join(" · ")
+    }
+
+    fn badge(&self, severity: &Severity) -> &'static str {
+        match severity {
+            Severity::Notice => "",
+            Severity::Warning => "warn",
+            Severity::Urgent => "bad",
+        }
+    }
+
+    fn kinds(&self) -> &'static [AlarmKind] {
+        AlarmKind::ALL
+    }
+
+    fn is_kind(&self, kind: &AlarmKind) -> bool {
+        self.query.kind.as_deref() == Some(kind.as_str())
+    }
+
+    fn is_room(&self, room: &str) -> bool {
+        self.query.room.as_deref() == Some(room)
+    }
+
+    fn asks(&self, a: &AlarmRow) -> bool {
+        a.kind.rule().asks
+    }
+}
+
+fn at(page: &Page, ms: i64) -> String {
+    DateTime::from_timestamp_millis(ms).map(|at| page.at(at)).unwrap_or_default()
+}
+
+/// What a subject is called: a volume has a word of its own in each language.
+fn name(lang: Lang, a: &AlarmRow) -> String {
+    match a.subject.as_str() {
+        "primary" | "mirror" => lang.of_word("volume", &a.subject),
+        _ => a.name.clone(),
+    }
+}
+
+/// Those that are open, and the history.
+pub async fn show(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<AlarmQuery>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
+    let found = async { web.desks.alarms(&who.person, &query.search()?).await };
+    match found.await {
+        Ok(rows) => html(&AlarmsPage { page, open: web.desks.open_alarms(), rows, query, rooms: web.desks.rooms() }),
+        Err(no) => no_page(page, &no),
+    }
+}
+
+/// The history as CSV with a byte order mark, so that a spreadsheet reads its Chinese.
+pub async fn csv(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(query): Query<AlarmQuery>,
+) -> Response {
+    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
+    let found = async { web.desks.alarms(&who.person, &query.search()?).await };
+    let rows = match found.await {
+        Ok(rows) => rows,
+        Err(no) => return no_page(page, &no),
+    };
+    let rooms = web.desks.rooms();
+    let head =
+        ["alarm-no", "severity", "alarm-what", "room", "alarm-of", "from", "until-time", "alarm-times", "alarm-by", "time", "alarm-said"];
+    let mut lines = vec![head.map(|key| cell(&page.t(key))).join(",")];
+    for a in &rows {
+        let room = a.room.as_deref().map(|id| rooms.iter().find(|(r, _)| r == id).map_or(id, |(_, name)| name));
+        let times = |ms: Option<i64>| ms.map(|ms| at(&page, ms)).unwrap_or_default();
+        let cells = [
+            a.id.clone(),
+            page.word("severity", a.severity.as_str()),
+            page.word("alarm-kind", a.kind.as_str()),
+            room.unwrap_or_default().to_owned(),
+            name(page.lang, a),
+            at(&page, a.began_at),
+            times(a.ended_at),
+            a.count.to_string(),
+            a.acknowledged_by.clone().unwrap_or_default(),
+            times(a.acknowledged_at),
+            a.reason.clone().unwrap_or_default(),
+        ];
+        lines.push(cells.map(|text| cell(&text)).join(","));
+    }
+    let text = format!("\u{feff}{}\r\n", lines.join("\r\n"));
+    let name = format!("attachment; filename=\"alarms-{}.csv\"", time::shanghai_day(web.desks.wall_clock()));
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response()
+}
+
+/// Acknowledges one.
+pub async fn acknowledge(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let reason = one(&fields, "reason").unwrap_or_default();
+    let done = web.desks.acknowledge_alarm(&who.person, &id, &reason).await.map(drop);
+    after(&web, who, &headers, "/alarms", "alarm-acknowledged", done).await
+}
+
+/// What the bell says: how many alarms nobody has acknowledged, whenever that changes.
+pub async fn events(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let lang = Lang::of(&headers);
+    let pushes = futures::stream::unfold((web, who, None, 0u32), move |(web, who, mut said, mut looks)| async move {
+        loop {
+            if said.is_some() {
+                tokio::time::sleep(LOOK).await;
+            }
+            looks += 1;
+            if looks % ASK_AFTER == 1 {
+                web.desks.is_still(&who).await.ok()?;
+            }
+            let now = web.desks.alarms_waiting();
+            if said != Some(now) {
+                said = Some(now);
+                let (count, worst) = now;
+                let words = lang.with("bell-count", &[("count", count.to_string())]);
+                let data = json!({ "count": count, "severity": worst.map(Severity::as_str), "words": words });
+                return Some((Ok(Event::default().event("bell").data(data.to_string())), (web, who, said, looks)));
+            }
+        }
+    });
+    Sse::new(pushes).keep_alive(KeepAlive::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::alarm_message::{severity_word, title};
+
+    #[test]
+    fn what_is_sent_outside_is_called_as_in_the_console() {
+        for kind in AlarmKind::ALL {
+            let here = [Lang::Zh, Lang::En].map(|lang| lang.of_word("alarm-kind", kind.as_str()));
+            assert_eq!((here[0].as_str(), here[1].as_str()), title(*kind));
+        }
+        for severity in Severity::ALL {
+            assert_eq!(Lang::Zh.of_word("severity", severity.as_str()), severity_word(*severity));
+        }
+    }
+}
