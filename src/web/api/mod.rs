@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
 
 pub mod access;
+pub mod answers;
 pub mod archive;
 pub mod cases;
 pub mod desk;
@@ -21,6 +22,7 @@ use crate::desks;
 use crate::model::ids::NotAnId;
 use crate::model::refusal::Refusal;
 use crate::model::{access as rule, session, status as seen};
+use crate::web::api::answers::Alike;
 use crate::web::error::Problem;
 use axum::Json;
 use axum::extract::Multipart;
@@ -30,6 +32,7 @@ use utoipa::OpenApi;
 /// The whole API.
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Alike),
     info(
         title = "Shilu",
         description = "Recorder of questioning rooms. Sign in at /api/v1/login; send the answer's `csrf` as X-Csrf-Token with every POST."
