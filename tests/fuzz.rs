@@ -183,10 +183,12 @@ async fn good_examples_are_recorded() {
         laid_out.push(b'\n');
     }
     into("folder", "session", &laid_out);
-    let custodian = bureau.sign_in("custodian").await;
-    let made = custodian.does(&format!("/api/v1/sessions/{session}/package"), serde_json::json!({})).await;
+    let leader = bureau.sign_in("leader_in_charge").await;
+    let reviewer = bureau.sign_in("reviewer").await;
+    reviewer.gets_grant(&leader, &session, "copy").await;
+    let made = reviewer.does(&format!("/api/v1/sessions/{session}/package"), serde_json::json!({})).await;
     let path = format!("/api/v1/packages/{}", made["id"].as_str().unwrap());
-    let tar = custodian.ask(reqwest::Method::GET, &path, None).await.bytes().await.unwrap();
+    let tar = reviewer.ask(reqwest::Method::GET, &path, None).await.bytes().await.unwrap();
     into("package", "session.tar", &tar[..tar.len().min(160_000)]);
     let inspector = bureau.sign_in("inspector").await;
     let proof = inspector.ask(reqwest::Method::GET, "/api/v1/log/1/proof", None).await.text().await.unwrap();

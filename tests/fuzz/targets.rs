@@ -103,7 +103,8 @@ fn lay_out(data: &[u8], folder: &Path) {
         let end = memchr::memmem::find(content, b"\n#### ").unwrap_or(content.len());
         rest = content.get(end + 1..).unwrap_or_default();
         let name = String::from_utf8_lossy(name);
-        let is_name = |part: &str| !part.is_empty() && part.len() < 60 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let is_name =
+            |part: &str| !part.is_empty() && part.len() < 60 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         if name.split('/').all(|part| is_name(part) && !part.starts_with("..")) && name.split('/').count() < 7 {
             let path = folder.join(&*name);
             drop(std::fs::create_dir_all(path.parent().unwrap()));
@@ -237,7 +238,7 @@ fn words(data: &[u8]) {
     if let Some(at) = time::shanghai_typed(&text) {
         drop((time::shanghai_text(at), time::shanghai_day(at), minute_code::code("key", at)));
     }
-    drop((import::DeviceClock::parse(&text), import::media_type(&text), import::looks_like_footage(&text)));
+    let _ = (import::DeviceClock::parse(&text), import::media_type(&text), import::looks_like_footage(&text));
     drop((import::device_slug(Some(&text)), import::device_ids(Some(&text))));
     if let Ok(given) = serde_json::from_slice::<std::collections::BTreeMap<String, String>>(data) {
         text_record::RecordKind::ALL.iter().for_each(|kind| drop(text_record::check(*kind, &given)));
@@ -255,7 +256,10 @@ fn runtime() -> &'static tokio::runtime::Runtime {
 /// loopback, so that the kernel's memory of ended connections does not fill.
 async fn hostile_camera(data: Vec<u8>) -> String {
     static NEXT: Mutex<u32> = Mutex::new(0);
-    let n = { *NEXT.lock().unwrap() += 1; *NEXT.lock().unwrap() };
+    let n = {
+        *NEXT.lock().unwrap() += 1;
+        *NEXT.lock().unwrap()
+    };
     let host = format!("127.{}.{}.{}", 1 + n / 62_500 % 250, 1 + n / 250 % 250, 1 + n % 250);
     let listener = tokio::net::TcpListener::bind((host.as_str(), 0)).await.unwrap();
     let url = format!("rtsp://{}/a", listener.local_addr().unwrap());
@@ -304,7 +308,7 @@ fn rtsp(data: &[u8]) {
 
 /// The same bytes on their whole way: client, time line, muxer, ring, with the second client behind the first.
 fn camera(data: &[u8]) {
-    use shilu::capture::{self, Capture, CameraSettings, CaptureThread, Front, Transport};
+    use shilu::capture::{self, CameraSettings, Capture, CaptureThread, Front, Transport};
     use shilu::model::fragment::CaptureEvent;
     static THREAD: OnceLock<CaptureThread> = OnceLock::new();
     let thread = THREAD.get_or_init(|| {
