@@ -1,6 +1,12 @@
 //! What the description of every operation says alike: how one signs in, and how a no looks. A handler names the answers that are its own;
 //! any of them may also refuse (a `Problem`), and any may find the machine too busy.
 
+use crate::model::refusal::Refusal;
+use crate::model::words::BadField;
+use crate::web::error::{self, ApiError};
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response as Answer};
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -36,6 +42,24 @@ impl Modify for Alike {
             }
         }
     }
+}
+
+/// What the framework itself refuses (an address that is no text or no number, a time that is over) as a `Problem` of the same status.
+pub async fn described(answer: Answer) -> Answer {
+    let status = answer.status();
+    let is_ours = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_ours || !(status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE) {
+        return answer;
+    }
+    let mut told = if status == StatusCode::SERVICE_UNAVAILABLE {
+        error::broken()
+    } else {
+        let text = to_bytes(answer.into_body(), 4096).await.unwrap_or_default();
+        let why: String = String::from_utf8_lossy(&text).chars().take(300).collect();
+        ApiError::from(Refusal::from(BadField::form("path", &why))).into_response()
+    };
+    *told.status_mut() = status;
+    told
 }
 
 /// Each with whether it changes something.

@@ -246,4 +246,16 @@ mod tests {
             Api::openapi().paths.paths.keys().filter_map(|p| Some(p.strip_prefix("/api/v1/")?.to_owned())).collect();
         assert_eq!(registered, described);
     }
+
+    #[test]
+    fn every_no_is_described_and_what_changes_something_asks_for_the_logins_token() {
+        let all = serde_json::to_value(Api::openapi()).unwrap();
+        for (path, item) in all["paths"].as_object().unwrap().iter().filter(|(p, _)| p.starts_with("/api/v1/")) {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["responses"]["4XX"].is_object(), "{method} {path}");
+                let csrf = operation["security"][0].get("csrf").is_some();
+                assert!(csrf != (method == "get") || operation["security"].is_null(), "{method} {path}");
+            }
+        }
+    }
 }
