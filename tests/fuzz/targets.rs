@@ -202,13 +202,13 @@ fn onvif(data: &[u8]) {
 fn bucket(data: &[u8]) {
     use shilu::footage::{archive, envelope::Recipients};
     use shilu::model::archive as rule;
+    static KEYS: OnceLock<shilu::footage::envelope::Identities> = OnceLock::new();
     let text = String::from_utf8_lossy(data);
     drop(archive::listed(&text));
     drop((serde_json::from_slice::<rule::Index>(data), serde_json::from_slice::<rule::SignedStatus>(data)));
     drop((rule::parse_index_key("site", &text).is_some(), rule::is_below(&text), rule::window(&text), rule::unhex(&text)));
     drop(serde_json::from_slice::<shilu::model::disposal::Tombstone>(data));
     drop(Recipients::parse(&[text.clone().into_owned()]));
-    static KEYS: OnceLock<shilu::footage::envelope::Identities> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         let path = place().join("key");
         std::fs::write(&path, include_str!("age.key")).unwrap();
