@@ -65,3 +65,32 @@ fn every_dependencys_licence_allows_a_permissive_product() {
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
 }
+
+#[test]
+fn what_cargo_deny_is_told_is_what_is_held_here() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/deny.toml")).unwrap();
+    let told: toml::Value = toml::from_str(&text).unwrap();
+    let allowed: Vec<&str> = told["licenses"]["allow"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    assert_eq!(allowed, ALLOWED);
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
+    for banned in told["bans"]["deny"].as_array().unwrap() {
+        let name = banned["crate"].as_str().unwrap();
+        assert!(!lock.contains(&format!("name = \"{name}\"\n")), "{name} is banned: {}", banned["reason"]);
+    }
+}
+
+/// Cargo itself looks at what the registry's index says of every version in `Cargo.lock` when it packs a crate.
+#[test]
+fn no_version_in_the_lock_file_was_taken_back_by_its_makers() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = Command::new("cargo")
+        .args(["package", "--locked", "--no-verify", "--allow-dirty", "--target-dir"])
+        .arg(dir.path())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success() && said.contains("Packaged"), "{said}");
+    let yanked: Vec<&str> = said.lines().filter(|l| l.contains("yanked")).collect();
+    assert!(yanked.is_empty(), "{yanked:#?}");
+}

@@ -26,6 +26,28 @@ fn package(dir: &Path) -> std::path::PathBuf {
     made
 }
 
+/// The guide's commands can be read, its part of the unit is one that systemd knows, and what it names lies in the package.
+/// `tests/bare-machine` carries all of it out on a bare Debian.
+fn is_guided(root: &Path) {
+    let guide = std::fs::read_to_string(Path::new(HOUSE).join("deploy/INSTALL.zh-CN.md")).unwrap();
+    let blocks = |kind: &str| -> Vec<String> {
+        let begins = format!("```{kind}\n");
+        guide.split(&begins).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!((blocks("sh").len(), blocks("ini").len()), (8, 1));
+    for block in blocks("sh") {
+        said(Command::new("sh").args(["-n", "-c", &block]));
+    }
+    let drop_in = root.join("etc/systemd/system/shilu.service.d");
+    std::fs::create_dir_all(&drop_in).unwrap();
+    std::fs::write(drop_in.join("override.conf"), &blocks("ini")[0]).unwrap();
+    for named in
+        guide.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c))).filter(|w| w.starts_with("/usr/share/doc/shilu/"))
+    {
+        assert!(root.join(&named[1..]).exists(), "{named} is not in the package");
+    }
+}
+
 #[test]
 fn the_package_has_all_that_runs_asks_for_what_it_needs_and_its_service_is_shut_in() {
     let dir = tempfile::tempdir().unwrap();
@@ -58,6 +80,7 @@ fn the_package_has_all_that_runs_asks_for_what_it_needs_and_its_service_is_shut_
         Command::new(root.join("usr/bin/shilu")).args(["check", "--config"]).arg(root.join("etc/shilu/shilu.toml")).output().unwrap();
     let check = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(check.contains("ok        the configuration"), "{check}");
+    is_guided(&root);
     // What systemd itself says of the service.
     let unit = root.join("usr/lib/systemd/system/shilu.service");
     let security = said(Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=30"]).arg(&unit));

@@ -6,6 +6,8 @@ use crate::capture::{CameraSettings, Front, retina_front, rtspsrc_front};
 use crate::machine::clock::Clock;
 use crate::machine::randomness;
 use crate::model::gap::GapCause;
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -33,6 +35,9 @@ impl Ended {
     pub(super) fn camera(detail: impl Into<String>) -> Self {
         Self { cause: GapCause::Camera, detail: detail.into(), other_front: false }
     }
+    fn fell_over() -> Self {
+        Self { other_front: true, ..Self::camera("the camera sends what its reader cannot bear") }
+    }
     pub(super) fn network(detail: impl Into<String>) -> Self {
         Self { cause: GapCause::Network, detail: detail.into(), other_front: false }
     }
@@ -45,10 +50,16 @@ pub(super) async fn run(settings: CameraSettings, hub: Arc<Hub>, clock: Arc<dyn 
     loop {
         let began = clock.now();
         let mut feed = Feed::new(hub.clone(), &*clock);
+        let connection = async {
+            if by_rtspsrc {
+                rtspsrc_front::run(&settings, &mut feed, &hub, &clock).await
+            } else {
+                retina_front::run(&settings, &mut feed, &hub, &clock).await
+            }
+        };
         let ended = tokio::select! {
-            ended = async {
-                if by_rtspsrc { rtspsrc_front::run(&settings, &mut feed, &hub, &clock).await } else { retina_front::run(&settings, &mut feed, &hub, &clock).await }
-            } => Some(ended),
+            // A parser that falls over (sdp-types 0.1.8 does, by a stray line) takes this connection with it, and not the camera for good.
+            ended = AssertUnwindSafe(connection).catch_unwind() => Some(ended.unwrap_or_else(|_| Ended::fell_over())),
             _ = stop.changed() => None,
         };
         feed.end_run().await;

@@ -10,7 +10,8 @@
 //! pipeline that starts late. It reconnects for ever. Retina is the usual front (a quarter of `rtspsrc`'s CPU on the same
 //! streams); `rtspsrc` serves what retina does not: RTSPS, and odd servers.
 //!
-//! Every byte from a camera is untrusted: bounded, parsed by code that cannot panic, and never printed longer than a line.
+//! Every byte from a camera is untrusted: bounded, and never printed longer than a line. A reader that panics on it takes its connection
+//! with it, which is made anew like any other.
 
 mod camera;
 mod codecs;

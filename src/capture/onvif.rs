@@ -25,9 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LISTEN: Duration = Duration::from_secs(3);
 /// Largest answer; a camera with many profiles says some tens of kilobytes.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
-/// Deepest element, and most texts, of an answer.
+/// Deepest element, most texts, and most bytes of texts with the names around them: every text repeats those names.
 const DEPTH_MAX: usize = 48;
 const TEXTS_MAX: usize = 20_000;
+const HELD_BYTES_MAX: usize = 8 * ANSWER_BYTES_MAX;
 /// Most cameras that a probe finds, and streams that one is asked for.
 const FOUND_MAX: usize = 256;
 const STREAMS_MAX: usize = 4;
@@ -62,7 +63,7 @@ pub struct Door {
 }
 
 /// A text of an answer, with the local names of the elements around it.
-type Texts = Vec<(String, String)>;
+pub type Texts = Vec<(String, String)>;
 
 /// What a camera says of itself.
 pub async fn ask(door: &Door, clock: &Arc<dyn Clock>) -> Result<Said, OnvifError> {
@@ -105,14 +106,19 @@ pub async fn clock_of(door: &Door, clock: &Arc<dyn Clock>) -> Result<Option<i64>
     let told = door.call("/onvif/device_service", None, asked).await?;
     // Half of the way there and back; the camera tells whole seconds, so half a second is added.
     let middle = before + (clock.now().utc - before) / 2;
-    let number = |name: &str| text(&told, &format!("UTCDateTime/{name}"))?.trim().parse::<u32>().ok();
-    let at = || {
-        let day = NaiveDate::from_ymd_opt(number("Date/Year")? as i32, number("Date/Month")?, number("Date/Day")?)?;
-        // A leap second is the second before it.
-        Some(day.and_hms_opt(number("Time/Hour")?, number("Time/Minute")?, number("Time/Second")?.min(59))?.and_utc())
-    };
-    let apart = |at: DateTime<Utc>| (at + TimeDelta::milliseconds(500) - middle).num_milliseconds();
-    Ok(at().map(apart).map(|ms| if ms.abs() <= 500 { 0 } else { ms }))
+    Ok(clock_told(&told, middle))
+}
+
+/// A camera's clock minus ours, ms, as its answer tells it; `middle`: our time when it was asked. None where it tells no time, or one of
+/// no year that a clock can have: what is reckoned with it must stay a time.
+pub fn clock_told(told: &Texts, middle: DateTime<Utc>) -> Option<i64> {
+    let number = |name: &str| text(told, &format!("UTCDateTime/{name}"))?.trim().parse::<u32>().ok();
+    let year = number("Date/Year").filter(|year| (1970..=9999).contains(year))?;
+    let day = NaiveDate::from_ymd_opt(year as i32, number("Date/Month")?, number("Date/Day")?)?;
+    // A leap second is the second before it.
+    let at = day.and_hms_opt(number("Time/Hour")?, number("Time/Minute")?, number("Time/Second")?.min(59))?.and_utc();
+    let ms = (at + TimeDelta::milliseconds(500) - middle).num_milliseconds();
+    Some(if ms.abs() <= 500 { 0 } else { ms })
 }
 
 /// Sets a camera's clock to ours.
@@ -205,11 +211,12 @@ fn text(texts: &Texts, path: &str) -> Option<String> {
 
 /// Every text of a document by the local names around it; attributes as `/Element@name`. A document with a type of its own (and so with
 /// entities of its own) is refused.
-fn texts(data: &[u8]) -> Result<Texts, OnvifError> {
+pub fn texts(data: &[u8]) -> Result<Texts, OnvifError> {
     let unreadable = OnvifError::Unreadable;
     let data = std::str::from_utf8(data).map_err(|_| unreadable("it is no UTF-8"))?;
     let mut reader = Reader::from_str(data);
     let (mut path, mut found, mut now): (Vec<String>, Texts, String) = (Vec::new(), Texts::new(), String::new());
+    let (mut held, too_much) = (0, || unreadable("it is too deep or too long"));
     loop {
         match reader.read_event().map_err(|_| unreadable("it is no XML"))? {
             event @ (Event::Start(_) | Event::Empty(_)) => {
@@ -219,7 +226,12 @@ fn texts(data: &[u8]) -> Result<Texts, OnvifError> {
                 for attribute in element.attributes().filter_map(Result::ok).take(32) {
                     // A value that cannot be read is passed over.
                     let Ok(value) = attribute.normalized_value(XmlVersion::Explicit1_0) else { continue };
-                    found.push((format!("/{}@{}", path.join("/"), attribute.key.local_name().as_ref()), value.into_owned()));
+                    let at = format!("/{}@{}", path.join("/"), attribute.key.local_name().as_ref());
+                    held += at.len() + value.len();
+                    if held > HELD_BYTES_MAX {
+                        return Err(too_much());
+                    }
+                    found.push((at, value.into_owned()));
                 }
                 now.clear();
                 if is_empty {
@@ -234,7 +246,9 @@ fn texts(data: &[u8]) -> Result<Texts, OnvifError> {
             },
             Event::End(_) => {
                 if !now.trim().is_empty() {
-                    found.push((format!("/{}", path.join("/")), now.trim().to_owned()));
+                    let at = format!("/{}", path.join("/"));
+                    held += at.len() + now.len();
+                    found.push((at, now.trim().to_owned()));
                 }
                 now.clear();
                 path.pop();
@@ -243,8 +257,8 @@ fn texts(data: &[u8]) -> Result<Texts, OnvifError> {
             Event::Eof => return Ok(found),
             _ => {}
         }
-        if path.len() > DEPTH_MAX || found.len() > TEXTS_MAX {
-            return Err(unreadable("it is too deep or too long"));
+        if path.len() > DEPTH_MAX || found.len() > TEXTS_MAX || held > HELD_BYTES_MAX {
+            return Err(too_much());
         }
     }
 }
@@ -277,7 +291,7 @@ pub async fn discover(from: Option<Ipv4Addr>) -> std::io::Result<Vec<Found>> {
 }
 
 /// What an answer to our probe says.
-fn matched(data: &[u8], id: &str) -> Option<Found> {
+pub fn matched(data: &[u8], id: &str) -> Option<Found> {
     let told = texts(data).ok()?;
     text(&told, "RelatesTo").filter(|of| of.contains(id))?;
     let addresses = text(&told, "ProbeMatch/XAddrs")?;
@@ -313,6 +327,21 @@ mod tests {
         assert_eq!(texts(bomb), Err(OnvifError::Unreadable("it has a document type")));
         assert_eq!(texts(b"<a>&y;</a>"), Err(OnvifError::Unreadable("it has an entity of its own")));
         assert!(texts("<a>".repeat(100).as_bytes()).is_err());
+        // Each attribute repeats the long names around it: half a megabyte would become gigabytes.
+        let long = format!("<{0}>{1}", "a".repeat(250_000), "<b c=''/>".repeat(19_000));
+        assert_eq!(texts(long.as_bytes()), Err(OnvifError::Unreadable("it is too deep or too long")));
+    }
+
+    #[test]
+    fn a_clock_of_no_year_that_a_clock_can_have_is_not_told() {
+        let says = |year: &str| {
+            let date = format!("<Date><Year>{year}</Year><Month>12</Month><Day>31</Day></Date>");
+            let time = "<Time><Hour>23</Hour><Minute>59</Minute><Second>59</Second></Time>";
+            clock_told(&texts(format!("<UTCDateTime>{time}{date}</UTCDateTime>").as_bytes()).unwrap(), DateTime::UNIX_EPOCH)
+        };
+        assert_eq!(says("1970"), Some(31_535_999_500));
+        assert!(says("9999").is_some());
+        assert_eq!([says("262142"), says("4294967295"), says("0")], [None; 3]);
     }
 
     #[test]

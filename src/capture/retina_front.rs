@@ -21,6 +21,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Packets in a row that fit nothing until the connection is given up: joining a running stream in the middle of a key
 /// frame of 4K gives some two thousand.
 const BAD_PACKETS_MAX: u32 = 5_000;
+/// The highest sampling rate, Hz, and most channels that a camera's sound has.
+const RATE_MAX: u32 = 192_000;
+const CHANNELS_MAX: u16 = 8;
 /// Seconds between 1900 (NTP, RFC 3550) and 1970.
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 
@@ -174,7 +177,7 @@ async fn play(
                     formats(&demuxed, chosen, feed);
                 }
                 let media_ns = nanoseconds(frame.timestamp());
-                let camera_utc = report.map(|(at, utc)| utc + TimeDelta::nanoseconds(media_ns - at));
+                let camera_utc = report.and_then(|(at, utc)| utc.checked_add_signed(TimeDelta::nanoseconds(media_ns.saturating_sub(at))));
                 let key = frame.is_random_access_point();
                 feed.picture(Picture { data: frame.into_data(), media_ns, key, at: now, camera_utc }).await
             }
@@ -199,7 +202,9 @@ fn stalled(settings: &CameraSettings) -> Ended {
 }
 
 fn nanoseconds(t: retina::Timestamp) -> i64 {
-    (i128::from(t.elapsed()) * 1_000_000_000 / i128::from(t.clock_rate().get())) as i64
+    let ns = i128::from(t.elapsed()) * 1_000_000_000 / i128::from(t.clock_rate().get());
+    // A clock of one tick a second that leaps is soon beyond what fits.
+    ns.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
 fn sender_report(packet: &retina::rtcp::ReceivedCompoundPacket, now: DateTime<Utc>) -> Report {
@@ -249,8 +254,9 @@ fn video_format(stream: &Stream) -> Option<Format> {
 }
 
 fn sound_format(stream: &Stream) -> Option<Format> {
-    let rate = stream.clock_rate_hz() as i32;
-    let channels = stream.channels().map_or(1, |c| i32::from(c.get()));
+    // What no microphone sends is no sound: the numbers are the camera's own words.
+    let rate = stream.clock_rate_hz().min(RATE_MAX) as i32;
+    let channels = stream.channels().map_or(1, |c| i32::from(c.get().min(CHANNELS_MAX)));
     let law = |piece, name: &str| Format {
         piece,
         caps: gst::Caps::builder(name).field("rate", rate).field("channels", channels).build(),

@@ -83,7 +83,7 @@ impl Files {
     /// A paper, whole.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Fault> {
         match self {
-            Self::Folder(path) => durable::read_whole(&path.join(name), PAPER_BYTES_MAX),
+            Self::Folder(path) => durable::read_whole(&plain_file(&path.join(name))?, PAPER_BYTES_MAX),
             Self::Tar(tar, prefix) => tar.papers.get(&format!("{prefix}{name}")).cloned().ok_or_else(|| absent(name)),
         }
     }
@@ -93,7 +93,7 @@ impl Files {
         match self {
             Self::Folder(path) => {
                 let mut head = Vec::new();
-                durable::open(&path.join(name)).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+                durable::open(&plain_file(&path.join(name)).ok()?).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
                 Some(head)
             }
             Self::Tar(tar, prefix) => tar.heads.get(&format!("{prefix}{name}")).cloned(),
@@ -104,7 +104,7 @@ impl Files {
     pub fn digest(&self, name: &str, sm3: bool, progress: &dyn Progress) -> Result<Digested, Fault> {
         match self {
             Self::Folder(path) => {
-                let path = path.join(name);
+                let path = plain_file(&path.join(name))?;
                 let mut file = durable::open(&path)?;
                 digest(&mut file, sm3, progress, |_| ()).map_err(|e| Fault::file("read", &path, e))
             }
@@ -128,7 +128,8 @@ impl Files {
                 while let Some(folder) = folders.pop_front() {
                     for name in durable::names(&root.join(&folder))? {
                         let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                        if root.join(&name).is_dir() { folders.push_back(name) } else { found.push(name) }
+                        // A link to the folder itself would be walked for ever.
+                        if durable::plain(&root.join(&name))?.is_folder { folders.push_back(name) } else { found.push(name) }
                     }
                 }
                 found.sort_unstable();
@@ -139,6 +140,14 @@ impl Files {
             }
         }
     }
+}
+
+/// A path, unless something lies there that is no file: of a pipe one would wait for ever.
+fn plain_file(path: &Path) -> Result<PathBuf, Fault> {
+    if path.exists() && !path.is_file() {
+        return Err(Fault::of("read", path.display().to_string(), "is no file"));
+    }
+    Ok(path.to_owned())
 }
 
 fn absent(name: &str) -> Fault {

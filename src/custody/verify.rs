@@ -199,7 +199,9 @@ type Digests = Vec<Option<Result<Digested, Fault>>>;
 
 /// The digests of all segments, by as many threads as are wanted.
 fn digest_all(files: &Files, segments: &[Segment], trust: &Trust, progress: &dyn Progress) -> Digests {
-    progress.expect(if matches!(files, Files::Folder(_)) { segments.iter().map(|s| s.bytes).sum() } else { 0 });
+    // A forged manifest may name more bytes than there are numbers for.
+    let named = segments.iter().fold(0_u64, |sum, s| sum.saturating_add(s.bytes));
+    progress.expect(if matches!(files, Files::Folder(_)) { named } else { 0 });
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = if trust.jobs == 0 { processors } else { trust.jobs }.min(segments.len()).max(1);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(segments.iter().map(|_| None).collect::<Digests>()));

@@ -76,6 +76,7 @@ pub struct AnchorSheet {
 
 /// How proof stands, for the log's page.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = LogStanding)]
 pub struct Standing {
     /// Which log.
     pub origin: String,

@@ -21,6 +21,7 @@ const ROWS_MAX: u32 = 500;
 
 /// A line of the register.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = SessionUnderHold)]
 pub struct HeldSession {
     /// The session.
     pub session: SessionRow,

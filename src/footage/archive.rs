@@ -381,24 +381,35 @@ impl Store {
 
     /// Every version under a prefix, newest first within a name. Never on a person's way.
     pub fn versions(&self, prefix: &str) -> Result<Vec<Version>, StoreFault> {
-        let (mut all, mut from): (Vec<Version>, Option<(String, String)>) = (Vec::new(), None);
+        let (mut all, mut from): (Vec<Version>, Next) = (Vec::new(), None);
         loop {
             let mut query = vec![];
             if let Some((key, version)) = &from {
                 query.extend([("key-marker", key.as_str()), ("version-id-marker", version.as_str())]);
             }
             query.extend([("prefix", prefix), ("versions", "")]);
-            let text = self.xml(Method::GET, "", &query, String::new())?;
-            let page: Versions = read_xml(&text)?;
-            let of = |is_marker| move |l: Listed| Version { key: l.key, version: l.version, is_marker };
-            all.extend(page.versions.into_iter().map(of(false)));
-            all.extend(page.markers.into_iter().map(of(true)));
-            from = match (page.is_truncated, page.next_key_marker) {
-                (true, Some(key)) => Some((key, page.next_version_id_marker.unwrap_or_default())),
-                _ => return Ok(all),
-            };
+            let (page, next) = listed(&self.xml(Method::GET, "", &query, String::new())?)?;
+            all.extend(page);
+            match next {
+                None => return Ok(all),
+                // It would send the same page for ever.
+                next if next == from => return Err(StoreFault::Unfit("the archive's listing comes to no end".into())),
+                next => from = next,
+            }
         }
     }
+}
+
+/// Where a listing goes on: a name and a version.
+type Next = Option<(String, String)>;
+
+/// A page of a listing of versions, and where it goes on.
+pub fn listed(text: &str) -> Result<(Vec<Version>, Next), StoreFault> {
+    let page: Versions = read_xml(text)?;
+    let of = |is_marker| move |l: Listed| Version { key: l.key, version: l.version, is_marker };
+    let versions = page.versions.into_iter().map(of(false)).chain(page.markers.into_iter().map(of(true))).collect();
+    let next = page.next_key_marker.filter(|_| page.is_truncated);
+    Ok((versions, next.map(|key| (key, page.next_version_id_marker.unwrap_or_default()))))
 }
 
 /// The lock that an answer tells with an object's content.

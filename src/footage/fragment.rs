@@ -330,6 +330,10 @@ fn first_key(data: &[u8], tfhd: &Range<usize>, trun: &Range<usize>) -> Result<Op
     let (length, own_flags) = (4 * (flags >> 8 & 0xf).count_ones() as usize, 4 * (flags >> 8 & 3).count_ones() as usize);
     let mut passed = 0_u64;
     for n in 0..count {
+        // A run may say that it has four thousand million samples: none of them lies beyond its end.
+        if at + length > run.len() {
+            return Err(Malformed::Lacking("samples"));
+        }
         let said = match of_first.filter(|_| n == 0) {
             Some(said) => said,
             None if flags & 0x400 != 0 => word(run, at + own_flags)?,

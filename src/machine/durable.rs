@@ -31,6 +31,8 @@ pub fn make_folder(path: &Path) -> Result<(), Fault> {
 
 /// Makes a folder's names durable.
 pub fn sync_folder(path: &Path) -> Result<(), Fault> {
+    // The parent of a name alone is the folder where the process is.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path).and_then(|f| f.sync_all()).map_err(|e| Fault::file("sync folder", path, e))
 }
 
@@ -303,6 +305,12 @@ pub fn length(path: &Path) -> Result<u64, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_alone_lies_where_the_process_is() {
+        assert!(sync_folder(Path::new("a-name-alone").parent().unwrap()).is_ok());
+        assert!(sync_folder(Path::new("no-such-folder")).is_err());
+    }
 
     #[test]
     fn nothing_is_ever_overwritten_by_an_appending_file() {

@@ -180,6 +180,7 @@ pub struct CaseVersion {
 /// 结案.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "recorder", schema(as = CaseClosing))]
 pub struct Closing {
     /// 结案日期, as stated: the file's period begins here (第十八条).
     pub on: NaiveDate,

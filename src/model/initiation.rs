@@ -82,6 +82,7 @@ pub struct InitiationForm {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "standing")]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "recorder", schema(as = InitiationStanding))]
 pub enum Standing {
     /// No form was handed in, and nothing was begun.
     Open,

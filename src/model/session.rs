@@ -75,6 +75,7 @@ words!(
 /// A device of the session (第十七条: 执法记录设备编号).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "recorder", schema(as = SessionDevice))]
 pub struct Device {
     /// The camera.
     pub camera: CameraId,

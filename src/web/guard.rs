@@ -3,6 +3,7 @@
 use crate::desks::logins::{Place, SignedIn};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
+use crate::web::api::answers::described;
 use crate::web::error::ApiError;
 use crate::web::i18n::{self, Lang};
 use crate::web::pages::Page;
@@ -90,6 +91,7 @@ pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, nex
         web.desks.refused_at_the_door(signed_in.as_ref().map(|s| &s.person), &place, refusal, &tried);
     }
     match passed {
+        Ok(request) if api => described(next.run(request).await).await,
         Ok(request) => next.run(request).await,
         Err(refusal) if api => ApiError(refusal.into()).into_response(),
         Err(Refusal::NotSignedIn) => Redirect::to("/login").into_response(),

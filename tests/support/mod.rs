@@ -10,3 +10,4 @@ pub mod ceph;
 #[path = "replay.rs"]
 pub mod replay;
 pub mod stored;
+pub mod spoil;

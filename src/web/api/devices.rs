@@ -82,6 +82,7 @@ pub async fn maintain(
 
 /// Why.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = DeviceReason)]
 pub struct ReasonBody {
     /// In words.
     reason: String,

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod alarms;
+pub mod answers;
 pub mod archive;
 pub mod cases;
 pub mod desk;
@@ -22,6 +23,7 @@ use crate::desks;
 use crate::model::ids::NotAnId;
 use crate::model::refusal::Refusal;
 use crate::model::{access as rule, session, status as seen};
+use crate::web::api::answers::Alike;
 use crate::web::error::Problem;
 use axum::Json;
 use axum::extract::Multipart;
@@ -31,6 +33,7 @@ use utoipa::OpenApi;
 /// The whole API.
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Alike),
     info(
         title = "Shilu",
         description = "Recorder of questioning rooms. Sign in at /api/v1/login; send the answer's `csrf` as X-Csrf-Token with every POST."
@@ -244,5 +247,17 @@ mod tests {
         let described: BTreeSet<String> =
             Api::openapi().paths.paths.keys().filter_map(|p| Some(p.strip_prefix("/api/v1/")?.to_owned())).collect();
         assert_eq!(registered, described);
+    }
+
+    #[test]
+    fn every_no_is_described_and_what_changes_something_asks_for_the_logins_token() {
+        let all = serde_json::to_value(Api::openapi()).unwrap();
+        for (path, item) in all["paths"].as_object().unwrap().iter().filter(|(p, _)| p.starts_with("/api/v1/")) {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["responses"]["4XX"].is_object(), "{method} {path}");
+                let csrf = operation["security"][0].get("csrf").is_some();
+                assert!(csrf != (method == "get") || operation["security"].is_null(), "{method} {path}");
+            }
+        }
     }
 }
