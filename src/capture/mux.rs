@@ -62,6 +62,8 @@ pub(super) struct Mux {
     sound_until: Duration,
     /// Up to where there is silence.
     silent_until: Duration,
+    /// Something inside fell over, or does not end.
+    is_stuck: bool,
 }
 
 impl Mux {
@@ -118,6 +120,7 @@ impl Mux {
             begun: false,
             sound_until: LEAD,
             silent_until: Duration::ZERO,
+            is_stuck: false,
         })
     }
 
@@ -176,7 +179,9 @@ impl Mux {
         room(&self.video)?;
         let list: gst::BufferList = std::mem::take(&mut self.gathered).into_iter().collect();
         self.video.push_buffer_list(list).map(drop).map_err(|e| refused(&e))?;
-        self.problem().map_or(Ok(()), Err)
+        let problem = self.problem();
+        self.is_stuck |= problem.is_some();
+        problem.map_or(Ok(()), Err)
     }
 
     /// Sound.
@@ -239,13 +244,20 @@ impl Mux {
         }
         if tokio::time::timeout(END, &mut self.ended).await.is_err() {
             tracing::warn!("a muxer did not end in good order");
+            self.is_stuck = true;
         }
     }
 }
 
 impl Drop for Mux {
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        if self.is_stuck {
+            // An element that fell over (gst-plugin-fmp4 0.14.5 does now and then, where a stream ends with its camera) may hold its
+            // neighbours for ever: a thread of GStreamer's own waits for them, and the camera connects anew.
+            self.pipeline.call_async(|pipeline| drop(pipeline.set_state(gst::State::Null)));
+        } else {
+            let _ = self.pipeline.set_state(gst::State::Null);
+        }
     }
 }
 
@@ -357,4 +369,56 @@ fn out(list: &gst::BufferListRef, header: &mut Option<Arc<Header>>, chunks: &Mut
 fn make_header(bytes: &[u8]) -> Header {
     let said = codecs::read(bytes);
     Header { bytes: Bytes::copy_from_slice(bytes), codecs: said.codecs, width: said.width, height: said.height, sound: said.sound }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::clock::{Clock, SystemClock};
+    use std::time::Instant;
+
+    /// Two seconds of pictures as a camera sends them.
+    fn pictures() -> (gst::Caps, Vec<(Vec<u8>, bool)>) {
+        let text = "videotestsrc num-buffers=50 ! video/x-raw,width=320,height=180,framerate=25/1 ! x264enc key-int-max=25 bframes=0 \
+                    speed-preset=ultrafast tune=zerolatency ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! appsink name=out sync=false";
+        let pipeline = gst::parse::launch(text).unwrap().downcast::<gst::Pipeline>().unwrap();
+        let out = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let (mut caps, mut all) = (None, Vec::new());
+        while let Ok(sample) = out.pull_sample() {
+            let buffer = sample.buffer().unwrap();
+            all.push((buffer.map_readable().unwrap().to_vec(), !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)));
+            caps = sample.caps_owned();
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+        (caps.unwrap(), all)
+    }
+
+    #[tokio::test]
+    async fn an_element_that_falls_over_holds_nobody_who_connects_anew() {
+        crate::capture::init().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (caps, pictures) = pictures();
+        let video = Format { piece: IN_ORDER, caps, gathers: None };
+        let caps = gst::Caps::builder("audio/x-mulaw").field("rate", 8000i32).field("channels", 1i32).build();
+        let sound = Format { piece: "mulaw", caps, gathers: Some(8000) };
+        let hub = Arc::new(Hub::new(0, clock.clone(), Box::new(|_| ())));
+        let mut mux = Mux::start(&video, Some(&sound), 0, hub).unwrap();
+        // Sound ends long before pictures do: the muxer cannot cut it any more, and says so by falling over.
+        mux.sound(vec![0xff; 1600], 0, Some(Duration::from_millis(200))).unwrap();
+        mux.sound.as_ref().unwrap().end_of_stream().unwrap();
+        for (n, (data, key)) in pictures.into_iter().enumerate() {
+            if mux.picture(data, n as i64 * 40_000_000, key, clock.now(), None).is_err() {
+                break;
+            }
+        }
+        let began = Instant::now();
+        let (tell, told) = std::sync::mpsc::channel();
+        tokio::spawn(async move {
+            mux.end().await;
+            tell.send(()).unwrap();
+        });
+        let ended = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(30))).await.unwrap();
+        assert!(ended.is_ok(), "the camera's task still waits after {:?}", began.elapsed());
+    }
 }
