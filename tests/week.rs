@@ -198,6 +198,8 @@ async fn in_a_week_of_faults_nothing_is_lost_undeclared_every_alarm_comes_once_a
         let times: usize = week.expected.iter().filter(|(k, s, _)| (k, s) == (kind, subject)).map(|e| e.2).sum();
         assert_eq!(count(kind, subject), times, "{kind} {subject}: {every:#?}");
     }
+    let others = every.iter().filter(|a| a["kind"] == "volume_away").count();
+    assert_eq!(others, 0, "what was never broken is not told: {every:#?}");
     assert!(every.iter().all(|a| a["ended_at"].is_i64() || a["kind"] == "clock_unsynchronised"), "everything is over: {every:#?}");
     let (kept, gaps) = week
         .sessions

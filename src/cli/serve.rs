@@ -68,6 +68,13 @@ pub async fn start_at(mut parts: Parts, clock: Arc<dyn Clock>) -> Result<Running
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| told(&e))?;
     durable::make_folder(&parts.recorder.footage).map_err(|e| told(&e))?;
+    if let Some(mirror) = &parts.recorder.mirror {
+        // A mirror that is not there stops nothing: it is told as any volume that is away.
+        let there = Place::new(mirror.clone(), parts.recorder.own_volume).check().and_then(|()| durable::make_folder(mirror));
+        if let Err(fault) = there {
+            tracing::error!(%fault, "the mirror is not there");
+        }
+    }
     let keys = parts.data.join("keys");
     let signer = Arc::new(Signer::open_or_make(&keys, "signing", parts.custody.algorithm).map_err(|e| told(&e))?);
     let aside = format!(".broken-{}", clock.now().utc.format("%Y%m%dT%H%M%SZ"));

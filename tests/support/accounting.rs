@@ -21,8 +21,11 @@ pub fn account(folder: &Path, session: &Value) -> (u64, u64) {
         gaps += declared.len() as u64;
         let mut at = 0;
         let mut last = 0;
-        let files = stored::files(folder, "mp4").into_iter().filter(|f| f.file_name().unwrap().to_string_lossy().starts_with(camera));
-        for (number, ms) in files.flat_map(|f| stored::frames(&std::fs::read(f).unwrap())) {
+        let mut files = stored::files(folder, "mp4");
+        files.retain(|f| f.file_name().unwrap().to_string_lossy().starts_with(camera));
+        // By their numbers: the wall clock, by which they are named too, may have gone back.
+        files.sort_by_key(|f| f.file_stem().unwrap().to_string_lossy().rsplit('-').next().unwrap().parse::<u32>().unwrap());
+        for (number, ms) in files.into_iter().flat_map(|f| stored::frames(&std::fs::read(f).unwrap())) {
             let ms = ms - started;
             // What the first picture of a file needs may stand before it a second time; nothing else goes back.
             assert!(number > last || ms < at + APART_MS, "{}: picture {number} after {last}", session["id"]);
