@@ -108,7 +108,7 @@ impl Week {
             let body = json!({ "username": format!("nobody{n}"), "password": "x".repeat(60_000) });
             async move { login.json(&body).send().await.map(|a| a.status().as_u16()).unwrap_or_default() }
         };
-        let refused = futures::future::join_all((0..20).map(wrong)).await;
+        let refused = futures::future::join_all((0..60).map(wrong)).await;
         assert!(refused.iter().all(|status| *status != 200 && *status < 500), "{refused:?}");
         let pages = ["/", "/sessions", "/api/v1/sessions?limit=100", "/api/v1/status", "/wall/nothing", "/metrics", "/api/v1/log"];
         for _ in 0..10 {
@@ -211,6 +211,7 @@ async fn in_a_week_of_faults_nothing_is_lost_undeclared_every_alarm_comes_once_a
         week.sessions.len(),
         week.bureau.memory_mb()
     );
-    assert!(week.bureau.memory_mb() < memory + memory / 2, "{} MB, {memory} on Monday", week.bureau.memory_mb());
+    // Beside what the C library keeps of two passwords' 19 MiB and of a day of pages.
+    assert!(week.bureau.memory_mb() < memory + 90, "{} MB, {memory} on Monday", week.bureau.memory_mb());
     assert!(week.bureau.terminate());
 }

@@ -1,9 +1,12 @@
-//! Passwords: argon2id, off the async threads, and the same work for a name that is not there.
+//! Passwords: argon2id, on a thread of its own, and the same work for a name that is not there.
 
-use crate::desks::{Answer, No, blocking};
+use crate::desks::{Answer, No};
 use crate::model::words::BadField;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use tokio::sync::oneshot;
 
 /// Fewest characters (NIST SP 800-63B asks for 8 or more where there is a second factor, 15 where there is none).
 pub const CHARS_MIN: usize = 12;
@@ -33,12 +36,34 @@ const GUESSES_MIN: u64 = 100_000_000_000;
 const OWN: &[&str] =
     &["shilu", "ziranziyuan", "zhifa", "weixian", "woaini", "zhangsan", "lisi", "wangwu", "5201314", "1314520", "147258369", "changeme"];
 
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The one thread that works on passwords. Each takes 19 MiB, which the C library keeps for every thread that ever asked for them: whoever
+/// sends sixty at once shall not get half a gigabyte for good.
+static WORKER: OnceLock<Option<mpsc::Sender<Job>>> = OnceLock::new();
+
+fn start() -> Option<mpsc::Sender<Job>> {
+    let (jobs, inbox) = mpsc::channel::<Job>();
+    let work = move || inbox.into_iter().for_each(|job| job());
+    let started = thread::Builder::new().name("passwords".into()).spawn(work);
+    started.inspect_err(|error| tracing::error!(%error, "nobody can sign in by password")).ok().map(|_| jobs)
+}
+
+/// Work on a password, in its turn.
+async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+    let (tell, told) = oneshot::channel();
+    let job: Job = Box::new(move || drop(tell.send(work())));
+    let ended = || No::Fault("the thread that works on passwords has ended".into());
+    let sent = WORKER.get_or_init(start).as_ref().is_some_and(|worker| worker.send(job).is_ok());
+    if sent { told.await.map_err(|_| ended()) } else { Err(ended()) }
+}
+
 /// The PHC string of a password.
 pub async fn hash(password: SecretString) -> Answer<String> {
     let work = move || {
         Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|h| h.to_string()).map_err(|e| No::Fault(e.to_string()))
     };
-    blocking("hashing", work).await?
+    in_turn(work).await?
 }
 
 /// Whether a password is the one of a hash. Without a hash the same work is done, so that the time does not tell which names exist.
@@ -49,7 +74,7 @@ pub async fn fits(password: SecretString, hash: Option<String>) -> Answer<bool> 
         let right = Argon2::default().verify_password(password.expose_secret().as_bytes(), &parsed).is_ok();
         right && hash.is_some()
     };
-    blocking("checking a password", work).await
+    in_turn(work).await
 }
 
 /// A hash of nobody's password, with the default parameters.
