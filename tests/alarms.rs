@@ -15,16 +15,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::authority::openssl;
+use support::authority::certificate;
 use support::bureau::{Bureau, Person, verify};
 use support::camera::Cameras;
+use support::free_port;
 use volume::BadVolume;
 
 const SECRET: &str = "a key that both sides know";
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// A program of its own that ends with the test.
 struct Service(Child);
@@ -147,17 +144,14 @@ async fn waits_for(person: &Person, query: &str, what: &str, until: impl Fn(&[Va
 /// A mail server with a certificate of the bureau's own authority; what it took.
 fn post_office(bureau: &mut Bureau, port: u16) -> (Service, PathBuf, String) {
     let at = bureau.dir.path().to_owned();
-    std::fs::write(at.join("ext"), "subjectAltName = DNS:localhost,IP:127.0.0.1\n").unwrap();
-    openssl(&at, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Bureau-CA");
-    openssl(&at, "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost");
-    openssl(&at, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 -extfile ext");
+    let (ca, certificate, key) = certificate(&at);
     std::fs::write(at.join("mail.secret"), "post-office-93").unwrap();
-    bureau.trusts = Some(at.join("ca.pem"));
+    bureau.trusts = Some(ca);
     let taken = at.join("taken");
     let server = Command::new("/usr/bin/python3") // where Debian's packages are
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/post.py"))
         .arg(port.to_string())
-        .args([at.join("server.pem"), at.join("server.key")])
+        .args([certificate, key])
         .args(["shilu", "post-office-93"])
         .stdout(std::fs::File::create(&taken).unwrap())
         .stderr(Stdio::inherit())

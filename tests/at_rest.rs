@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use support::bureau::{Bureau, Person, ROLES, verify};
+use support::bureau::{Bureau, Person, verify};
 use support::camera::Cameras;
 
 /// H.264 with AAC, and H.265 without sound.
@@ -200,20 +200,6 @@ async fn the_disk_shows_nothing_and_a_key_from_the_safe_gives_every_frame_back_b
     assert!(code == 1 && words.contains(name), "{words}");
 }
 
-/// Plays a script of `tests/console` against a bureau.
-async fn plays(bureau: &Bureau, script: &str, more: Value) {
-    let accounts: Vec<_> = ROLES.iter().map(|r| json!({ "role": r, "username": r, "password": bureau.password(r) })).collect();
-    let json = bureau.dir.path().join("demo.json");
-    std::fs::write(&json, json!({ "url": bureau.url, "accounts": accounts, "more": more }).to_string()).unwrap();
-    let mut command = Command::new("node");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(script)).arg(&json);
-    if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
-        command.arg(shots);
-    }
-    let out = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(out.status.success() && text(&out).contains("done"), "{}\n{}", text(&out), bureau.log());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_that_opens_by_its_own_instructions() {
     let cameras = ["face,size=640x360,fps=15", "overview,size=640x360,fps=15,pattern=smpte,audio=none"];
@@ -221,7 +207,7 @@ async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_tha
     let (id, sealed) = recorded(&bureau, 700_000).await;
     let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
     reviewer.gets_grant(&leader, &id, "copy").await;
-    plays(&bureau, "at_rest.mjs", json!({ "session": id })).await;
+    bureau.plays("at_rest.mjs", json!({ "session": id })).await;
     let work = bureau.dir.path().join("work");
     std::fs::create_dir_all(&work).unwrap();
     let viewing = looks(&reviewer, &id).await["id"].as_str().unwrap().to_owned();
@@ -279,7 +265,7 @@ async fn who_is_granted_it_plays_seeks_and_takes_stills_copies_and_a_package_tha
     assert_eq!(frames(&package.join("clear.mp4")), frames(&first));
     assert!(frames(&package.join("data/viewing/face.mp4")).len() > 20, "the copy for looking is in the clear");
     std::fs::remove_file(package.join("clear.mp4")).unwrap();
-    plays(&bureau, "at_rest_package.mjs", json!({ "package": package })).await;
+    bureau.plays("at_rest_package.mjs", json!({ "package": package })).await;
     let keys = std::fs::read_to_string(package.join("data/keys/footage-keys.txt")).unwrap();
     assert_eq!(keys.lines().count(), sealed["segments"].as_array().unwrap().len(), "{keys}");
     let hex = keys.split_whitespace().next().unwrap();
@@ -352,7 +338,7 @@ async fn recording_goes_on_through_a_kill_and_without_the_key_and_looking_waits_
     }
     let check = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["check", "--config"]).arg(bureau.config()).output().unwrap();
     assert!(text(&check).contains("nobody can look until it is there"), "{}", text(&check));
-    plays(&bureau, "at_rest_shut.mjs", json!({ "session": id })).await;
+    bureau.plays("at_rest_shut.mjs", json!({ "session": id })).await;
     // It is put back; nothing is started anew.
     std::fs::rename(&away, &identity).unwrap();
     let viewing = looks(&reviewer, &id).await["id"].as_str().unwrap().to_owned();

@@ -7,21 +7,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use support::authority::openssl;
+use support::authority::certificate;
 use support::bureau::Bureau;
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A certificate for this machine, of an authority that only this bureau trusts.
-fn certificate(at: &Path) -> (PathBuf, PathBuf, PathBuf) {
-    std::fs::write(at.join("ext"), "subjectAltName = DNS:localhost,IP:127.0.0.1\n").unwrap();
-    openssl(at, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Bureau-CA");
-    openssl(at, "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost");
-    openssl(at, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 -extfile ext");
-    (at.join("ca.pem"), at.join("server.pem"), at.join("server.key"))
-}
+use support::free_port;
 
 fn browser_tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console")

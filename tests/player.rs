@@ -6,26 +6,10 @@ mod support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::bureau::{Bureau, Person, ROLES};
+use support::bureau::{Bureau, Person};
 use support::camera::Cameras;
-
-/// Plays a script of `tests/console` against a bureau.
-async fn plays(bureau: &Bureau, script: &str, more: Value) {
-    let accounts: Vec<_> = ROLES.iter().map(|r| json!({ "role": r, "username": r, "password": bureau.password(r) })).collect();
-    let json = bureau.dir.path().join("demo.json");
-    std::fs::write(&json, json!({ "url": bureau.url, "accounts": accounts, "more": more }).to_string()).unwrap();
-    let mut command = Command::new("node");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(script)).arg(&json);
-    if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
-        command.arg(shots);
-    }
-    let out = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let words = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert!(out.status.success() && words.contains("done"), "{words}");
-}
 
 /// A recorded session of two cameras, of which the second was away for a while in its middle.
 async fn recorded_with_a_gap(face: &str, overview: &str) -> (Bureau, String, [Cameras; 2]) {
@@ -56,7 +40,7 @@ async fn two_cameras_stay_in_step_across_a_gap_and_the_watermark_stays_wherever_
     // What the camera sent before and after it was away is one file.
     let joined = reviewer.ask(Method::GET, &format!("/api/v1/sessions/{session}/copy/overview/joined"), None).await;
     assert_eq!(joined.status(), StatusCode::OK, "{}", bureau.log());
-    plays(&bureau, "player.mjs", json!({ "session": session, "request": request })).await;
+    bureau.plays("player.mjs", json!({ "session": session, "request": request })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +55,7 @@ async fn h265_that_the_browser_cannot_show_is_said_so_and_shown_as_a_derived_cop
     assert!(face.starts_with("hvc1") || face.starts_with("hev1"), "{face}");
     let (leader, reviewer) = (bureau.sign_in("leader_in_charge").await, bureau.sign_in("reviewer").await);
     reviewer.gets_grant(&leader, &session, "view").await;
-    plays(&bureau, "h265.mjs", json!({ "session": session })).await;
+    bureau.plays("h265.mjs", json!({ "session": session })).await;
 }
 
 async fn recorded(bureau: &Bureau) -> String {
@@ -224,5 +208,5 @@ async fn a_link_to_an_original_whose_password_is_due_leads_to_where_it_is_asked_
     assert!(catalog.execute("UPDATE logins SET proved_at = 0", []).unwrap() > 0);
     let (status, told) = reviewer.get(&format!("/api/v1/sessions/{session}/copy/face/1")).await;
     assert_eq!((status, told["code"].as_str()), (StatusCode::FORBIDDEN, Some("prove-again")), "a program is told in its own words");
-    plays(&bureau, "prove.mjs", json!({ "session": session, "cookie": reviewer.cookie })).await;
+    bureau.plays("prove.mjs", json!({ "session": session, "cookie": reviewer.cookie })).await;
 }

@@ -128,9 +128,7 @@ impl Desks {
         if *id == who.id {
             return Err(Refusal::from(BadField::form("account", "is your own; another administrator has to end it")).into());
         }
-        let wanted = id.clone();
-        let found = self.read(move |c| accounts::by_id(c, &wanted)).await?.filter(|a| a.active);
-        let before = found.ok_or_else(|| Refusal::no_such("account", id.as_str()))?;
+        let before = self.active_account(id).await?;
         let change = NewAccount { username: before.person.username.clone(), name: before.person.name.clone(), ..change };
         let mut after = self.register().check(change)?;
         after.person.id = id.clone();
@@ -151,13 +149,17 @@ impl Desks {
         if *of == who.id {
             return Err(Refusal::from(BadField::form("account", "is your own; change your password on your own page")).into());
         }
-        let wanted = of.clone();
-        let found = self.read(move |c| accounts::by_id(c, &wanted)).await?.filter(|a| a.active);
-        let account = found.ok_or_else(|| Refusal::no_such("account", of.as_str()))?;
+        let account = self.active_account(of).await?;
         self.register().renew(Some(who), &account, NewPassword::first(password)).await?;
         self.streams.cut_person(of);
         self.tell_owner(&account, Change::Password);
         Ok(())
+    }
+
+    async fn active_account(&self, id: &AccountId) -> Answer<Account> {
+        let wanted = id.clone();
+        let found = self.read(move |c| accounts::by_id(c, &wanted)).await?.filter(|a| a.active);
+        Ok(found.ok_or_else(|| Refusal::no_such("account", id.as_str()))?)
     }
 
     /// Where accounts are made without anybody signed in: for setting up a machine from its own command line.

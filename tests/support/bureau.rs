@@ -1,6 +1,6 @@
 //! A bureau: simulated cameras, the `shilu` process with a configuration of its own, and people who use the public API.
 
-use crate::support::camera::Cameras;
+use crate::support::{self, camera::Cameras};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl Bureau {
 
     fn furnish(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default()); // as `shilu` does for itself
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = support::free_port();
         let data = data.map_or_else(|| dir.path().join("data"), Path::to_owned);
         let text = format!(
             "bureau = \"试用局\"\n[storage]\ndata = \"{}\"\nreserve_gb = 1\n{storage}\n[recording]\nsegment_s = 10\n{recording}\n[console]\nlisten = \"127.0.0.1:{port}\"\n\
@@ -273,6 +273,21 @@ impl Bureau {
         let id = officer.starts().await;
         officer.records(bytes).await;
         (officer, id)
+    }
+
+    /// Plays a script of `tests/console` against this bureau.
+    pub async fn plays(&self, script: &str, more: Value) {
+        let accounts: Vec<_> = ROLES.iter().map(|r| json!({ "role": r, "username": r, "password": self.password(r) })).collect();
+        let json = self.dir.path().join("demo.json");
+        std::fs::write(&json, json!({ "url": self.url, "accounts": accounts, "more": more }).to_string()).unwrap();
+        let mut command = Command::new("node");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console").join(script)).arg(&json);
+        if let Some(shots) = option_env!("SHILU_SCREENSHOTS") {
+            command.arg(shots);
+        }
+        let out = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let words = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success() && words.contains("done"), "{words}\n{}", self.log());
     }
 
     /// Where a session lies.

@@ -1,6 +1,7 @@
 //! A real one-node Ceph with an S3 gateway and Object Lock.
 
 use crate::support::bureau::{Bureau, Person};
+use crate::support::free_port;
 use serde_json::Value;
 use shilu::footage::archive::{Store, StoreSettings};
 use shilu::machine::clock::{Clock, SystemClock};
@@ -13,10 +14,6 @@ use std::time::{Duration, Instant};
 pub struct Ceph {
     dir: tempfile::TempDir,
     port: u16,
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Ceph {

@@ -11,3 +11,8 @@ pub mod ceph;
 pub mod replay;
 pub mod stored;
 pub mod spoil;
+
+/// A port that nobody listens at.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

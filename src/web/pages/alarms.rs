@@ -7,15 +7,15 @@ use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
 use crate::model::time;
 use crate::web::Web;
 use crate::web::i18n::Lang;
-use crate::web::pages::csv::cell;
+use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::{Page, after, html, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use futures::Stream;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ pub async fn show(
     }
 }
 
-/// The history as CSV with a byte order mark, so that a spreadsheet reads its Chinese.
+/// The history as CSV.
 pub async fn csv(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
@@ -171,9 +171,7 @@ pub async fn csv(
         ];
         lines.push(cells.map(|text| cell(&text)).join(","));
     }
-    let text = format!("\u{feff}{}\r\n", lines.join("\r\n"));
-    let name = format!("attachment; filename=\"alarms-{}.csv\"", time::shanghai_day(web.desks.wall_clock()));
-    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response()
+    csv::file(&format!("alarms-{}", time::shanghai_day(web.desks.wall_clock())), &(lines.join("\r\n") + "\r\n"))
 }
 
 /// Acknowledges one.

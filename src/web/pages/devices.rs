@@ -11,15 +11,15 @@ use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::api::devices::{fault_number, id_of};
 use crate::web::i18n::Lang;
-use crate::web::pages::csv::cell;
+use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, error};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::NaiveDate;
 
 type Fields = Vec<(String, String)>;
@@ -369,9 +369,7 @@ pub async fn csv(State(web): State<Web>, Extension(who): Extension<SignedIn>, he
         Ok(figures) => figures,
         Err(no) => return no_page(Page::of(&web, &headers, who, "/devices/figures").await, &no),
     };
-    let name = format!("attachment; filename=\"devices-{}.csv\"", figures.month);
-    let text = format!("\u{feff}{}", table(&figures, Lang::of(&headers)));
-    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response()
+    csv::file(&format!("devices-{}", figures.month), &table(&figures, Lang::of(&headers)))
 }
 
 fn table(figures: &DeviceFigures, lang: Lang) -> String {

@@ -4,14 +4,14 @@ use crate::desks::logins::SignedIn;
 use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed, Watch};
 use crate::model::time;
 use crate::web::Web;
-use crate::web::pages::csv::cell;
+use crate::web::pages::csv::{self, cell};
 use crate::web::pages::{Page, html, log, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -90,7 +90,7 @@ pub async fn csv(
         Err(no) => return no_page(page, &no),
     };
     let heads = ["log-index", "time", "act", "actor", "session", "request-no", "approved-by-whom", "seen-length", "from-where", "figures"];
-    let mut text = format!("\u{feff}{}\r\n", heads.map(|h| cell(&page.t(h))).join(","));
+    let mut text = format!("{}\r\n", heads.map(|h| cell(&page.t(h))).join(","));
     for r in &found.rows {
         let index = r.index.map(|i| i.to_string()).unwrap_or_default();
         let seconds = r.seconds.map(|s| s.to_string()).unwrap_or_default();
@@ -109,8 +109,7 @@ pub async fn csv(
         ];
         text.push_str(&(row.iter().map(|c| cell(c)).collect::<Vec<_>>().join(",") + "\r\n"));
     }
-    let head = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"oversight.csv\"")];
-    (head, text).into_response()
+    csv::file("oversight", &text)
 }
 
 /// Which quarter.

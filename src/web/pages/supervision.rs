@@ -5,13 +5,13 @@ use crate::desks::supervision::{Supervision, TallyRow};
 use crate::model::gap::GapCause;
 use crate::web::Web;
 use crate::web::i18n::Lang;
-use crate::web::pages::csv::cell;
+use crate::web::pages::csv::{self, cell};
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
 
 /// Which month.
@@ -80,9 +80,7 @@ pub async fn csv(
         Ok(report) => report,
         Err(no) => return no_page(Page::of(&web, &headers, who, "/supervision").await, &no),
     };
-    let name = format!("attachment; filename=\"supervision-{}.csv\"", report.month);
-    let text = format!("\u{feff}{}", table(&report, Lang::of(&headers)));
-    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text).into_response()
+    csv::file(&format!("supervision-{}", report.month), &table(&report, Lang::of(&headers)))
 }
 
 /// The figures' names, in the order of the columns.
