@@ -191,6 +191,9 @@ async fn an_expert_who_types_what_the_guide_says_gets_the_verdict_that_it_promis
     let address = format!("{}/api/v1/packages/{}", reviewer.url, made["id"].as_str().unwrap());
     let package = reviewer.client.get(address).send().await.unwrap().bytes().await.unwrap();
 
+    let (_, sheet) = bureau.sign_in("inspector").await.get("/api/v1/log/anchor").await;
+    let anchor = format!("{} {}", sheet["size"], sheet["root"].as_str().unwrap());
+
     // The expert's folder: the package and its content, and what came from elsewhere.
     let desk = tempfile::tempdir().unwrap();
     std::fs::write(desk.path().join("package.tar"), package).unwrap();
@@ -203,9 +206,6 @@ async fn an_expert_who_types_what_the_guide_says_gets_the_verdict_that_it_promis
         bureau.data().join("custody/log").display()
     );
     assert_eq!(types(&copies, desk.path()), (true, String::new()));
-    let (_, sheet) = bureau.sign_in("inspector").await.get("/api/v1/log/anchor").await;
-    let anchor = format!("{} {}", sheet["size"], sheet["root"].as_str().unwrap());
-
     let (ok, said) = types(&by_hand.concat(), &desk.path().join(&id));
     assert!(ok, "{said}");
     let code = sealed["seal"]["code"].as_str().unwrap();

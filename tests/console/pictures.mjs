@@ -35,7 +35,7 @@ async function picture(page, name, { of, height } = {}) {
 // Nobody yet.
 const door = await screen();
 await door.goto(at('/login'));
-await picture(door, 'login', { of: 'main' });
+await picture(door, 'login', { of: '.door' });
 
 // The officer: a plan, the room made ready, a session with marks and a typed record.
 const officer = await person('officer');
