@@ -1,7 +1,6 @@
 //! Running it for years: the console's certificate, systemd, the doctor, the bundle for support, figures and alerts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,5 +1,4 @@
 //! The Debian package, made from what was built: what lies in it, what it asks of the machine, and how far its service is shut in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use std::path::Path;
 use std::process::Command;
