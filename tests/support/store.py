@@ -120,10 +120,10 @@ try:
     reviewer.does(f"/api/v1/viewings/{viewing}/seen", seconds=2)
     pending = reviewer.does("/api/v1/access-requests", session=asked, purpose="案件复核", mode="view", hours=24)["id"]
     day = time.strftime("%Y-%m-%d")
-    year = f"{int(day[:4]) + 1}{day[4:]}"
+    later = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 60 * 86400))
     provision = legal.does("/api/v1/provisions", letter_no="（2026）冀0533行初1号", receiving_body="威县人民法院", kind="litigation", received=day, sessions=[held])["id"]
     officer.does("/api/v1/plans", room="room-1", at=time.strftime("%Y-%m-%dT01:00:00Z", time.gmtime(time.time() + 30 * 86400)), kind="service", party="赵六")
-    leader.asks("/api/v1/deputies", {"deputy": "custodian", "from": day, "until": year, "basis": "威自然资授〔2026〕3号"})
+    leader.asks("/api/v1/deputies", {"deputy": "custodian", "from": day, "until": later, "basis": "威自然资授〔2026〕3号"})
     token = Person("administrator").does("/api/v1/tokens", username="office", name="监控大屏", scopes=["see_status"], days=365)["token"]
     screen = Person("office").does("/api/v1/screens", room="room-1", name="第一询问室")["path"]
 finally:
