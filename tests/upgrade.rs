@@ -40,7 +40,8 @@ async fn is_taken_over(store: &str, schema: i64) {
     let mut bureau = Bureau::takes_over(dir, people);
     // The same afternoon: approvals that were given then run a day.
     let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
-    let clock = [("LD_PRELOAD", library), ("FAKETIME", format!("@{}", its("at"))), ("DONT_FAKE_MONOTONIC", "1".into()), ("TZ", "UTC".into())];
+    let clock =
+        [("LD_PRELOAD", library), ("FAKETIME", format!("@{}", its("at"))), ("DONT_FAKE_MONOTONIC", "1".into()), ("TZ", "UTC".into())];
     bureau.environment = clock.into();
     let before = sealed(&bureau.data());
     assert_eq!(before.len(), 3 * 6, "three sessions of two files, journal, manifest, signature and key");
