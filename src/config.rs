@@ -5,7 +5,7 @@ use crate::capture::{CameraSettings, Front, Transport};
 use crate::desks;
 use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
-use crate::machine::{durable, systemd};
+use crate::machine::durable;
 use crate::model::digest;
 use crate::model::hold::HoldRules;
 use crate::model::ids::{CameraId, RoomId, UnitId};
@@ -24,6 +24,7 @@ mod access;
 mod alarms;
 mod archive;
 mod backup;
+mod credentials;
 mod custody;
 mod equipment;
 pub mod footage;
@@ -36,6 +37,8 @@ mod retention;
 mod tls;
 
 use access::Console;
+use credentials::{is_credential, read_password};
+pub use credentials::{load, load_beside, load_by_hand, names_credentials};
 pub use custody::Custody;
 pub use reload::Source;
 use retention::MARGIN_DAYS_MIN;
@@ -243,21 +246,7 @@ pub struct Wrong {
     pub wrong: Vec<String>,
 }
 
-/// Reads and checks a file for a recorder that starts: what systemd hands over has to be there.
-pub fn load(path: &Path) -> Result<Parts, Wrong> {
-    read(path, |text| with_credentials(text, systemd::credentials().as_deref()))
-}
-
-/// The same for a command by hand that signs in somewhere: what systemd hands over is taken from the service where that runs.
-pub fn load_beside(path: &Path) -> Result<Parts, Wrong> {
-    read(path, |text| with_credentials(text, systemd::credentials().or_else(systemd::credentials_of_the_service).as_deref()))
-}
-
-/// The same for a command by hand that signs in nowhere: what systemd hands over and cannot be had has a stand-in.
-pub fn load_by_hand(path: &Path) -> Result<Parts, Wrong> {
-    load_beside(path).or_else(|_| read(path, Ok))
-}
-
+/// Reads and checks a file whose text was completed.
 fn read(path: &Path, complete: impl FnOnce(String) -> Result<String, String>) -> Result<Parts, Wrong> {
     let file = path.display().to_string();
     let one = |w: String| Wrong { file: file.clone(), wrong: vec![w] };
@@ -265,32 +254,6 @@ fn read(path: &Path, complete: impl FnOnce(String) -> Result<String, String>) ->
     let text = String::from_utf8(bytes).map_err(|_| one("is not UTF-8 text".into()))?;
     let text = complete(text).map_err(one)?;
     parse(&text).map_err(|wrong| Wrong { file, wrong })
-}
-
-/// How a file that systemd hands over is named: `password_file = "credential:room-1-face"` (`LoadCredential=room-1-face:…`).
-const CREDENTIAL: &str = "\"credential:";
-
-/// What stands in for a credential that is not here: two lines, as keys of the archive have, and as long as a secret has to be.
-const STAND_IN: &str = "handed over by systemd\nwhen the service starts";
-
-/// Whether something is left to systemd to hand over.
-pub fn names_credentials(text: &str) -> bool {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| line.contains(CREDENTIAL))
-}
-
-/// The text with the paths of what systemd handed over.
-fn with_credentials(text: String, folder: Option<&Path>) -> Result<String, String> {
-    match folder {
-        Some(folder) => Ok(text.replace(CREDENTIAL, &format!("\"{}/", folder.display()))),
-        None if names_credentials(&text) => {
-            Err("credential: names a file that systemd hands over, and systemd started nothing here; write a path".into())
-        }
-        None => Ok(text),
-    }
-}
-
-fn is_credential(file: &Path) -> bool {
-    file.to_str().is_some_and(|name| name.starts_with("credential:"))
 }
 
 /// Checks a text; every error at once.
@@ -524,15 +487,6 @@ fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, sta
         name: camera.name,
         device_no: camera.device_no,
     })
-}
-
-fn read_password(file: &Path) -> Result<SecretString, String> {
-    if is_credential(file) {
-        return Ok(STAND_IN.to_owned().into());
-    }
-    let bytes = durable::read_whole(file, 4096).map_err(|fault| fault.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", file.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 fn check_url(c: &mut Checks, place: &str, text: &str) -> Option<Url> {
