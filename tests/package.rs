@@ -33,7 +33,7 @@ fn is_guided(root: &Path) {
         let begins = format!("```{kind}\n");
         guide.split(&begins).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
     };
-    assert_eq!((blocks("sh").len(), blocks("ini").len()), (9, 1));
+    assert_eq!((blocks("sh").len(), blocks("ini").len()), (10, 1));
     for block in blocks("sh") {
         said(Command::new("sh").args(["-n", "-c", &block]));
     }
