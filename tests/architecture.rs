@@ -32,6 +32,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rumqttc", &["desks"]),
     ("axum::", &["web"]),
     ("axum_server", &["cli"]),
+    ("pulldown_cmark", &["web"]),
     ("clap::", &["cli", "custody"]),
     ("SystemTime::now", &["machine"]),
     ("Instant::now", &["machine"]),

@@ -64,6 +64,9 @@ fn the_package_has_all_that_runs_asks_for_what_it_needs_and_its_service_is_shut_
         "etc/shilu/retention.toml",
         "usr/lib/sysusers.d/shilu.conf",
         "usr/share/doc/shilu/INSTALL.zh-CN.md",
+        "usr/share/doc/shilu/FORMAT.md",
+        "usr/share/doc/shilu/guides/officer.zh-CN.md",
+        "usr/share/doc/shilu/guides/pictures/running.png",
         "usr/share/doc/shilu/monitoring/alerts.yml",
         "usr/share/doc/shilu/copyright",
     ] {

@@ -1,8 +1,7 @@
 //! Stores as earlier releases left them, people, footage and log, taken over by this one: nothing is lost, nothing is altered, all of it is used on.
 //! `tests/support/store.py` made each with the `shilu` of its release; `catalog::upgrade` holds every row of every table.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -68,7 +68,9 @@ impl Bureau {
     pub fn takes_over(dir: tempfile::TempDir, passwords: Vec<(String, String)>) -> Self {
         let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
         let addresses = [cameras.address("face"), cameras.address("overview")];
-        Self { cameras: Some(cameras), passwords, ..Self::furnish(dir, None, "", "", &addresses) }
+        let mut bureau = Self::furnish(dir, None, "", "", &addresses);
+        (bureau.cameras, bureau.passwords) = (Some(cameras), passwords);
+        bureau
     }
 
     /// The same with other cameras.
