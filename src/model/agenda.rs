@@ -138,7 +138,8 @@ impl Concern {
     /// Whose it is: who holds any of these acts.
     pub fn acts(self) -> &'static [Act] {
         match self {
-            Self::Alarms => &[Act::AcknowledgeAlarm, Act::ManageAccounts],
+            // Officers have the bell, and their room says it where they start.
+            Self::Alarms | Self::StorageSoon => &[Act::KeepDevices, Act::ManageAccounts],
             Self::UrgentReport => &[Act::ReadCases],
             Self::Initiations => &[Act::ApproveInitiation],
             Self::PlansToday | Self::PlansMissed | Self::OwnUnlinked | Self::OwnLacking => &[Act::ConductSession],
@@ -146,11 +147,10 @@ impl Concern {
             Self::HandoverOverdue | Self::CheckOutsOverdue => &[Act::SeeOverdue],
             Self::Receipts => &[Act::ReceiveHandover],
             Self::UnitsLacking => &[Act::Supervise],
-            Self::Requests => &[Act::DecideAccess],
+            Self::Requests | Self::ProvisionsToAgree => &[Act::DecideAccess],
             Self::GrantsLive | Self::RequestsRefused | Self::CopiesReady => &[Act::RequestAccess],
             Self::DeputiesEnding => &[Act::AppointDeputy],
             Self::ProvisionsDue | Self::ProvisionsToClose | Self::ReviewDue => &[Act::Provide],
-            Self::ProvisionsToAgree => &[Act::DecideAccess],
             Self::PeriodsOver => &[Act::Appraise],
             Self::Holds => &[Act::DecideHold],
             Self::DisposalsToDecide => &[Act::DecideDisposal],
@@ -159,7 +159,6 @@ impl Concern {
             Self::Patterns | Self::Refusals | Self::SignInsFailed => &[Act::ReadLog],
             Self::RoomUnready => &[Act::KeepDevices],
             Self::DevicesIll | Self::DevicesDue => &[Act::AddCamera],
-            Self::StorageSoon => &[Act::KeepDevices, Act::ManageAccounts],
             Self::BackupTrouble | Self::ArchiveTrouble | Self::AccountsEnding => &[Act::ManageAccounts],
         }
     }
@@ -298,7 +297,7 @@ mod tests {
     #[test]
     fn each_role_is_shown_what_is_its_own_and_nothing_else() {
         let asked = ["grants_live", "requests_refused", "copies_ready"];
-        let mut officer = vec!["alarms", "urgent_report", "plans_today", "plans_missed", "handover_due", "own_unlinked", "own_lacking"];
+        let mut officer = vec!["urgent_report", "plans_today", "plans_missed", "handover_due", "own_unlinked", "own_lacking"];
         officer.extend(asked);
         assert_eq!(shown(Role::Officer), officer);
         assert_eq!(shown(Role::Reviewer), asked);
