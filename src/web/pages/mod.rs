@@ -13,6 +13,7 @@ pub mod factors;
 pub mod figures;
 pub mod form;
 pub mod handover;
+mod help_at;
 pub mod imports;
 pub mod initiation;
 pub mod log;
