@@ -76,7 +76,7 @@ fn hours(ms: u64) -> String {
 
 /// A bar of hours, one part.
 fn hours_bar(page: &Page, label: String, ms: u64) -> Bar {
-    let said = page.with("figures-hours", "hours", hours(ms));
+    let said = page.with("figures-said-hours", "hours", hours(ms));
     Bar { label, values: vec![ms as f64 / 3_600_000.0], sum: said.clone(), said: vec![said] }
 }
 
@@ -100,7 +100,7 @@ fn of_months(page: &Page, counted: &Counted) -> Chart {
         }
         let said = parts.iter().map(|ms| hours(*ms)).collect();
         let values = parts.iter().map(|ms| *ms as f64 / 3_600_000.0).collect();
-        Bar { label: month.to_string(), values, said, sum: page.with("figures-hours", "hours", hours(all)) }
+        Bar { label: month.to_string(), values, said, sum: page.with("figures-said-hours", "hours", hours(all)) }
     };
     let parts = named.iter().map(|unit| (*unit).clone()).chain(rest.then(|| page.t("figures-others"))).collect();
     chart(page, "months", parts, counted.months.iter().map(bar).collect())
@@ -114,7 +114,7 @@ fn of_coverage(page: &Page, counted: &Counted) -> Chart {
             label: unit.clone(),
             values: counts.iter().map(|n| *n as f64).collect(),
             said: counts.iter().map(ToString::to_string).collect(),
-            sum: page.with("figures-sessions", "count", sum),
+            sum: page.with("figures-said-sessions", "count", sum),
         }
     };
     let parts = ["tally-whole", "tally-part-explained", "tally-part-unexplained", "tally-none"].map(|k| page.t(k)).into();
