@@ -1,7 +1,6 @@
 //! The safety of the catalog: it is deleted, damaged, backed up, put back; on this machine and on a bare one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use rusqlite::types::Value as Cell;

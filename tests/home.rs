@@ -1,17 +1,16 @@
 //! The first page and the figures: everybody finds what needs them now, and nothing else; the charts say what the supervision report says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
-
+use crate::support::bureau::{Bureau, Person};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use support::bureau::{Bureau, Person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_finds_what_needs_them_with_a_link_to_exactly_that_and_what_is_done_is_gone() {
     let bureau = {
         let mut bureau = Bureau::open().await;
+        assert!(bureau.terminate());
         bureau.add_account("miner", "officer", "mines");
+        bureau.start().await;
         bureau
     };
     // One session with a case and one without; a plan for this very hour; a request; a refusal.

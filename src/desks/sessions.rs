@@ -27,6 +27,7 @@ const LACKING: &[&str] = &["own", "own_unlinked", "units"];
 
 /// What to search for; empty fields do not narrow.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct Search {
     /// 股室名称: the unit's identifier.

@@ -8,6 +8,7 @@ pub mod api;
 mod charts;
 pub mod error;
 pub mod guard;
+pub mod guides;
 pub mod i18n;
 pub mod overview;
 pub mod pages;

@@ -291,6 +291,12 @@ pub fn all(web: Web) -> Router {
     r.add("/alarms.csv", Who::May(Act::SeeStatus), get(pages::alarms::csv));
     r.add_stream("/alarms/events", Who::May(Act::SeeStatus), get(pages::alarms::events));
 
+    // Guides and the API's reference.
+    r.add("/help", Who::SignedIn, get(pages::help::list));
+    r.add("/help/api", Who::SignedIn, get(pages::reference::show));
+    r.add("/help/{guide}", Who::SignedIn, get(pages::help::show));
+    r.add("/help/pictures/{file}", Who::SignedIn, get(pages::help::picture));
+
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
     r.add_stream("/wall/{token}/events", Who::Anyone, get(pages::wall::events));
