@@ -88,7 +88,7 @@ mod tests {
     /// Every word of a page's help, from the texts themselves.
     fn words() -> BTreeSet<&'static str> {
         let texts = include_str!("../i18n/en/console.ftl");
-        let keys = texts.lines().filter_map(|l| l.strip_prefix("help-")?.split_once(" =").map(|(word, _)| word));
+        let keys = texts.lines().filter_map(|l| l.strip_prefix("here-")?.split_once(" =").map(|(word, _)| word));
         keys.filter(|w| !matches!(*w, "control" | "guide")).collect()
     }
 
