@@ -29,6 +29,7 @@ mod disk;
 mod faults;
 mod fuzz;
 mod guides;
+mod home;
 mod hostile;
 mod imports;
 mod long_day;
