@@ -69,6 +69,10 @@
 //! [`model::device_fault`]). `desks::device_watch` sees what people do not. `desks::cameras` tries a camera before it is saved
 //! (`capture::trial`, `capture::onvif`); `recorder::Recorder::change_room` makes its room anew while the others record.
 //!
+//! **What waits to the person it waits for.** `desks::agenda` counts and dates what the other desks list for somebody; [`model::agenda`] says
+//! what of it is theirs and how pressing it is. The first page and the navigation's counts are made of the same. `desks::figures` counts a
+//! period by the supervision report's rule ([`model::figures`]), and `web::charts` draws it.
+//!
 //! **Something that is wrong to somebody who knows.** `desks::alarm_watch` gathers what others have seen; [`model::alarm_book`] says what of it
 //! begins, ends, or merely flickers; `desks::alarms` writes it down and takes the word of who acknowledges it. `desks::alarm_delivery` tells it,
 //! each channel by itself: [`model::alarm_message`] says how much at once, and what stands in it.

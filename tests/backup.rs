@@ -1,7 +1,6 @@
 //! The safety of the catalog: it is deleted, damaged, backed up, put back; on this machine and on a bare one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use rusqlite::types::Value as Cell;
@@ -103,6 +102,7 @@ const OF_BACKUPS: &[(&str, &str)] = &[
     ("copies", "copies end with their approval"),
     ("archive_items", "what lies in the bucket is read from the bucket; what waits is found by its session"),
     ("archive_objects", "the same"),
+    ("looks", "when somebody last looked is no record"),
 ];
 
 /// A session with marks and another link, a case, a provision that holds it, and a medium of it.

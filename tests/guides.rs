@@ -1,8 +1,7 @@
 //! The guides are true: they say what stands on the pages, what they point at is there, they are short, and an expert who types what
 //! stands in theirs gets the verdict that it promises.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use shilu::web::guides;

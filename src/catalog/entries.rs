@@ -1,6 +1,6 @@
 //! The custody log, indexed for reading.
 
-use crate::catalog::bad_doc;
+use crate::catalog::{COUNT_MAX, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::entry::{Entry, EntryKind};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -71,6 +71,14 @@ pub fn between(c: &Connection, from: DateTime<Utc>, until: DateTime<Utc>, kinds:
     }
     all.sort_by(|a, b| (&a.at, a.index).cmp(&(&b.at, b.index)));
     Ok(all)
+}
+
+/// How many entries of a kind there are since a moment, the moment itself not counted, and when the first of them was; counted up to 10,001.
+pub fn since(c: &Connection, kind: EntryKind, from: DateTime<Utc>) -> Result<(u64, Option<DateTime<Utc>>), Fault> {
+    let text = "SELECT count(*), min(at) FROM (SELECT at FROM entries WHERE kind = ?1 AND at > ?2 ORDER BY at DESC LIMIT ?3)";
+    let values = params![kind.as_str(), from.to_rfc3339_opts(SecondsFormat::Millis, true), COUNT_MAX as i64 + 1];
+    let (count, first): (i64, Option<String>) = c.prepare_cached(text)?.query_row(values, |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok((count as u64, first.and_then(|at| at.parse().ok())))
 }
 
 /// How many entries of a log are here.

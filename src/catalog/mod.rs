@@ -16,8 +16,11 @@ pub mod disposals;
 pub mod documents;
 pub mod entries;
 pub mod figures;
+pub mod figures_viewing;
 pub mod imports;
+pub mod lacking;
 pub mod logins;
+pub mod looks;
 pub mod media;
 pub mod pairs;
 pub mod passkeys;
@@ -57,6 +60,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0012-search.sql")),
     M::up(include_str!("schema/0016-first-passwords.sql")),
     M::up(include_str!("schema/0013-alarms.sql")),
+    M::up(include_str!("schema/0017_c.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

@@ -273,6 +273,13 @@ CREATE TABLE logs (
     base   INTEGER NOT NULL UNIQUE              -- the number of its first entry
 ) STRICT;
 
+CREATE TABLE looks (
+    account TEXT NOT NULL REFERENCES accounts (id),
+    list    TEXT NOT NULL,                      -- 'refusals', 'sign_ins', 'patterns', 'review 2026-3'
+    at      INTEGER NOT NULL,                   -- ms since 1970
+    PRIMARY KEY (account, list)
+) STRICT;
+
 CREATE TABLE media (
     id         TEXT PRIMARY KEY,
     unit       TEXT NOT NULL,
@@ -417,6 +424,9 @@ CREATE TABLE sessions (
 , restricted INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX sessions_by_start ON sessions (started_at DESC);
+
+CREATE INDEX sessions_lacking ON sessions (unit, number DESC, restricted, officers, json_extract(doc, '$.started_by'), length_ms, started_at)
+WHERE missing > 0 AND json_extract(doc, '$.mistake') IS NULL;
 
 CREATE INDEX sessions_to_hand_over ON sessions (unit, started_at) WHERE state IN ('sealed', 'handed_over');
 

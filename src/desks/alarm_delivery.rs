@@ -211,6 +211,11 @@ impl Delivery {
         down.map(move |q| (q.channel.as_str(), name(q.channel)))
     }
 
+    /// Whether something got through since the start.
+    pub(super) fn has_sent(&self) -> bool {
+        self.figures().any(|(_, _, _, sent)| sent > 0)
+    }
+
     /// Of each channel: what waits, tries that failed, messages that were taken.
     pub(super) fn figures(&self) -> impl Iterator<Item = (&'static str, usize, u64, u64)> {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);

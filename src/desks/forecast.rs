@@ -15,6 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Default)]
 pub(crate) struct Forecast {
     bytes_a_day: AtomicU64,
+    planned: AtomicU64,
     counted_at_ms: AtomicI64,
 }
 
@@ -40,6 +41,7 @@ impl Desks {
         });
         let load = counted.await?;
         self.forecast.bytes_a_day.store(forecast::bytes_a_day(&load), Ordering::Relaxed);
+        self.forecast.planned.store(load.planned, Ordering::Relaxed);
         self.forecast.counted_at_ms.store(now_ms, Ordering::Relaxed);
         Ok(())
     }
@@ -47,6 +49,11 @@ impl Desks {
     /// What a day adds to each volume, bytes.
     pub(super) fn bytes_a_day(&self) -> u64 {
         self.forecast.bytes_a_day.load(Ordering::Relaxed)
+    }
+
+    /// Sessions that are planned for the days that are looked ahead at.
+    pub(super) fn sessions_planned(&self) -> u64 {
+        self.forecast.planned.load(Ordering::Relaxed)
     }
 
     /// A volume with how long it lasts.

@@ -5,6 +5,7 @@
 //! the two doors of `acts`.
 
 pub mod access;
+pub mod agenda;
 pub mod accounts;
 pub mod alarm_delivery;
 mod alarm_watch;
@@ -31,6 +32,7 @@ pub mod factor_secrets;
 pub mod factors;
 pub mod facts;
 pub mod holds;
+pub mod figures;
 pub mod folders;
 pub mod forecast;
 pub mod handover;
@@ -72,7 +74,7 @@ pub mod supervision;
 pub mod sweeping;
 pub mod tokens;
 pub mod viewing;
-pub mod waiting;
+pub mod walkthrough;
 pub mod wall;
 pub mod witness;
 mod unsealing;

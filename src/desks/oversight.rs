@@ -11,7 +11,7 @@ use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::model::time;
 use crate::model::words::BadField;
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,6 +80,8 @@ pub struct OversightSearch {
     pub person: Option<String>,
     /// A session.
     pub session: Option<String>,
+    /// Only what came after this moment, RFC 3339; instead of a first day.
+    pub since: Option<String>,
 }
 
 /// A row.
@@ -148,7 +150,10 @@ impl Desks {
         let today = time::shanghai_day(self.now().utc);
         let until = day("until", search.until.as_ref())?.unwrap_or(today);
         let from = day("from", search.from.as_ref())?.unwrap_or_else(|| until.checked_sub_days(Days::new(31)).unwrap_or(until));
-        let (from, until) = (time::shanghai_midnight(from), time::shanghai_midnight(until.checked_add_days(Days::new(1)).unwrap_or(until)));
+        let since = search.since.as_deref().and_then(|s| s.parse::<DateTime<Utc>>().ok());
+        // The moment itself was seen.
+        let from = since.map_or_else(|| time::shanghai_midnight(from), |since| since + TimeDelta::milliseconds(1));
+        let (from, until) = (from, time::shanghai_midnight(until.checked_add_days(Days::new(1)).unwrap_or(until)));
         let watch = search.what.as_deref().and_then(Watch::from_word);
         let kinds: Vec<EntryKind> =
             Watch::ALL.iter().filter(|w| watch.is_none_or(|only| only == **w)).flat_map(|w| w.kinds()).copied().collect();

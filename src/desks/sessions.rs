@@ -1,7 +1,7 @@
 //! Finding sessions by the six fields of 第十七条, and reading what is known of one (no picture).
 
 use crate::catalog::sessions::{self as index, Filter};
-use crate::catalog::{documents, requests};
+use crate::catalog::{documents, lacking, requests};
 use crate::desks::device_faults::SessionFault;
 use crate::desks::{Answer, Desks};
 use crate::model::access::{AccessRequest, Grant};
@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 
 /// Lines on a page of the list.
 const PAGE_ROWS: u32 = 50;
+/// One's own sessions that lack something, at most.
+pub(super) const OWN_MAX: u32 = 500;
+/// Lists of what lacks something.
+const LACKING: &[&str] = &["own", "own_unlinked", "units"];
 
 /// What to search for; empty fields do not narrow.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
@@ -42,6 +46,8 @@ pub struct Search {
     pub cause: Option<String>,
     /// Any of: session number, case number, record number, party, cause, officer.
     pub text: Option<String>,
+    /// Those that have ended and lack something, and nothing else of the above: `own`, `own_unlinked` (without case or intake) or `units`.
+    pub lacking: Option<String>,
     /// 1 for the first page of 50.
     pub page: Option<u32>,
 }
@@ -150,6 +156,9 @@ impl Desks {
     /// Sessions that this person may list and that fit. What a person may not list, they do not see counts of either.
     pub async fn sessions(&self, who: &Person, search: &Search) -> Answer<SessionPage> {
         self.need(who, Act::ListUnitSessions)?;
+        if let Some(of) = search.lacking.as_deref().filter(|l| LACKING.contains(l)) {
+            return self.lacking_sessions(who, of, search.page.unwrap_or(1).clamp(1, 100_000)).await;
+        }
         let mut filter = filter(search)?;
         let may: Vec<String> = self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect();
         filter.units = Some(match given(search.unit.as_ref()) {
@@ -159,6 +168,25 @@ impl Desks {
         filter.restricted_to = (!who.lists_restricted()).then(|| (who.id.to_string(), who.certificate_no.clone()));
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
         let (found, total) = self.read(move |c| index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)).await?;
+        let rows = found.iter().map(|s| self.row(s)).collect();
+        Ok(SessionPage { rows, total, page, pages: total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32 })
+    }
+
+    /// Sessions that lack something, as the first page counts them.
+    async fn lacking_sessions(&self, who: &Person, of: &str, page: u32) -> Answer<SessionPage> {
+        let (filter, unlinked) = (self.lacking_filter(who, of != "units"), of == "own_unlinked");
+        let found = self.read(move |c| {
+            // Without a case: few, and looked at one by one.
+            if unlinked {
+                let mut own = lacking::find(c, &filter, 0, OWN_MAX)?;
+                own.retain(completeness::is_unlinked);
+                let total = own.len() as u64;
+                let from = ((page - 1) * PAGE_ROWS) as usize;
+                return Ok((own.into_iter().skip(from).take(PAGE_ROWS as usize).collect::<Vec<_>>(), total));
+            }
+            Ok((lacking::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)?, lacking::count(c, &filter)?.0))
+        });
+        let (found, total) = found.await?;
         let rows = found.iter().map(|s| self.row(s)).collect();
         Ok(SessionPage { rows, total, page, pages: total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32 })
     }

@@ -46,13 +46,15 @@ pub fn first_working_day_ends(at: DateTime<Utc>) -> DateTime<Utc> {
     time::shanghai_midnight(day.checked_add_days(Days::new(1)).unwrap_or(day))
 }
 
-/// Whether a session still has neither case nor intake after one working day (第四条).
-pub fn is_unlinked_late(session: &Session, now: DateTime<Utc>) -> bool {
+/// Whether a session has neither case nor intake, and nobody said why (第四条).
+pub fn is_unlinked(session: &Session) -> bool {
     let gone = session.state == State::Disposed;
-    !gone
-        && session.facts().case_no.is_none()
-        && missing::answer(session, "case").is_none()
-        && now >= first_working_day_ends(session.started_at)
+    !gone && session.facts().case_no.is_none() && missing::answer(session, "case").is_none()
+}
+
+/// Whether it still has neither after one working day.
+pub fn is_unlinked_late(session: &Session, now: DateTime<Utc>) -> bool {
+    is_unlinked(session) && now >= first_working_day_ends(session.started_at)
 }
 
 /// Figures of some sessions.
@@ -92,6 +94,25 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Adds the figures of others.
+    pub fn merge(&mut self, other: &Self) {
+        self.sessions += other.sessions;
+        self.mistakes += other.mistakes;
+        self.whole += other.whole;
+        self.part_explained += other.part_explained;
+        self.part_unexplained += other.part_unexplained;
+        self.none += other.none;
+        self.plans_missed += other.plans_missed;
+        self.unlinked_late += other.unlinked_late;
+        self.linked_late += other.linked_late;
+        self.initiation_late += other.initiation_late;
+        self.missing += other.missing;
+        self.unexplained += other.unexplained;
+        self.rights_not_told += other.rights_not_told;
+        self.length_ms += other.length_ms;
+        other.gap_ms.iter().for_each(|(cause, ms)| *self.gap_ms.entry(cause.clone()).or_default() += ms);
+    }
+
     /// Counts a session.
     pub fn add(&mut self, session: &Session, now: DateTime<Utc>) {
         if session.mistake.is_some() {

@@ -301,6 +301,9 @@ words!(
         AlarmRaised = "alarm_raised",
         /// It is over.
         AlarmCleared = "alarm_cleared",
+        // --- the first run
+        /// Somebody said that a step of the first run, or all of it, is not wanted here, or that it is; or the machine saw one happen.
+        WalkthroughSaid = "walkthrough_said",
     }
 );
 

@@ -7,6 +7,7 @@
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
 
 pub mod access;
+pub mod agenda;
 pub mod alarm;
 pub mod alarm_book;
 pub mod alarm_message;
@@ -30,6 +31,7 @@ pub mod facts;
 #[cfg(feature = "recorder")]
 pub mod fragment;
 pub mod forecast;
+pub mod figures;
 pub mod gap;
 pub mod hold;
 pub mod handover;
@@ -58,5 +60,6 @@ pub mod step;
 pub mod text_record;
 pub mod time;
 pub mod trial;
+pub mod walkthrough;
 pub mod words;
 pub mod content_key;

@@ -77,6 +77,7 @@ mod tests {
     use super::*;
     use crate::desks::cameras::Withheld;
     use crate::model::access::{AccessMode, RequestState};
+    use crate::model::agenda::{Concern, UntilKind, Weight};
     use crate::model::alarm::{AlarmKind, Severity};
     use crate::model::clock_trust::DoubtKind;
     use crate::model::disposal::{DisposalState, Obstacle};
@@ -90,6 +91,7 @@ mod tests {
         device_fault::{FaultKind, FaultState},
         entry::EntryKind,
         facts::{AttendeeRole, Duty, Presentation},
+        figures::Span,
         gap::GapCause,
         handover::{CheckOutState, HandoverStanding},
         import,
@@ -104,6 +106,7 @@ mod tests {
         status::Lamp,
         text_record,
         trial::{Carrier, Client},
+        walkthrough::{Step, StepState},
     };
     use std::collections::BTreeSet;
 
@@ -214,6 +217,15 @@ mod tests {
         asked.extend(MediumKind::ALL.iter().map(|w| ("medium-kind", w.as_str())));
         asked.extend(MediumState::ALL.iter().map(|w| ("medium-state", w.as_str())));
         asked.extend(CopyStanding::ALL.iter().map(|w| ("copy-standing", w.as_str())));
+        asked.extend(Concern::ALL.iter().map(|w| ("concern", w.as_str())));
+        asked.extend(Weight::ALL.iter().map(|w| ("weight", w.as_str())));
+        asked.extend(Span::ALL.iter().map(|w| ("span", w.as_str())));
+        asked.extend(StepState::ALL.iter().map(|w| ("step-state", w.as_str())));
+        asked.extend(Step::ALL.iter().flat_map(|w| [("step", w.as_str()), ("step-how", w.as_str())]));
+        for id in ["units", "months", "coverage", "gaps", "purposes", "storage"] {
+            asked.extend(["figures", "figures-about", "figures-rows", "figures-unit"].map(|prefix| (prefix, id)));
+        }
+        asked.extend(UntilKind::ALL.iter().map(|w| ("agenda", w.as_str())));
         asked.extend(ChangeKind::ALL.iter().map(|w| ("medium-change", w.as_str())));
         for (reason, lang) in Reason::ALL.iter().flat_map(|r| [(r, Lang::Zh), (r, Lang::En)]) {
             let sentence = lang.with(&format!("why-{}", reason.as_str().replace('_', "-")), &[("about", "12号".into())]);

@@ -89,6 +89,9 @@ pub fn all(web: Web) -> Router {
     r.add("/setup", Who::Anyone, get(pages::factors::setup_page).post(pages::factors::set_up));
     r.add("/login/sso", Who::Anyone, get(pages::factors::sso));
     r.add("/login/sso/back", Who::Anyone, get(pages::factors::sso_back));
+    r.add("/walkthrough", accounts, post(pages::rooms::say_to_step));
+    r.add("/figures", Who::SignedIn, get(pages::figures::show));
+    r.add("/figures.csv", Who::SignedIn, get(pages::figures::csv));
     // Media (第十九条).
     let media = Who::May(Act::KeepMedia);
     r.add("/media", media, get(pages::media::list));

@@ -6,13 +6,14 @@ use crate::desks::deputies::NewDeputation;
 use crate::desks::logins::SignedIn;
 use crate::desks::sessions::{Search, SessionRow};
 use crate::model::access::{AccessMode, AccessRequest, Decision, Deputation, Narrowing, RequestState, Scope};
+use crate::model::agenda;
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, after, html, no_page};
+use crate::web::pages::{Page, Show, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -80,17 +81,27 @@ impl InboxPage {
 }
 
 /// Requests: to decide, open, one's own.
-pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/access").await;
+pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
+    let narrowed = matches!(only.show.as_str(), "live" | "refused");
+    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(narrowed);
+    let now = web.desks.wall_clock();
     let found = async {
-        let inbox = web.desks.inbox(&who.person).await?;
+        let mut inbox = web.desks.inbox(&who.person).await?;
+        inbox.own.retain(|r| match only.show.as_str() {
+            "live" => r.is_live(now),
+            "refused" => {
+                matches!(r.state, RequestState::Rejected | RequestState::Revoked)
+                    && r.decided_at.is_some_and(|at| agenda::is_still_told(at, now))
+            }
+            _ => true,
+        });
         let known = web.desks.asked_for(&who.person, &inbox).await?;
         Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))
     };
     match found.await {
         Ok((inbox, known, deputies)) => {
             web.desks.inbox_shown(&inbox);
-            html(&InboxPage { page, inbox, deputies, known, now: web.desks.wall_clock() })
+            html(&InboxPage { page, inbox, deputies, known, now })
         }
         Err(no) => no_page(page, &no),
     }
@@ -122,6 +133,7 @@ pub async fn new_page(
         party: one(&fields, "party"),
         cause: one(&fields, "cause"),
         text: one(&fields, "text"),
+        lacking: one(&fields, "lacking"),
         page: Some(page),
     };
     // Four pages of fifty: what one request may hold.

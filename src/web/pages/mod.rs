@@ -1,6 +1,7 @@
 //! Pages: askama templates over what the desks answer. No rule and no table here; a template that needs one asks a desk.
 
 pub mod access;
+pub mod agenda;
 pub mod alarms;
 pub mod archive;
 pub mod cameras;
@@ -9,8 +10,10 @@ pub mod cases;
 mod csv;
 pub mod devices;
 pub mod factors;
+pub mod figures;
 pub mod form;
 pub mod handover;
+mod help_at;
 pub mod help;
 pub mod imports;
 pub mod initiation;
@@ -33,6 +36,7 @@ pub mod wall;
 
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
+use crate::model::agenda::{Concern, count};
 use crate::model::alarm::Severity;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
@@ -45,6 +49,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use rust_embed::Embed;
+use serde::Deserialize;
 use std::borrow::Borrow;
 
 /// What every page has: language, who, and the token for its forms.
@@ -75,6 +80,8 @@ pub struct Page {
     pub devices_waiting: usize,
     /// Alarms that nobody has acknowledged, and the gravest of them, for who sees the rooms' status.
     pub alarms_waiting: (usize, Option<Severity>),
+    /// Only what a line of the first page led to is shown.
+    pub narrowed: bool,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -85,6 +92,7 @@ impl Page {
     /// A page for somebody who is signed in.
     pub async fn of(web: &Web, headers: &HeaderMap, who: SignedIn, path: &str) -> Self {
         let waiting = web.desks.waiting(&who.person).await;
+        let of = |concerns: &[Concern]| count(&waiting, concerns);
         let done = said(headers);
         let is_proved = web.desks.is_proved(&who.person);
         Self {
@@ -93,17 +101,24 @@ impl Page {
             bureau: web.desks.bureau().into(),
             who: Some(who),
             path: path.into(),
-            waiting: waiting.requests,
-            cases_waiting: waiting.cases,
-            due: waiting.due,
-            holds_waiting: waiting.holds,
-            disposals_waiting: waiting.disposals,
-            receipts_waiting: waiting.receipts,
-            media_due: waiting.media,
-            devices_waiting: waiting.devices,
+            waiting: of(&[Concern::Requests]),
+            cases_waiting: of(&[Concern::UrgentReport, Concern::Initiations]),
+            due: of(&[Concern::PeriodsOver]),
+            holds_waiting: of(&[Concern::Holds]),
+            disposals_waiting: of(&[Concern::DisposalsToDecide, Concern::DisposalsToClose]),
+            receipts_waiting: of(&[Concern::Receipts]),
+            media_due: of(&[Concern::MediaDue]),
+            devices_waiting: of(&[Concern::DevicesIll, Concern::DevicesDue]),
             alarms_waiting: web.desks.alarms_waiting(),
+            narrowed: false,
             done,
         }
+    }
+
+    /// The same; whether it shows only what a line of the first page led to.
+    #[must_use]
+    pub fn narrowed(self, narrowed: bool) -> Self {
+        Self { narrowed, ..self }
     }
 
     /// A page for nobody in particular.
@@ -122,6 +137,7 @@ impl Page {
             media_due: 0,
             devices_waiting: 0,
             alarms_waiting: (0, None),
+            narrowed: false,
             done: None,
             is_proved: false,
         }
@@ -196,6 +212,14 @@ impl Page {
     pub fn person(&self) -> Option<&Person> {
         self.who.as_ref().map(|w| &w.person)
     }
+}
+
+/// Which part of a list is shown: what a line of the first page led to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Show {
+    /// A word of that list; others show all of it.
+    pub show: String,
 }
 
 /// A rendered page.
@@ -296,6 +320,7 @@ const DONE: &[&str] = &[
     "camera-waits",
     "camera-removed",
     "alarm-acknowledged",
+    "step-said",
 ];
 
 /// The word of the form before, if there is one.

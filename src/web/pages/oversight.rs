@@ -1,5 +1,6 @@
 //! The viewing log, for the inspector and the legal unit: on screen, as CSV, on paper; each row with its proof.
 
+use crate::desks::agenda::Look;
 use crate::desks::logins::SignedIn;
 use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed, Watch};
 use crate::model::time;
@@ -52,7 +53,15 @@ impl OversightPage {
     fn csv(&self) -> String {
         let s = &self.search;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("what", &s.what), ("from", &s.from), ("until", &s.until), ("person", &s.person), ("session", &s.session)] {
+        let fields = [
+            ("what", &s.what),
+            ("from", &s.from),
+            ("until", &s.until),
+            ("person", &s.person),
+            ("session", &s.session),
+            ("since", &s.since),
+        ];
+        for (name, value) in fields {
             if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
                 query.append_pair(name, value);
             }
@@ -71,9 +80,26 @@ pub async fn show(
     let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
     let search = query.map(|Query(q)| q).unwrap_or_default();
     match web.desks.oversight(&who.person, &search).await {
-        Ok(found) => html(&OversightPage { page, search, found }),
+        Ok(found) => {
+            looked(&web, &who, &search);
+            html(&OversightPage { page: page.narrowed(search.since.is_some()), search, found })
+        }
         Err(no) => no_page(page, &no),
     }
+}
+
+/// Notes what was before somebody's eyes: all of a list up to now, of everybody.
+fn looked(web: &Web, who: &SignedIn, search: &OversightSearch) {
+    let given = |field: &Option<String>| field.as_ref().is_some_and(|f| !f.trim().is_empty());
+    if given(&search.until) || given(&search.person) || given(&search.session) {
+        return;
+    }
+    let what = search.what.as_deref().filter(|w| !w.is_empty());
+    let seen = [(Watch::Refusals, Look::Refusals), (Watch::SignIns, Look::SignIns)];
+    for (_, look) in seen.iter().filter(|(watch, _)| what.is_none_or(|w| w == watch.as_str())) {
+        web.desks.looked(&who.person, look);
+    }
+    web.desks.looked(&who.person, &Look::Patterns);
 }
 
 /// The same as CSV.
@@ -143,7 +169,10 @@ pub async fn review(
     let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
     let quarter = query.map(|Query(q)| q).unwrap_or_default().quarter;
     match web.desks.review(&who.person, quarter.as_deref()).await {
-        Ok((quarter, rows)) => html(&ReviewPage { page, quarter, rows }),
+        Ok((quarter, rows)) => {
+            web.desks.looked(&who.person, &Look::Review(quarter.clone()));
+            html(&ReviewPage { page, quarter, rows })
+        }
         Err(no) => no_page(page, &no),
     }
 }

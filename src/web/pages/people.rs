@@ -4,6 +4,7 @@ use crate::desks::No;
 use crate::desks::accounts::{AccountRow, NewAccount};
 use crate::desks::logins::{Entry, SignedIn};
 use crate::desks::tokens::TokenSeen;
+use crate::model::agenda;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Act, Role, SCOPES};
 use crate::model::refusal::Refusal;
@@ -11,7 +12,7 @@ use crate::model::words::BadField;
 use crate::web::i18n::Lang;
 use crate::web::pages::factors::inside;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, access, after, done, html, no_page, said};
+use crate::web::pages::{Page, Show, access, after, done, html, no_page, said};
 use crate::web::{Web, api, error, guard};
 use askama::Template;
 use axum::Extension;
@@ -154,8 +155,26 @@ impl AccountsPage {
 }
 
 /// All accounts.
-pub async fn accounts(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    accounts_page(web, who, headers, AccountDraft::default(), None, None, None).await
+pub async fn accounts(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(only): Query<Show>,
+) -> Response {
+    if only.show != "ending" {
+        return accounts_page(web, who, headers, AccountDraft::default(), None, None, None).await;
+    }
+    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(true);
+    let now = web.desks.wall_clock();
+    let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
+    match found.await {
+        Ok((mut rows, tokens)) => {
+            rows.retain(|r| r.open && r.valid_until.is_some_and(|last| agenda::ends_soon(last, now).is_some()));
+            let (units, draft) = (web.desks.units(), AccountDraft::default());
+            html(&AccountsPage { page, rows, units, tokens, token: None, draft, changes: None, problem: None })
+        }
+        Err(no) => no_page(page, &no),
+    }
 }
 
 async fn accounts_page(

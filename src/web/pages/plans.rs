@@ -11,11 +11,11 @@ use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{self, FactsForm, Form, one};
-use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::pages::{Page, Show, after, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -33,10 +33,19 @@ impl PlansPage {
 }
 
 /// What is planned, and what nobody kept.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/plans").await;
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
+    let narrowed = matches!(only.show.as_str(), "today" | "missed");
+    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(narrowed);
     match web.desks.plans(&who.person).await {
-        Ok(rows) => html(&PlansPage { page, rows }),
+        Ok(mut rows) => {
+            let today = time::shanghai_day(web.desks.wall_clock());
+            rows.retain(|r| match only.show.as_str() {
+                "today" => r.state == PlanState::Planned && time::shanghai_day(r.plan.at) == today,
+                "missed" => r.state == PlanState::Missed,
+                _ => true,
+            });
+            html(&PlansPage { page, rows })
+        }
         Err(no) => no_page(page, &no),
     }
 }

@@ -4,15 +4,15 @@ use crate::desks::No;
 use crate::desks::logins::SignedIn;
 use crate::desks::provision::{Letter, ProvisionView};
 use crate::model::ids::{ProvisionId, SessionId};
-use crate::model::provision::{Clip, ProvisionKind};
+use crate::model::provision::{Clip, ProvisionKind, ProvisionState};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, act, done, html, no_page};
+use crate::web::pages::{Page, Show, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -45,14 +45,23 @@ fn days(page: &Page, row: &ProvisionView) -> String {
 }
 
 /// All of them, and the form for a new letter.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    list_page(&web, who, &headers, vec![], None).await
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
+    list_page(&web, who, &headers, vec![], None, &only).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, draft: Fields, problem: Option<String>) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/provisions").await;
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, draft: Fields, problem: Option<String>, only: &Show) -> Response {
+    let narrowed = matches!(only.show.as_str(), "due" | "agree" | "close");
+    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(narrowed);
     match web.desks.provisions(&who.person).await {
-        Ok(rows) => html(&ListPage { page, rows, draft, problem }),
+        Ok(mut rows) => {
+            rows.retain(|r| match only.show.as_str() {
+                "due" => r.days_left.is_some(),
+                "agree" => r.may_approve,
+                "close" => r.provision.state == ProvisionState::HandedOver,
+                _ => true,
+            });
+            html(&ListPage { page, rows, draft, problem })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -105,7 +114,7 @@ pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
         Ok(id) => done(&format!("/provisions/{id}"), "provision-entered"),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
-            list_page(&web, who, &headers, fields, Some(problem)).await
+            list_page(&web, who, &headers, fields, Some(problem), &Show::default()).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/provisions").await, &no),
     }

@@ -16,7 +16,7 @@ use crate::model::words::BadField;
 use crate::web::api::retention::said;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, act, after, html, no_page};
+use crate::web::pages::{Page, Show, act, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -113,10 +113,17 @@ impl HoldsPage {
 }
 
 /// The register of holds.
-pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/holds").await;
+pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
+    let narrowed = only.show == "mine";
+    let page = Page::of(&web, &headers, who.clone(), "/holds").await.narrowed(narrowed);
     match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
-        Ok(rows) => html(&HoldsPage { page, rows, rules: web.desks.hold_rules().clone() }),
+        Ok(mut rows) => {
+            if narrowed {
+                rows.iter_mut().for_each(|r| r.holds.retain(|h| h.may_confirm || h.may_lift));
+                rows.retain(|r| !r.holds.is_empty());
+            }
+            html(&HoldsPage { page, rows, rules: web.desks.hold_rules().clone() })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -169,10 +176,23 @@ struct DisposalsPage {
 }
 
 /// All disposals.
-pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/disposals").await;
+pub async fn disposals(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(only): Query<Show>,
+) -> Response {
+    let narrowed = matches!(only.show.as_str(), "decide" | "close");
+    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(narrowed);
     match web.desks.disposals(&who.person).await {
-        Ok(rows) => html(&DisposalsPage { page, rows }),
+        Ok(mut rows) => {
+            rows.retain(|r| match only.show.as_str() {
+                "decide" => r.may_decide,
+                "close" => r.may_close,
+                _ => true,
+            });
+            html(&DisposalsPage { page, rows })
+        }
         Err(no) => no_page(page, &no),
     }
 }

@@ -4,6 +4,7 @@ use crate::desks::No;
 use crate::desks::interviews::NewSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::plans::PlanRow;
+use crate::desks::walkthrough::Walkthrough;
 use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};
@@ -13,9 +14,11 @@ use crate::model::readiness::Readiness;
 use crate::model::refusal::Refusal;
 use crate::model::session::SessionKind;
 use crate::model::status::{Lamp, Status, VolumeStatus};
+use crate::model::walkthrough::{Step, StepState, StepWord};
 use crate::model::words::BadField;
+use crate::web::pages::agenda::{self, Line};
 use crate::web::pages::form::{self, FactsForm, Form, one};
-use crate::web::pages::{Page, done, html, no_page, see};
+use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
@@ -30,12 +33,17 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 #[derive(Template)]
-#[template(path = "rooms.html", config = "src/web/askama.toml")]
-struct RoomsPage {
+#[template(path = "home.html", config = "src/web/askama.toml")]
+struct HomePage {
     page: Page,
-    status: Status,
+    /// What needs them, the most pressing first.
+    things: Vec<Line>,
+    /// The rooms, for who sees their status.
+    status: Option<Status>,
     alarms: Vec<AlarmRow>,
     watch: bool,
+    /// The first run, for who administers, as long as something of it is open.
+    walkthrough: Option<Walkthrough>,
 }
 
 #[derive(Template)]
@@ -46,9 +54,34 @@ struct RoomsNow<'a> {
     alarms: Vec<AlarmRow>,
 }
 
-impl RoomsPage {
+impl HomePage {
     fn now(&self) -> String {
-        RoomsNow { page: &self.page, status: self.status.clone(), alarms: self.alarms.clone() }.render().unwrap_or_default()
+        let now = |status: &Status| RoomsNow { page: &self.page, status: status.clone(), alarms: self.alarms.clone() }.render();
+        self.status.as_ref().and_then(|s| now(s).ok()).unwrap_or_default()
+    }
+    /// How many of the steps are done or not wanted.
+    fn walk_count(&self, list: &Walkthrough) -> String {
+        format!("{} / {}", list.steps.iter().filter(|(_, s)| *s != StepState::Open).count(), list.steps.len())
+    }
+    /// The page on which a step is done.
+    fn step_link(&self, step: &Step) -> Option<&'static str> {
+        match step {
+            Step::Cameras => Some("/cameras"),
+            Step::Screens => Some("/screens"),
+            Step::Officers | Step::Custodians | Step::Leader | Step::Head | Step::LegalUnit | Step::Inspector => Some("/accounts#account"),
+            Step::AlarmChannel => Some("/alarms"),
+            _ => None,
+        }
+    }
+    /// The command that helps with it, on the recorder itself.
+    fn step_command(&self, step: &Step) -> Option<&'static str> {
+        match step {
+            Step::Volume | Step::Mirror | Step::AlarmChannel => Some("shilu check"),
+            Step::Clock => Some("apt-get install chrony"),
+            Step::Backup => Some("shilu backup"),
+            Step::Verified => Some("shilu-verify"),
+            _ => None,
+        }
     }
 }
 
@@ -87,17 +120,34 @@ impl RoomsNow<'_> {
     }
 }
 
-/// Where a person begins: the rooms, or, for who sees no status, what they asked for.
+/// Where a person begins: what needs them now, and the rooms for who sees their status. Where sessions are started the rooms come
+/// first: a party is waiting at the door.
 pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    if !who.person.may(Act::SeeStatus) {
-        return see("/access");
-    }
     let page = Page::of(&web, &headers, who.clone(), "/").await;
-    let watch = who.person.may(Act::WatchLive);
-    match web.desks.status(&who.person) {
-        Ok(status) => html(&RoomsPage { page, status, alarms: web.desks.open_alarms(), watch }),
+    let person = &who.person;
+    let things = agenda::lines(&page, &web.desks.agenda(person).await, web.desks.wall_clock());
+    let walkthrough = web.desks.walkthrough(person).await.unwrap_or_else(|no| {
+        tracing::error!("how the first run stands cannot be told: {no}");
+        None
+    });
+    let (status, watch) = (person.may(Act::SeeStatus).then(|| web.desks.status(person)), person.may(Act::WatchLive));
+    match status.transpose() {
+        Ok(status) => html(&HomePage { page, things, status, alarms: web.desks.open_alarms(), watch, walkthrough }),
         Err(no) => no_page(page, &no),
     }
+}
+
+/// Says that a step of the first run, or all of it, is not wanted here, or that it is.
+pub async fn say_to_step(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let step = one(&fields, "step").unwrap_or_default();
+    let said = one(&fields, "said").and_then(|s| StepWord::from_word(&s)).unwrap_or(StepWord::Wanted);
+    let desks = &web.desks;
+    act(&web, who, &headers, ("/", "step-said"), None, |person| async move { desks.say_to_step(&person, &step, said).await }).await
 }
 
 /// The rooms as they are, each second, as a piece of the page.

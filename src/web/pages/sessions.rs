@@ -43,7 +43,7 @@ impl ListPage {
         row.length_ms.map_or_else(|| "—".into(), |ms| self.page.length(ms))
     }
 
-    fn fields(&self) -> [(&'static str, &Option<String>); 8] {
+    fn fields(&self) -> [(&'static str, &Option<String>); 9] {
         let s = &self.search;
         [
             ("unit", &s.unit),
@@ -54,6 +54,7 @@ impl ListPage {
             ("party", &s.party),
             ("cause", &s.cause),
             ("text", &s.text),
+            ("lacking", &s.lacking),
         ]
     }
 
@@ -89,7 +90,10 @@ pub async fn list(
     // An address that was typed by hand and cannot be read is a search for everything.
     let search = query.map(|Query(s)| s).unwrap_or_default();
     match web.desks.sessions(&who.person, &search).await {
-        Ok(found) => html(&ListPage { page, search, found, units: web.desks.units() }),
+        Ok(found) => {
+            let page = page.narrowed(search.lacking.as_ref().is_some_and(|l| !l.is_empty()));
+            html(&ListPage { page, search, found, units: web.desks.units() })
+        }
         Err(no) => no_page(page, &no),
     }
 }
