@@ -288,6 +288,9 @@ pub fn all(web: Web) -> Router {
     r.add("/alarms.csv", Who::May(Act::SeeStatus), get(pages::alarms::csv));
     r.add_stream("/alarms/events", Who::May(Act::SeeStatus), get(pages::alarms::events));
 
+    // How pages look.
+    r.add("/theme", Who::Anyone, get(pages::people::theme));
+
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));
     r.add_stream("/wall/{token}/events", Who::Anyone, get(pages::wall::events));

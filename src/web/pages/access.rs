@@ -12,6 +12,7 @@ use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
@@ -26,6 +27,8 @@ use std::collections::BTreeMap;
 #[template(path = "access.html", config = "src/web/askama.toml")]
 struct InboxPage {
     page: Page,
+    table: Table,
+    own: usize,
     inbox: Inbox,
     deputies: Vec<Deputation>,
     /// What the sessions are that are asked for.
@@ -43,8 +46,13 @@ impl InboxPage {
     /// A session as somebody knows it who has never heard its number.
     fn about(&self, id: &SessionId) -> String {
         let Some(row) = self.known.get(id) else { return String::new() };
-        let parts =
-            [Some(self.page.at(row.started_at)), Some(row.room_name.clone()), row.party.clone(), row.cause.clone(), row.case_no.clone()];
+        let parts = [
+            Some(self.page.at(row.started_at).to_string()),
+            Some(row.room_name.clone()),
+            row.party.clone(),
+            row.cause.clone(),
+            row.case_no.clone(),
+        ];
         parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
     }
 
@@ -80,7 +88,7 @@ impl InboxPage {
 }
 
 /// Requests: to decide, open, one's own.
-pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/access").await;
     let found = async {
         let inbox = web.desks.inbox(&who.person).await?;
@@ -88,9 +96,16 @@ pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
         Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))
     };
     match found.await {
-        Ok((inbox, known, deputies)) => {
+        Ok((mut inbox, known, deputies)) => {
             web.desks.inbox_shown(&inbox);
-            html(&InboxPage { page, inbox, deputies, known, now: web.desks.wall_clock() })
+            let (mut table, own) = (Table::new(asked, &["at", "purpose", "until", "state"]), inbox.own.len());
+            inbox.own = table.rows(std::mem::take(&mut inbox.own), |r, column| match column {
+                "at" => Key::at(r.submitted_at),
+                "purpose" => Key::text(Some(&r.purpose)),
+                "until" => Key::at(r.until),
+                _ => Key::text(Some(page.word("request", r.state.as_str()))),
+            });
+            html(&InboxPage { page, table, own, inbox, deputies, known, now: web.desks.wall_clock() })
         }
         Err(no) => no_page(page, &no),
     }
@@ -123,6 +138,7 @@ pub async fn new_page(
         cause: one(&fields, "cause"),
         text: one(&fields, "text"),
         page: Some(page),
+        sort: None,
     };
     // Four pages of fifty: what one request may hold.
     for number in 1..=4 {
