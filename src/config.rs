@@ -5,7 +5,7 @@ use crate::capture::{CameraSettings, Front, Transport};
 use crate::desks;
 use crate::desks::lamp::LampSettings;
 use crate::desks::readiness::{CameraCare, RoomCare};
-use crate::machine::{durable, systemd};
+use crate::machine::durable;
 use crate::model::digest;
 use crate::model::hold::HoldRules;
 use crate::model::ids::{CameraId, RoomId, UnitId};
@@ -24,6 +24,7 @@ mod access;
 mod alarms;
 mod archive;
 mod backup;
+mod credentials;
 mod custody;
 mod equipment;
 pub mod footage;
@@ -36,6 +37,8 @@ mod retention;
 mod tls;
 
 use access::Console;
+use credentials::{is_credential, read_password};
+pub use credentials::{load, load_beside, load_by_hand, names_credentials};
 pub use custody::Custody;
 pub use reload::Source;
 use retention::MARGIN_DAYS_MIN;
@@ -243,27 +246,14 @@ pub struct Wrong {
     pub wrong: Vec<String>,
 }
 
-/// Reads and checks a file.
-pub fn load(path: &Path) -> Result<Parts, Wrong> {
+/// Reads and checks a file whose text was completed.
+fn read(path: &Path, complete: impl FnOnce(String) -> Result<String, String>) -> Result<Parts, Wrong> {
     let file = path.display().to_string();
     let one = |w: String| Wrong { file: file.clone(), wrong: vec![w] };
     let bytes = durable::read_whole(path, 1 << 20).map_err(|fault| one(fault.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| one("is not UTF-8 text".into()))?;
-    let text = with_credentials(text, systemd::credentials().as_deref()).map_err(one)?;
+    let text = complete(text).map_err(one)?;
     parse(&text).map_err(|wrong| Wrong { file, wrong })
-}
-
-/// How a file that systemd hands over is named: `password_file = "credential:room-1-face"` (`LoadCredential=room-1-face:…`).
-const CREDENTIAL: &str = "\"credential:";
-
-/// The text with the paths of what systemd handed over.
-fn with_credentials(text: String, folder: Option<&Path>) -> Result<String, String> {
-    let named = text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| line.contains(CREDENTIAL));
-    match folder {
-        Some(folder) => Ok(text.replace(CREDENTIAL, &format!("\"{}/", folder.display()))),
-        None if named => Err("credential: names a file that systemd hands over, and systemd started nothing here; write a path".into()),
-        None => Ok(text),
-    }
 }
 
 /// Checks a text; every error at once.
@@ -497,12 +487,6 @@ fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, sta
         name: camera.name,
         device_no: camera.device_no,
     })
-}
-
-fn read_password(file: &Path) -> Result<SecretString, String> {
-    let bytes = durable::read_whole(file, 4096).map_err(|fault| fault.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", file.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 fn check_url(c: &mut Checks, place: &str, text: &str) -> Option<Url> {

@@ -1,7 +1,6 @@
 //! Nobody looks without approval (第二十二条): every door, every role, console, API and file address alike.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

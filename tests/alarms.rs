@@ -1,10 +1,8 @@
 //! Alarms with the real thing: cameras that are unplugged, a volume that fails, a mail server, a broker and a receiver that is away, hangs
 //! or comes back, a recorder that is killed between the alarm and its delivery.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
-#[path = "support/volume.rs"]
-mod volume;
+use crate::support;
+use crate::volume;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,8 +1,7 @@
 //! The archive on a real one-node Ceph with Object Lock: what is put is locked, read back, put again where it was damaged, and brings
 //! everything back alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

@@ -1,8 +1,7 @@
 //! What ends in the archive, on a real one-node Ceph whose clock is moved with the recorder's: locks that are renewed, versions that were
 //! superseded, sessions that were given up; a machine that is lost with its keys; hours, rates and large files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;

@@ -1,7 +1,6 @@
 //! Footage that lies encrypted: what the disk shows, what its keys give back, who looks, and that recording needs none of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! Nobody gets in: every route by everybody, and what an attacker tries with real requests. `deploy/ASVS.md` cites these tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! Captures from real RTSP servers: what comes out plays, what goes wrong is told with its cause.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use shilu::capture::{self, CameraSettings, Capture, CaptureThread, Front, Transport};
 use shilu::machine::clock::SystemClock;

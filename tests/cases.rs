@@ -1,7 +1,6 @@
 //! Cases and text records (第二条, 第四条 – 第十一条), through the public API.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use chrono::{TimeDelta, Utc};
 use reqwest::StatusCode;

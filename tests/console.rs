@@ -1,5 +1,4 @@
 //! The console in Debian's Chromium, against the demo: each script in `tests/console` plays a day.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,6 @@
 //! Custody: what a court's expert finds who trusts neither the bureau nor this program (第二十条, 第二十三条).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! A simulated decade (第十八条, 第十九条): sessions, closings, holds, liftings, appraisals and disposals by a clock of our own, checked month by
 //! month against another telling of the rules that shares nothing with the product: what is due, what can be given up, what is on disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use shilu::catalog::Catalog;

@@ -1,5 +1,4 @@
 //! What this program is made of: every licence allows a permissive product.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use serde_json::Value;
 use std::process::Command;

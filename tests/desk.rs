@@ -1,7 +1,6 @@
 //! The questioning desk: what the regulation wants around a session (第二条 – 第十三条), through the public API.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

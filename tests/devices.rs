@@ -1,10 +1,8 @@
 //! Equipment: the register, faults from the report to the retest, what the machine sees by itself, and cameras that are added at the
 //! console (第十五条, 第十六条).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-#[path = "support/onvif.rs"]
-mod onvif;
-mod support;
+use crate::onvif;
+use crate::support;
 
 use onvif::{Onvif, Says};
 use reqwest::{Method, StatusCode};

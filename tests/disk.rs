@@ -1,7 +1,6 @@
 //! A volume that is really full: what was written stays, the gap has its cause, and recording comes back with the room.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! Cameras that misbehave in the ways that cameras do. Each picture carries its number, so what is kept is counted, not guessed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use shilu::capture::{self, CameraSettings, Capture, CaptureThread, Front, Transport};
 use shilu::machine::clock::SystemClock;

@@ -1,8 +1,7 @@
 //! Bytes of strangers against everything that reads them: the committed corpus (what libFuzzer found, and good examples of each form), and
 //! a fixed number of mutations of it. `tests/fuzz/run` goes on from there with coverage; what it found is in `deploy/SECURITY.md`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 #[path = "fuzz/targets.rs"]
 mod targets;
 
@@ -105,7 +104,7 @@ fn examined(path: &Path) -> (String, std::process::ExitStatus) {
     (String::from_utf8(out.stdout).unwrap(), out.status)
 }
 
-/// `SHILU_FUZZ_UPLOADS=5000 cargo test --test fuzz uploads` goes on for longer.
+/// `SHILU_FUZZ_UPLOADS=5000 cargo test --test suite fuzz::uploads` goes on for longer.
 #[test]
 fn uploads_of_anything_end_in_time_and_in_a_clear_word() {
     let times = std::env::var("SHILU_FUZZ_UPLOADS").map_or(60, |n| n.parse().unwrap());

@@ -1,7 +1,6 @@
 //! Bytes that nobody meant well: cameras and uploads that send anything, and the hunt for secrets in what the recorder says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! Taking in recordings of portable devices, and the handover at the end of the day, end to end (第十四条).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

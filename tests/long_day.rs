@@ -1,5 +1,4 @@
 //! Eight hours in a few seconds: a camera whose clock runs fast, jitter, a wall clock that is stepped to and fro over a leap day.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};

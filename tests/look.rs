@@ -1,7 +1,6 @@
 //! The console as one design: every page as every role, in both languages, by day and by night; lists, forms, paper.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -1,7 +1,6 @@
 //! Media, end to end (第十九条): planned, made, burnt into a drive's stead, read back, checked, damaged, repaired, made anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! The bureau's own services beside the recorder: its single sign-on, and its mail.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::json;
 use std::path::{Path, PathBuf};

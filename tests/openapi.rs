@@ -1,9 +1,8 @@
 //! The HTTP interface against its own description (`/api/openapi.json`): schemathesis makes requests from it, right ones and wrong ones,
 //! in the name of one role after the other. No answer is a fault of the server, every answer is one that the description names, in the
 //! form that it names, and nothing that a role may not do succeeds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,8 +1,7 @@
 //! The player and the copies, under an approval: loudness, seeking, cameras in step across a gap, full screen, stills, H.265, masks that
 //! are drawn, and copies that outlive the recorder's death.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

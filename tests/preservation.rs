@@ -1,7 +1,6 @@
 //! Keeping, holding and giving up, end to end (第十八条, 第十九条): on real recordings, with a mirror, by a clock that is months ahead.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! Copies, provision and the viewing log, end to end (第二十一条, 第二十二条).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

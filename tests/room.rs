@@ -1,7 +1,6 @@
 //! The room itself: readiness (第十五条), a room in use with nothing recorded (第二十三条（一）), the room screen (第十三条) and the lamp.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use futures::StreamExt;
 use reqwest::StatusCode;

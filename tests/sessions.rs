@@ -1,7 +1,6 @@
 //! Sessions from button to seal on real RTSP, with the faults that really happen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,8 +1,7 @@
 //! Cameras, people and faults by a seeded schedule, for hours (`tests/soak --hours 8`) or, as a part of every run, for a minute.
 //! At the end every picture is accounted for: kept, or inside a gap or an interruption that the session declares.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)] // a test may fail loudly
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,9 +1,7 @@
 //! Volumes that fail: power cut, hang, input/output errors, a mirror that dies or saves the day, a mount point without its volume.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test may fail loudly
 
-mod support;
-#[path = "support/volume.rs"]
-mod volume;
+use crate::support;
+use crate::volume;
 
 use serde_json::Value;
 use std::path::Path;

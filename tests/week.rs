@@ -1,10 +1,8 @@
 //! A week, compressed: each day something else misbehaves while a session runs: a camera, the switch, a disk, the power, the clock,
 //! the people at the console. Nothing is lost beyond what the sessions declare, every alarm is raised once and cleared, and memory stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)] // a test may fail loudly
 
-mod support;
-#[path = "support/volume.rs"]
-mod volume;
+use crate::support;
+use crate::volume;
 
 use reqwest::Method;
 use serde_json::{Value, json};

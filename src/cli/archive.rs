@@ -82,14 +82,14 @@ impl Bucket {
 pub fn run(options: Options) -> Ended {
     match options.what {
         What::MakeBucket(c) => {
-            let bucket = Bucket::of(&config::load(&c.config).map_err(|e| e.to_string())?)?;
+            let bucket = Bucket::of(&config::load_beside(&c.config).map_err(|e| e.to_string())?)?;
             bucket.store.make_bucket().and_then(|()| bucket.store.check()).map_err(|e| e.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
-        What::Status(c) => status(&config::load(&c.config).map_err(|e| e.to_string())?),
-        What::Verify(c) => verify(&Bucket::of(&config::load(&c.config).map_err(|e| e.to_string())?)?),
+        What::Status(c) => status(&config::load_beside(&c.config).map_err(|e| e.to_string())?),
+        What::Verify(c) => verify(&Bucket::of(&config::load_beside(&c.config).map_err(|e| e.to_string())?)?),
         What::Restore { config, to, session, without_footage } => {
-            let parts = config::load(&config.config).map_err(|e| e.to_string())?;
+            let parts = config::load_beside(&config.config).map_err(|e| e.to_string())?;
             let to = to.unwrap_or_else(|| parts.data.clone());
             from_bucket(&Bucket::of(&parts)?, &to, session.as_deref(), without_footage)
         }
@@ -208,7 +208,7 @@ fn given_up(bucket: &Bucket, found: &[Index], wrong: &mut Vec<String>) -> BTreeS
 
 /// `shilu rebuild --from-bucket`, too: papers come back, footage stays in the archive, and the index is made of them.
 pub fn rebuild_from_bucket(path: &Path) -> Ended {
-    let parts = config::load(path).map_err(|e| e.to_string())?;
+    let parts = config::load_beside(path).map_err(|e| e.to_string())?;
     let brought = bring(&Bucket::of(&parts)?, &parts.data, None, true)?;
     let told = tell(&brought);
     let made = rebuild::run(path)?;

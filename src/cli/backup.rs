@@ -32,7 +32,7 @@ pub struct Options {
 /// Makes it, tries it, and tells what is in it.
 #[allow(clippy::print_stdout, clippy::print_stderr)]
 pub fn run(options: Options) -> Ended {
-    let parts = config::load(&options.config.config).map_err(|e| e.to_string())?;
+    let parts = config::load_by_hand(&options.config.config).map_err(|e| e.to_string())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let catalog = parts.data.join("catalog.db");
     if !durable::exists(&catalog) {

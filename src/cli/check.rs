@@ -86,7 +86,7 @@ pub fn run(config: &Path) -> Ended {
 /// Looks at everything; what is wrong comes first.
 pub fn examine(config: &Path) -> Vec<Finding> {
     let mut found = Findings::default();
-    match config::load(config) {
+    match config::load_by_hand(config) {
         Ok(parts) => {
             found.ok(format!("the configuration {}", config.display()));
             machine(&mut found, &parts);
@@ -201,6 +201,11 @@ fn store(found: &mut Findings, parts: &Parts) {
 
 /// Files that only the recorder may read.
 fn secrets(found: &mut Findings, config: &Path, parts: &Parts) {
+    if config::names_credentials(&parts.source.table.to_string()) {
+        found.warn(
+            "passwords that systemd hands over (credential:) were not looked at: they come with the service; ask while it runs, as root",
+        );
+    }
     let inline = parts.recorder.rooms.iter().flat_map(|r| &r.cameras).any(|c| c.capture.password.is_some());
     let mut secret = vec![parts.data.join("keys")];
     if inline {

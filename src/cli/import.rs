@@ -45,7 +45,7 @@ pub struct Options {
 /// Does it, a file after the other.
 #[allow(clippy::print_stdout)]
 pub fn run(options: &Options) -> Ended {
-    let parts = config::load(&options.config).map_err(|e| e.to_string())?;
+    let parts = config::load_by_hand(&options.config).map_err(|e| e.to_string())?;
     let mut all_well = true;
     for file in &options.files {
         let name = file.display();

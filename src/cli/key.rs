@@ -61,7 +61,7 @@ pub fn run(options: Options) -> Ended {
         What::Footage { to } => return footage(&to),
         What::Rewrap { config, identity } => return rewrap(&config, &identity),
     };
-    let parts = config::load(&config).map_err(|wrong| wrong.to_string())?;
+    let parts = config::load_by_hand(&config).map_err(|wrong| wrong.to_string())?;
     let algorithm = match algorithm {
         Some(Kind::Ed25519) => Algorithm::Ed25519,
         Some(Kind::Sm2) => Algorithm::Sm2,
@@ -89,7 +89,7 @@ fn footage(to: &Path) -> Ended {
 /// Adds files beside those that are sealed; may run while it records: sessions that are open have the new recipients with their next key.
 #[allow(clippy::print_stdout)] // a command's answer is what it prints
 fn rewrap(config: &Path, identity: &Path) -> Ended {
-    let parts = config::load(config).map_err(|wrong| wrong.to_string())?;
+    let parts = config::load_by_hand(config).map_err(|wrong| wrong.to_string())?;
     if parts.footage.recipients.is_empty() {
         return Err("there are no recipients in [footage]; recipient and escrow would be right".into());
     }

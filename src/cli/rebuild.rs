@@ -23,7 +23,7 @@ pub struct Options {
 
 /// Reads every file into the catalog; accounts and requests, which live there alone, stay.
 pub fn run(config: &Path) -> Ended {
-    let parts = config::load(config).map_err(|e| e.to_string())?;
+    let parts = config::load_by_hand(config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

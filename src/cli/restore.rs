@@ -36,7 +36,7 @@ pub struct Options {
 /// Puts it back.
 #[allow(clippy::print_stdout)]
 pub fn run(options: Options) -> Ended {
-    let parts = config::load(&options.config.config).map_err(|e| e.to_string())?;
+    let parts = config::load_by_hand(&options.config.config).map_err(|e| e.to_string())?;
     let told = |e: &dyn std::fmt::Display| e.to_string();
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; stop the recorder first"));

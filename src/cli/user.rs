@@ -103,7 +103,7 @@ fn renew(reset: Reset) -> Ended {
 
 /// Does something with a register of its own and a new password, and prints that.
 fn with_register(config: &ConfigArgument, work: impl AsyncFnOnce(Register, String) -> Result<(), String>) -> Ended {
-    let parts = config::load(&config.config).map_err(|e| e.to_string())?;
+    let parts = config::load_by_hand(&config.config).map_err(|e| e.to_string())?;
     runtime()?.block_on(async {
         durable::make_folder(&parts.data).map_err(|e| e.to_string())?;
         // The log has one writer: while the recorder runs, accounts are made in its console.

@@ -1,6 +1,6 @@
 //! `[archive]`: the bucket, and when and how footage goes there.
 
-use crate::config::{Checks, read_password};
+use crate::config::{Checks, is_credential, read_password};
 use crate::desks::archive::ArchiveSettings;
 use crate::footage::archive::StoreSettings;
 use crate::footage::envelope::Recipients;
@@ -96,7 +96,7 @@ pub(super) fn check(c: &mut Checks, file: ArchiveFile, has_mirror: bool, margin_
         format!("{:?} is no window; \"19:00-07:00\" would be right, \"\" is always", file.window)
     });
     if let Some(path) = &file.identity_file {
-        c.that(durable::exists(path), "archive.identity_file", || format!("there is no file {}", path.display()));
+        c.that(durable::exists(path) || is_credential(path), "archive.identity_file", || format!("there is no file {}", path.display()));
     }
     let (site, endpoint, bucket) = match (file.site, file.endpoint, file.bucket) {
         (Some(site), Some(endpoint), Some(bucket)) => (site, endpoint, bucket),

@@ -31,6 +31,7 @@ const SUGGESTED: u32 = 200;
 
 /// What to search for.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct CaseSearch {
     /// A number, a party, a cause, or a part.

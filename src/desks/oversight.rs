@@ -67,6 +67,7 @@ impl Watch {
 
 /// What to look for; empty fields do not narrow.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct OversightSearch {
     /// One of the kinds of rows: `viewings`, `exports`, `decisions`, `refusals`, `sign_ins`, `live`, `accounts`.

@@ -71,6 +71,7 @@ pub struct HoldView {
 
 /// Which list.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct RetentionSearch {
     /// `due` (the default), `unclassified`, `routine`, `evidence`, `held` or `gone`.

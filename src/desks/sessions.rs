@@ -23,6 +23,7 @@ const PAGE_ROWS: u32 = 50;
 
 /// What to search for; empty fields do not narrow.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct Search {
     /// 股室名称: the unit's identifier.

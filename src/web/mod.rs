@@ -7,6 +7,7 @@
 pub mod api;
 pub mod error;
 pub mod guard;
+pub mod guides;
 pub mod i18n;
 pub mod overview;
 pub mod pages;

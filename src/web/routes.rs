@@ -290,6 +290,11 @@ pub fn all(web: Web) -> Router {
 
     // How pages look.
     r.add("/theme", Who::Anyone, get(pages::people::theme));
+    // Guides and the API's reference.
+    r.add("/help", Who::SignedIn, get(pages::help::list));
+    r.add("/help/api", Who::SignedIn, get(pages::reference::show));
+    r.add("/help/{guide}", Who::SignedIn, get(pages::help::show));
+    r.add("/help/pictures/{file}", Who::SignedIn, get(pages::help::picture));
 
     // Streams: without the limit on time.
     r.add_stream("/screen/{token}/events", Who::Anyone, get(pages::screen::events));

@@ -64,6 +64,15 @@ impl Bureau {
         bureau
     }
 
+    /// A bureau on a store that is there already, in `data`, with the accounts that it has. Not started yet.
+    pub fn takes_over(dir: tempfile::TempDir, passwords: Vec<(String, String)>) -> Self {
+        let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
+        let addresses = [cameras.address("face"), cameras.address("overview")];
+        let mut bureau = Self::furnish(dir, None, "", "", &addresses);
+        (bureau.cameras, bureau.passwords) = (Some(cameras), passwords);
+        bureau
+    }
+
     /// The same with other cameras.
     pub async fn open_at(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str, addresses: &[String; 2]) -> Self {
         let mut bureau = Self::furnish(dir, data, storage, recording, addresses);

@@ -203,6 +203,7 @@ pub async fn clock(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 
 /// Which month.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct MonthQuery {
     /// `2026-11`; none: this one.
     month: Option<String>,

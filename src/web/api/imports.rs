@@ -33,6 +33,7 @@ pub struct ImportBody {
 
 /// Where a piece belongs.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Offset {
     /// How many bytes come before it.
     offset: u64,

@@ -22,6 +22,7 @@ const SEND: Duration = Duration::from_secs(5);
 
 /// Which stream.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// The camera's small stream will do, where it has one.
     #[serde(default)]

@@ -181,6 +181,7 @@ pub async fn oversight(
 
 /// Which quarter.
 #[derive(Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct Quarter {
     /// `2026-4`; this one without it.

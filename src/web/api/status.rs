@@ -54,6 +54,7 @@ pub async fn events(State(web): State<Web>, Extension(who): Extension<SignedIn>)
 
 /// Which part of the log.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LogQuery {
     /// Only entries with a smaller index.
     before: Option<u64>,
@@ -105,6 +106,7 @@ pub async fn log_entry(
 
 /// Which day's anchor sheet.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct AnchorQuery {
     day: Option<chrono::NaiveDate>,
 }

@@ -31,6 +31,7 @@ pub async fn open(
 
 /// From where on.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Entry {
     /// The moment that has to be shown, ms from the file's beginning; then it begins at the last key picture before it.
     #[serde(default)]
@@ -179,6 +180,7 @@ pub(super) fn ranged(footage: Footage, from: u64, whole: u64, part: bool, media_
 
 /// Which moment.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Moment {
     /// On the session's time line, ms.
     at_ms: u64,

@@ -222,5 +222,8 @@ document.querySelector('[data-back]')?.addEventListener('click', (event) => { if
 document.querySelectorAll('details.more').forEach(menu);
 document.querySelectorAll('.table, .scroll').forEach(scrolls);
 document.querySelectorAll('[data-told]').forEach(told);
+// The same where a page brings its form back by itself.
+const complaint = document.querySelector('form > .problem[role=alert]:not([hidden], [data-told])');
+if (complaint) { complaint.tabIndex = -1; complaint.closest('form').querySelectorAll('[aria-invalid=true]').forEach((field) => { complaint.id ||= 'told'; field.setAttribute('aria-describedby', complaint.id); }); (complaint.closest('form').querySelector('[aria-invalid=true]') ?? complaint).focus(); }
 // What was just done is said once.
 if (document.querySelector('.flash')) document.cookie = 'done=; Path=/; Max-Age=0; SameSite=Strict';

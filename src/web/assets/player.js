@@ -1,11 +1,15 @@
-// All cameras of a session in step. One clock of our own leads and pictures follow it; where there is none, a slide says why for
-// as long as it lasts. Every few seconds the recorder is asked whether the approval still lives, and told what was really shown.
+// All cameras of a session in step. The one that is heard leads, the others follow it; where no picture runs a clock of our own goes
+// on, and a slide says why for as long as it lasts. Every few seconds the recorder is asked whether the approval still lives, and told
+// what was really shown.
 import { clock, post, shanghai } from '/assets/console.js';
 import { draw, heard, levels } from '/assets/loudness.js';
 import { proving } from '/assets/prove.js';
 import { Screen } from '/assets/screen.js';
 
 const TELL = 4000; // milliseconds between two words to the recorder
+const TICK = 20; // milliseconds between two looks at where the pictures are
+const EVEN = 0.06; // seconds over which the leader's speed is taken
+const BEHIND = 0.06; // seconds, at 1×, that a picture may lie behind the leader before that slows
 const $ = (id) => document.getElementById(id);
 const root = $('player');
 const line = $('timeline');
@@ -22,11 +26,11 @@ class Player {
     const texts = { gap: root.dataset.gap, failed: root.dataset.failed, left: root.dataset.left, before: root.dataset.before, unsupported: root.dataset.unsupported, derive: root.dataset.derive, deriving: root.dataset.deriving, derived: root.dataset.derived, derived_label: root.dataset.derivedLabel, offer: root.dataset.offer, no_room: root.dataset.noRoom, not_made: root.dataset.notMade };
     this.screens = viewing.cameras.map((c) => new Screen(viewing, c, this.shift, texts));
     $('screens').replaceChildren(...this.screens.map((s) => s.figure));
-    Object.assign(this, { head: this.shift, playing: false, rate: 1, last: performance.now(), seen: 0, over: false });
+    Object.assign(this, { head: this.shift, playing: false, rate: 1, speed: 0, leader: null, slowSince: 0, last: performance.now(), seen: 0, over: false });
     this.controls();
     this.follow(true);
     this.drift();
-    this.timers = [setInterval(() => this.tick(), 100), setInterval(() => this.tell(), TELL), setInterval(() => this.drift(), 1000)];
+    this.timers = [setInterval(() => this.tick(), TICK), setInterval(() => this.tell(), TELL), setInterval(() => this.drift(), 1000)];
     this.screens.forEach((s) => { s.came = () => { if (!this.over) this.follow(false); }; });
     addEventListener('pagehide', () => this.close());
     shown.player = this;
@@ -167,12 +171,14 @@ class Player {
     const passed = Math.min(1, (now - this.last) / 1000);
     this.last = now;
     const waiting = this.screens.some((s) => s.waits(this.head));
-    // A camera that cannot keep up holds the clock, and with it the others, for a while: they stay in step.
-    const slow = this.playing && this.screens.some((s) => s.behind(this.head) > 0.06 * this.rate);
-    if (slow) this.slowSince ||= now; else this.slowSince = 0;
-    this.hold = waiting || (slow && now - this.slowSince < 1500);
-    if (this.playing && !this.hold) {
-      this.head += passed * this.rate;
+    this.hold = waiting;
+    this.leader = this.playing && !waiting ? this.leads(now) : null;
+    // A camera that cannot keep up slows the leader, and with it the others, for a while.
+    if (this.leader && this.screens.some((s) => s.behind(this.head) > BEHIND * this.rate)) this.slowSince ||= now; else this.slowSince = 0;
+    if (this.playing && !waiting) {
+      const before = this.head;
+      this.head = this.leader ? this.leader.now() : this.head + passed * this.rate;
+      if (passed) this.speed += (Math.min(2 * this.rate, Math.max(0, this.head - before) / passed) - this.speed) * Math.min(1, passed / EVEN);
       if (this.position >= this.viewing.length_ms) { this.head = this.viewing.length_ms / 1000 + this.shift; this.toggle(false); }
     }
     const pictures = this.follow(false);
@@ -181,12 +187,18 @@ class Player {
     this.fill();
   }
 
+  /** Whose picture the others follow: the one that is heard, whose clock is the sound's and bears no pulling; else any that runs. */
+  leads(now) {
+    const runs = this.screens.filter((s) => s.runs(this.head, now, this.rate));
+    return runs.find((s) => !s.video.muted) ?? (runs.includes(this.leader) ? this.leader : runs[0]) ?? null;
+  }
+
   follow(exactly) {
     const at = this.position;
     let pictures = 0;
     for (const s of this.screens) {
       const gap = this.gaps.find((g) => g.camera === s.camera.camera && g.from - 600 <= at && at < g.to + 600);
-      if (s.show(this.head, { playing: this.playing, hold: this.hold, rate: this.rate, exactly, gap })) pictures += 1;
+      if (s.show(this.head, { playing: this.playing, hold: this.hold, rate: this.rate, speed: this.speed, leads: s === this.leader, slow: this.slowSince && performance.now() - this.slowSince < 1500, exactly, gap })) pictures += 1;
     }
     $('skip').hidden = pictures > 0 || !this.screens.some((s) => Number.isFinite(s.nextAfter(this.head))) || this.screens.some((s) => s.waits(this.head));
     $('position').textContent = `${at < 0 ? '−' : ''}${clock(Math.abs(at))} / ${clock(this.viewing.length_ms)}`;

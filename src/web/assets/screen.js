@@ -5,6 +5,10 @@ import { clock, post, problem } from '/assets/console.js';
 const AHEAD = 30; // seconds that are fetched before the head
 const FORGET = 120; // seconds behind or far ahead after which a file is dropped
 const SHORT = 3; // seconds into a file before which it is fetched from its beginning
+const SOON = 2; // seconds before a gap's end in which the picture after it is found
+const PULL = 10; // of the distance to the leader, each second
+const STILL = 500; // milliseconds without movement after which a picture leads no more
+const ASTRAY = 0.4; // seconds, at 1×, from which on a picture is sought anew instead of pulled
 const STUCK = 2000; // milliseconds after which the clock waits for a picture no more
 const SEAM = 0.6; // seconds between two files that are no gap (model::gap::TOLERANCE_MS)
 
@@ -13,7 +17,7 @@ const make = (kind, className) => Object.assign(document.createElement(kind), { 
 export class Screen {
   /** `shift`: what lies before the session's zero (pre-roll), so that every time in the buffer is positive. */
   constructor(viewing, camera, shift, texts) {
-    Object.assign(this, { viewing, camera, shift, texts, loaded: new Map(), busy: null, failed: null, retryAt: 0, pending: true, lateSince: 0, came: () => {} });
+    Object.assign(this, { viewing, camera, shift, texts, loaded: new Map(), busy: null, failed: null, retryAt: 0, pending: true, lateSince: 0, joins: false, moved: { at: -1, when: 0 }, came: () => {} });
     this.figure = make('figure', 'tile screen');
     const picture = make('div', 'picture');
     this.video = Object.assign(make('video', ''), { muted: true, playsInline: true, disablePictureInPicture: true, disableRemotePlayback: true });
@@ -106,14 +110,24 @@ export class Screen {
 
   fetched(segment, head) { const from = this.loaded.get(segment.sequence); return from !== undefined && this.start(segment) + from <= head + 0.05; }
 
-  /** Has to be waited for: there is a picture, and it is on its way; or the video element is still finding it. */
+  /** Has to be waited for: there is a picture, and it is on its way; or the video element is still finding it. One that comes out of a gap
+      catches up instead. */
   waits(head) {
     if (this.failed || this.derived || !this.buffer) return false;
     const segment = this.at(head);
     if (segment && !this.has(head) && !this.fetched(segment, head)) return true;
-    const late = this.has(head) && (this.video.seeking || this.video.readyState < 3) && head < this.last() - 0.2;
+    const late = !this.joins && this.has(head) && (this.video.seeking || this.video.readyState < 3) && head < this.last() - 0.2;
     if (!late) this.lateSince = 0; else this.lateSince ||= performance.now();
     return late && performance.now() - this.lateSince < STUCK;
+  }
+
+  /** Where its picture is, on the clock of the head. */
+  now() { return this.video.currentTime + (this.derived ? this.shift : 0); }
+
+  /** Has a picture near this moment that moves, or was let go only now. */
+  runs(head, now, rate) {
+    if (this.video.currentTime !== this.moved.at) this.moved = { at: this.video.currentTime, when: now };
+    return !this.failed && !this.video.paused && !this.video.seeking && !this.video.ended && (this.derived || this.has(head)) && now - this.moved.when < STILL && Math.abs(this.now() - head) < ASTRAY * Math.max(1, rate);
   }
 
   /** How far a running picture lies behind the clock, seconds. */
@@ -192,28 +206,31 @@ export class Screen {
   }
 
   /** Shows the picture of a moment, or says why there is none. True if a picture is shown. */
-  show(head, { playing, hold, rate, exactly, gap }) {
+  show(head, { playing, hold, rate, speed, leads, slow, exactly, gap }) {
     // A derived copy begins at the session's zero, and is one file.
     if (this.derived) head -= this.shift;
     const shown = this.derived ? this.video.readyState >= 1 && head >= 0 : this.has(head);
     this.pending ||= exactly;
+    if (!this.covers(head)) this.joins = true; else if (this.pending || (shown && !this.video.seeking && this.video.readyState > 2)) this.joins = false;
     this.slide.hidden = !this.failed && (shown || this.covers(head));
     if (!this.slide.hidden) this.explain(head, gap);
     const off = head - this.video.currentTime;
     // While one is waited for the others stand, where they are.
     const stands = hold && off < 0.02;
     const paused = !playing || !shown || stands;
-    const astray = Math.abs(off) > 0.4 * Math.max(1, rate) || (paused && Math.abs(off) > (playing && stands ? 0.2 : 0.03));
+    const astray = (!leads && Math.abs(off) > ASTRAY * Math.max(1, rate)) || (paused && Math.abs(off) > (playing && stands ? 0.2 : 0.03));
     if (shown && (this.pending || (astray && !this.video.seeking))) {
       this.video.currentTime = head;
       this.pending = false;
     }
-    // A picture that runs a little early or late is pulled back softly.
-    // What is heard is pulled less than what is only seen.
-    const most = this.video.muted ? 0.5 : 0.2;
-    const pull = Math.abs(off) > 0.02 && !paused ? Math.max(-most, Math.min(most, off * 4)) : 0;
-    if (Math.abs(this.video.playbackRate - rate * (1 + pull)) > 0.01 * rate) this.video.playbackRate = rate * (1 + pull);
-    if (paused !== this.video.paused) { if (paused) this.video.pause(); else this.video.play().catch(() => {}); }
+    // Before a gap ends its first picture is found already, so that it runs when its moment comes.
+    const next = shown || this.derived ? Infinity : this.nextAfter(head);
+    if (next - head < SOON * rate && !this.video.seeking && this.has(next) && Math.abs(this.video.currentTime - next) > 0.03) this.video.currentTime = next;
+    // Who leads runs at the speed that was chosen. The others take the leader's speed, and are pulled to where it is: softly, most of it
+    // within a fifth of a second.
+    const pulled = leads || paused ? rate * (slow ? 0.5 : 1) : Math.min(16, 2 * rate, Math.max(0.1, speed + off * PULL));
+    if (Math.abs(this.video.playbackRate - pulled) > 0.02 * rate) this.video.playbackRate = pulled;
+    if (paused !== this.video.paused) { if (paused) this.video.pause(); else { this.moved = { at: -1, when: performance.now() }; this.video.play().catch(() => {}); } }
     return shown;
   }
 

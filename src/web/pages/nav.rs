@@ -86,7 +86,13 @@ impl Page {
         let mut shown = self.places();
         let name = self.person().map_or(0, |p| width(&p.name));
         let brand = 44 + width(&self.t("product")).max(width(&self.bureau));
-        let ends = 64 + 34 + name + width(&self.t("sign-out")) + width(if self.lang == Lang::En { "中文" } else { "English" }) + 4 * 14;
+        let ends = 64
+            + 34
+            + name
+            + width(&self.t("help"))
+            + width(&self.t("sign-out"))
+            + width(if self.lang == Lang::En { "中文" } else { "English" })
+            + 5 * 14;
         let line = LINE_PX.saturating_sub(brand + ends);
         if shown.iter().map(Place::px).sum::<usize>() <= line {
             return (shown, vec![]);
