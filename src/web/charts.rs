@@ -5,9 +5,9 @@
 use std::fmt::Write;
 
 /// Widths of the columns, in units of the drawing: names, bars, sums.
-const NAMES: f64 = 200.0;
-const BARS: f64 = 430.0;
-const SUMS: f64 = 150.0;
+const NAMES: f64 = 140.0;
+const BARS: f64 = 340.0;
+const SUMS: f64 = 160.0;
 /// Height of a row, and of a bar in it.
 const ROW: f64 = 32.0;
 const BAR: f64 = 20.0;
