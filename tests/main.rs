@@ -33,6 +33,7 @@ mod home;
 mod hostile;
 mod imports;
 mod long_day;
+mod look;
 mod media;
 mod neighbours;
 mod openapi;

@@ -31,6 +31,44 @@ pub struct Filter {
     pub text: Option<String>,
     /// Of restricted ones, only what this account started or is named on by its certificate number; `None`: all.
     pub restricted_to: Option<(String, Option<String>)>,
+    /// In which order; `None`: the newest first.
+    pub order: Option<Order>,
+}
+
+/// An order of a list of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    column: &'static str,
+    down: bool,
+}
+
+impl Order {
+    /// By its word, `party` or `-party`; no other text ever becomes SQL.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let (name, down) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
+        let column = match name {
+            "at" => "started_at",
+            "length" => "length_ms",
+            "kind" => "kind",
+            "party" => "party",
+            "cause" => "cause",
+            "case" => "case_no",
+            "state" => "state",
+            _ => return None,
+        };
+        Some(Self { column, down })
+    }
+}
+
+/// The same sessions in another order; what is absent comes last, equals the newest first.
+fn ordered(c: &Connection, numbers: &[i64], order: Order) -> Result<Vec<i64>, Fault> {
+    let Order { column, down } = order;
+    let way = if down { "DESC" } else { "ASC" };
+    let text = format!(
+        "SELECT number FROM sessions WHERE number IN (SELECT value FROM json_each(?1)) ORDER BY {column} IS NULL, {column} {way}, number DESC"
+    );
+    let list = format!("[{}]", numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    Ok(c.prepare_cached(&text)?.query_map([list], |r| r.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// A session with where its folder lies.
@@ -92,7 +130,11 @@ pub fn by_id(c: &Connection, id: &SessionId) -> Result<Option<SessionDoc>, Fault
 
 /// Those that fit, newest first, and how many there are, counted up to 10,001: counting a million takes longer than finding them.
 pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Session>, u64), Fault> {
-    let numbers = search::numbers(c, filter, skip, rows_max)?;
+    let mut numbers = search::numbers(c, filter, skip, rows_max)?;
+    // What is too many to be counted is too many to be put in another order.
+    if let Some(order) = filter.order.filter(|_| numbers.len() as u64 <= COUNT_MAX) {
+        numbers = ordered(c, &numbers, order)?;
+    }
     let mut one = c.prepare_cached("SELECT doc FROM sessions WHERE number = ?1")?;
     let page = numbers.iter().skip(skip as usize).take(rows_max as usize);
     let docs = page.map(|number| one.query_row([number], |r| r.get::<_, String>(0)));

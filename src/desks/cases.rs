@@ -40,6 +40,13 @@ pub struct CaseSearch {
     pub state: Option<String>,
     /// 1 for the first page of 50.
     pub page: Option<u32>,
+    /// In which order: `number`, `cause`, `unit`, `state`, `opened`; with `-` before it, downwards. Otherwise the newest first.
+    pub sort: Option<String>,
+}
+
+impl CaseSearch {
+    /// Orders that there are.
+    pub const ORDERS: &'static [&'static str] = &["number", "cause", "unit", "state", "opened"];
 }
 
 /// A line of the list.
@@ -142,6 +149,7 @@ impl Desks {
             units: self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect(),
             text: given(&search.text),
             state: given(&search.state),
+            order: search.sort.as_deref().and_then(cases::order),
             restricted_to: (!who.lists_restricted()).then(|| (who.id.to_string(), who.certificate_no.clone())),
         }
     }

@@ -284,6 +284,11 @@ impl Overview {
         &self.settings.name
     }
 
+    /// The clock on this machine's wall.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now().utc
+    }
+
     /// The sites, as they were seen last.
     pub fn sites(&self) -> Vec<SiteView> {
         let (now, all) = (self.clock.now().utc, self.seen.read().unwrap_or_else(PoisonError::into_inner));

@@ -1,6 +1,6 @@
 //! Finding sessions by the six fields of 第十七条, and reading what is known of one (no picture).
 
-use crate::catalog::sessions::{self as index, Filter};
+use crate::catalog::sessions::{self as index, Filter, Order};
 use crate::catalog::{documents, lacking, requests};
 use crate::desks::device_faults::SessionFault;
 use crate::desks::{Answer, Desks};
@@ -50,6 +50,14 @@ pub struct Search {
     pub lacking: Option<String>,
     /// 1 for the first page of 50.
     pub page: Option<u32>,
+    /// In which order: `at`, `length`, `kind`, `party`, `cause`, `case`, `state`; with `-` before it, downwards. Otherwise, and of more
+    /// than 10,000, the newest first.
+    pub sort: Option<String>,
+}
+
+impl Search {
+    /// Orders that there are.
+    pub const ORDERS: &'static [&'static str] = &["at", "length", "kind", "party", "cause", "case", "state"];
 }
 
 /// A line of the list.
@@ -297,5 +305,6 @@ fn filter(search: &Search) -> Result<Filter, Refusal> {
         cause: given(search.cause.as_ref()),
         text: given(search.text.as_ref()),
         restricted_to: None,
+        order: search.sort.as_deref().and_then(Order::from_word),
     })
 }

@@ -5,7 +5,7 @@ use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::web::api::answers::described;
 use crate::web::error::ApiError;
-use crate::web::i18n::{self, Lang};
+use crate::web::i18n;
 use crate::web::pages::Page;
 use crate::web::{BODY_BYTES_MAX, Web, pages};
 use axum::body::{Body, to_bytes};
@@ -98,7 +98,7 @@ pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, nex
         Err(Refusal::FactorNeeded | Refusal::PasswordDue) => Redirect::to("/me").into_response(),
         Err(refusal) => match signed_in {
             Some(who) => pages::no_page(Page::of(&web, &headers, who, "").await, &refusal.into()),
-            None => pages::refused(&web, Lang::of(&headers), &refusal.into()),
+            None => pages::refused(&web, &headers, &refusal.into()),
         },
     }
 }

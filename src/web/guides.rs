@@ -164,7 +164,9 @@ fn headings(events: &[Event<'_>]) -> Vec<Heading> {
             (Event::End(TagEnd::Heading(_)), _) => {
                 if let Some((level, id, text)) = open.take() {
                     let wanted = id.unwrap_or_else(|| name_of(&text));
-                    let free = (1..).map(|n| if n == 1 { wanted.clone() } else { format!("{wanted}-{n}") }).find(|i| !taken.contains(i));
+                    let free = (1..=found.len() + 1)
+                        .map(|n| if n == 1 { wanted.clone() } else { format!("{wanted}-{n}") })
+                        .find(|i| !taken.contains(i));
                     let id = free.unwrap_or_default();
                     taken.insert(id.clone());
                     found.push(Heading { level: level as u8, id, text });

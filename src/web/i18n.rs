@@ -147,6 +147,29 @@ mod tests {
     }
 
     #[test]
+    fn every_text_is_asked_for() {
+        fn read(dir: &std::path::Path, all: &mut String) {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let kind = path.extension().and_then(|e| e.to_str());
+                match kind {
+                    None if path.is_dir() => read(&path, all),
+                    Some("rs" | "html" | "js") => *all += &std::fs::read_to_string(&path).unwrap(),
+                    _ => {}
+                }
+            }
+        }
+        let mut source = String::new();
+        read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+        let quoted: BTreeSet<&str> = source.split('"').filter(|s| s.len() < 60).collect();
+        // Whole, or as the first part of a word of the model's: `state-` and `sealed`.
+        let part = |key: &str| key.match_indices('-').any(|(at, _)| quoted.contains(&key[..at]));
+        let formatted = |key: &str| key.match_indices('-').any(|(at, _)| source.contains(&format!("\"{}{{", &key[..=at])));
+        let unused: Vec<&str> = keys(ZH_TEXT).into_iter().filter(|k| !quoted.contains(k) && !part(k) && !formatted(k)).collect();
+        assert!(unused.is_empty(), "{unused:?}");
+    }
+
+    #[test]
     fn every_word_of_the_model_has_its_text() {
         let mut asked: Vec<(&str, &str)> = Vec::new();
         asked.extend(AlarmKind::ALL.iter().map(|w| ("alarm-kind", w.as_str())));

@@ -12,12 +12,14 @@ pub mod guides;
 pub mod i18n;
 pub mod overview;
 pub mod pages;
+pub mod refill;
+pub mod refusals;
 pub mod routes;
 pub mod witness;
 
 use crate::desks::Desks;
-use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::{Router, middleware};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -54,15 +56,14 @@ pub fn router(desks: Arc<Desks>, settings: Settings) -> Router {
     let web = Web { desks, settings };
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     // A browser that was here once comes by TLS alone; without TLS the header is not understood, and not sent.
-    let all = if settings.secure {
-        routes::all(web).layer(fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
-    } else {
-        routes::all(web)
-    };
+    let inner = routes::all(web.clone()).layer(CatchPanicLayer::custom(|_| error::broken()));
+    let all = inner.clone().layer(middleware::from_fn_with_state(refusals::Around { web, inner }, refusals::keep));
+    let all = if settings.secure { all.layer(fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000")) } else { all };
     all.layer(CatchPanicLayer::custom(|_| error::broken()))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        // To this console alone: a form that is refused, and a switch of language, lead back to where they were.
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .layer(fixed(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))

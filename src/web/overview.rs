@@ -47,12 +47,13 @@ pub fn router(overview: Arc<Overview>, secure: bool) -> Router {
         .route("/login", get(login_page).post(login))
         .route("/logout", post(logout))
         .route("/language", get(pages::people::language))
+        .route("/theme", get(pages::people::theme))
         .route("/assets/{file}", get(pages::asset))
         .layer(middleware::from_fn(own_site))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, super::POLICY))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(Shared { overview, secure });
@@ -86,6 +87,8 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         narrowed: false,
         done: None,
         is_proved: false,
+        theme: pages::theme(headers),
+        made_at: pages::measures::When(overview.now()),
     }
 }
 

@@ -291,6 +291,8 @@ pub fn all(web: Web) -> Router {
     r.add("/alarms.csv", Who::May(Act::SeeStatus), get(pages::alarms::csv));
     r.add_stream("/alarms/events", Who::May(Act::SeeStatus), get(pages::alarms::events));
 
+    // How pages look.
+    r.add("/theme", Who::Anyone, get(pages::people::theme));
     // Guides and the API's reference.
     r.add("/help", Who::SignedIn, get(pages::help::list));
     r.add("/help/api", Who::SignedIn, get(pages::reference::show));

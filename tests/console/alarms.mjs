@@ -12,7 +12,7 @@ const camera = async (port) => {
   return { child, url: line.replace('ready ', '') };
 };
 const fits = async (page, who) => {
-  const rows = await page.$$eval('header.bar nav a', (all) => new Set(all.map((a) => Math.round(a.getBoundingClientRect().top))).size);
+  const rows = await page.$$eval('header.bar nav > a', (all) => new Set(all.map((a) => Math.round(a.getBoundingClientRect().top))).size);
   assert.ok(rows <= 1, `${who}: the navigation takes ${rows} rows`);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${who}: wider than the screen`);
 };

@@ -53,7 +53,7 @@ assert.equal(await clerk.$$eval('button[value=approve]', (all) => all.length), 0
 const head = await person('bureau_head');
 await head.goto(`${demo.url}/cases`);
 assert.equal((await head.textContent('nav .count')).trim(), '1');
-await head.click('table a');
+await head.click('tbody a');
 await head.click('a:has-text("程序启动审批表") >> nth=0');
 await shot(head, 'cases-04-decide');
 await head.click('button[value=approve]');

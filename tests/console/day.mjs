@@ -56,7 +56,7 @@ assert.match(await officer.textContent('#footage'), /须经主管负责人批准
 const reviewer = await person('reviewer');
 await reviewer.goto(`${demo.url}/sessions?party=${encodeURIComponent('张三')}`);
 await shot(reviewer, '06-sessions');
-await reviewer.click('table a');
+await reviewer.click('tbody a');
 await reviewer.fill('[name=purpose]', '案件复核');
 await reviewer.click('form[action="/access/new"] button');
 await reviewer.waitForSelector('text=待审批');

@@ -67,6 +67,67 @@ function follow(place) {
   addEventListener('pagehide', () => source.close());
 }
 
+// What takes longer than a moment says so: a line at the head, and a word for who does not see it.
+const line = document.getElementById('waiting');
+let soon;
+function waits() { clearTimeout(soon); soon = setTimeout(() => { line.hidden = false; }, 300); }
+function waitsNoMore() { clearTimeout(soon); line.hidden = true; }
+
+// One act for one form, however often the button is pressed; the button says that it works. A download leaves the page where it is.
+function sent(form, button) {
+  const was = [...button?.childNodes ?? []];
+  waits();
+  form.dataset.sent = '1';
+  const free = () => { waitsNoMore(); delete form.dataset.sent; if (button) { button.disabled = false; button.replaceChildren(...was); } };
+  // After the form's fields were gathered, of which the button is one.
+  setTimeout(() => { if (button && form.method === 'post') { button.style.minWidth = `${button.offsetWidth}px`; button.disabled = true; button.replaceChildren(words.working); } });
+  setTimeout(free, 32000);
+  addEventListener('pageshow', free, { once: true });
+}
+addEventListener('submit', (event) => {
+  if (event.target.dataset.sent) return event.preventDefault();
+  if (event.defaultPrevented) return;
+  sent(event.target, event.submitter);
+});
+addEventListener('click', (event) => {
+  const link = event.target.closest?.('a[href]');
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target || link.hasAttribute('download')) return;
+  const to = new URL(link.href);
+  if (to.origin === location.origin && to.pathname !== location.pathname && !to.pathname.startsWith('/api/') && !to.pathname.endsWith('.csv')) { waits(); setTimeout(waitsNoMore, 32000); }
+});
+addEventListener('pageshow', (event) => { if (event.persisted) waitsNoMore(); });
+
+// A desk without any network may still be the recorder itself: only the recorder's silence counts.
+async function reaches() { document.getElementById('offline').hidden = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(5000) }).then(() => true, () => false); }
+addEventListener('offline', reaches);
+addEventListener('online', reaches);
+
+// A long form that was changed is not left by accident.
+const began = new Map([...document.querySelectorAll('main form[method=post]')]
+  .filter((form) => !form.closest('[data-stream], dialog') && form.querySelectorAll('input:not([type=hidden]), select, textarea').length > 3)
+  .map((form) => [form, written(form)]));
+function written(form) { return new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string')).toString(); }
+addEventListener('beforeunload', (event) => {
+  if (!leaving && [...began].some(([form, was]) => form.isConnected && written(form) !== was)) { event.preventDefault(); waitsNoMore(); }
+});
+
+// A form that was refused: the address is its page's again, and what is wrong has the focus.
+function told(summary) {
+  history.replaceState(null, '', summary.dataset.told);
+  for (const form of began.keys()) if (form.contains(summary)) began.set(form, '');
+  (summary.closest('form').querySelector('[aria-invalid=true]') ?? summary).focus();
+}
+
+// A menu closes like one: by Escape, and when something else is looked at.
+function menu(details) {
+  details.addEventListener('keydown', (event) => { if (event.key === 'Escape' && details.open) { details.open = false; details.querySelector('summary').focus(); event.stopPropagation(); } });
+  document.addEventListener('click', (event) => { if (!details.contains(event.target)) details.open = false; });
+  details.addEventListener('focusout', (event) => { if (event.relatedTarget && !details.contains(event.relatedTarget)) details.open = false; });
+}
+
+// A table that is wider than its card is scrolled by keyboard too.
+function scrolls(box) { if (box.scrollWidth > box.clientWidth + 1) { box.tabIndex = 0; box.setAttribute('role', 'region'); box.setAttribute('aria-label', box.closest('section, main')?.querySelector('h2, h1')?.textContent ?? document.title); } }
+
 // A question before an act: an open <dialog> inside <details> where there is no script; over the page where there is.
 function ask(details) {
   const dialog = details.querySelector('dialog');
@@ -75,7 +136,7 @@ function ask(details) {
   cancel.onclick = () => dialog.close();
   dialog.querySelector('.actions')?.prepend(cancel);
   dialog.addEventListener('close', () => { details.open = false; });
-  details.addEventListener('toggle', () => {
+  const show = () => {
     if (!details.open || dialog.open) return;
     // What is missing changes while the page stands; the newest list is the pushed one.
     const [now, shown] = [document.querySelector('#now .missing'), dialog.querySelector('[data-missing]')];
@@ -87,7 +148,10 @@ function ask(details) {
       if (asked) asked.hidden = !asked.querySelector('.row:not([hidden])');
     }
     dialog.showModal();
-  });
+  };
+  details.addEventListener('toggle', show);
+  dialog.addEventListener('close', () => details.querySelector('summary').focus());
+  show(); // its form was refused
 }
 
 function upload(form) {
@@ -155,5 +219,11 @@ document.querySelectorAll('[data-sure]').forEach((form) => form.addEventListener
 document.querySelectorAll('[data-submits]').forEach((field) => field.addEventListener('change', () => field.form.requestSubmit()));
 document.querySelectorAll('[data-print]').forEach((button) => { button.hidden = false; button.addEventListener('click', () => print()); });
 document.querySelector('[data-back]')?.addEventListener('click', (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } });
+document.querySelectorAll('details.more').forEach(menu);
+document.querySelectorAll('.table, .scroll').forEach(scrolls);
+document.querySelectorAll('[data-told]').forEach(told);
+// The same where a page brings its form back by itself.
+const complaint = document.querySelector('form > .problem[role=alert]:not([hidden], [data-told])');
+if (complaint) { complaint.tabIndex = -1; complaint.closest('form').querySelectorAll('[aria-invalid=true]').forEach((field) => { complaint.id ||= 'told'; field.setAttribute('aria-describedby', complaint.id); }); (complaint.closest('form').querySelector('[aria-invalid=true]') ?? complaint).focus(); }
 // What was just done is said once.
 if (document.querySelector('.flash')) document.cookie = 'done=; Path=/; Max-Age=0; SameSite=Strict';

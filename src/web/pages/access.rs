@@ -13,7 +13,8 @@ use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, Show, after, html, no_page};
+use crate::web::pages::table::{Asked, Key, Table};
+use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -27,6 +28,8 @@ use std::collections::BTreeMap;
 #[template(path = "access.html", config = "src/web/askama.toml")]
 struct InboxPage {
     page: Page,
+    table: Table,
+    own: usize,
     inbox: Inbox,
     deputies: Vec<Deputation>,
     /// What the sessions are that are asked for.
@@ -44,8 +47,13 @@ impl InboxPage {
     /// A session as somebody knows it who has never heard its number.
     fn about(&self, id: &SessionId) -> String {
         let Some(row) = self.known.get(id) else { return String::new() };
-        let parts =
-            [Some(self.page.at(row.started_at)), Some(row.room_name.clone()), row.party.clone(), row.cause.clone(), row.case_no.clone()];
+        let parts = [
+            Some(self.page.at(row.started_at).to_string()),
+            Some(row.room_name.clone()),
+            row.party.clone(),
+            row.cause.clone(),
+            row.case_no.clone(),
+        ];
         parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
     }
 
@@ -81,13 +89,13 @@ impl InboxPage {
 }
 
 /// Requests: to decide, open, one's own.
-pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
-    let narrowed = matches!(only.show.as_str(), "live" | "refused");
-    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(narrowed);
+pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    let only = asked.shows().to_owned();
+    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(matches!(only.as_str(), "live" | "refused"));
     let now = web.desks.wall_clock();
     let found = async {
         let mut inbox = web.desks.inbox(&who.person).await?;
-        inbox.own.retain(|r| match only.show.as_str() {
+        inbox.own.retain(|r| match only.as_str() {
             "live" => r.is_live(now),
             "refused" => {
                 matches!(r.state, RequestState::Rejected | RequestState::Revoked)
@@ -99,9 +107,16 @@ pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
         Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))
     };
     match found.await {
-        Ok((inbox, known, deputies)) => {
+        Ok((mut inbox, known, deputies)) => {
             web.desks.inbox_shown(&inbox);
-            html(&InboxPage { page, inbox, deputies, known, now })
+            let (mut table, own) = (Table::new(asked, &["at", "purpose", "until", "state"]), inbox.own.len());
+            inbox.own = table.rows(std::mem::take(&mut inbox.own), |r, column| match column {
+                "at" => Key::at(r.submitted_at),
+                "purpose" => Key::text(Some(&r.purpose)),
+                "until" => Key::at(r.until),
+                _ => Key::text(Some(page.word("request", r.state.as_str()))),
+            });
+            html(&InboxPage { page, table, own, inbox, deputies, known, now })
         }
         Err(no) => no_page(page, &no),
     }
@@ -135,6 +150,7 @@ pub async fn new_page(
         text: one(&fields, "text"),
         lacking: one(&fields, "lacking"),
         page: Some(page),
+        sort: None,
     };
     // Four pages of fifty: what one request may hold.
     for number in 1..=4 {

@@ -9,6 +9,7 @@ use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -60,6 +61,7 @@ impl AlarmQuery {
 #[template(path = "alarms.html", config = "src/web/askama.toml")]
 struct AlarmsPage {
     page: Page,
+    table: Table,
     open: Vec<AlarmRow>,
     rows: Vec<AlarmRow>,
     query: AlarmQuery,
@@ -110,7 +112,7 @@ impl AlarmsPage {
 }
 
 fn at(page: &Page, ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms).map(|at| page.at(at)).unwrap_or_default()
+    DateTime::from_timestamp_millis(ms).map(|at| page.at(at).to_string()).unwrap_or_default()
 }
 
 /// What a subject is called: a volume has a word of its own in each language.
@@ -126,12 +128,23 @@ pub async fn show(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     Query(query): Query<AlarmQuery>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
     let found = async { web.desks.alarms(&who.person, &query.search()?).await };
     match found.await {
-        Ok(rows) => html(&AlarmsPage { page, open: web.desks.open_alarms(), rows, query, rooms: web.desks.rooms() }),
+        Ok(rows) => {
+            let mut table = Table::new(asked, &["from", "until", "severity", "what", "by"]);
+            let rows = table.rows(rows, |a, column| match column {
+                "from" => Key::Number(a.began_at),
+                "until" => a.ended_at.map_or(Key::Absent, Key::Number),
+                "severity" => Key::Number(Severity::ALL.iter().position(|s| *s == a.severity).unwrap_or_default() as i64),
+                "what" => Key::text(Some(page.word("alarm-kind", a.kind.as_str()))),
+                _ => Key::text(a.acknowledged_by.as_deref()),
+            });
+            html(&AlarmsPage { page, table, open: web.desks.open_alarms(), rows, query, rooms: web.desks.rooms() })
+        }
         Err(no) => no_page(page, &no),
     }
 }

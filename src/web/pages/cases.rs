@@ -7,11 +7,12 @@ use crate::model::case::{CaseState, Closing, Origin};
 use crate::model::case_missing;
 use crate::model::initiation::Standing;
 use crate::model::missing::{Answer, AnswerKind, Missing};
-use crate::model::retention::Table;
+use crate::model::retention::Table as Periods;
 use crate::model::text_record::{Field, RecordKind, Takes, TextRecord};
 use crate::model::time;
 use crate::web::Web;
 use crate::web::api::cases::case_id;
+use crate::web::pages::table::{Asked, Table};
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -42,6 +43,7 @@ pub(super) fn standing_text(page: &Page, standing: &Standing, late: bool) -> (St
 #[template(path = "cases.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Table,
     search: CaseSearch,
     found: CasePage,
 }
@@ -49,16 +51,6 @@ struct ListPage {
 impl ListPage {
     fn standing(&self, row: &CaseRow) -> Option<(String, &'static str)> {
         (row.standing != Standing::Open).then(|| standing_text(&self.page, &row.standing, row.late))
-    }
-
-    fn address(&self, page: u32) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("text", &self.search.text), ("state", &self.search.state)] {
-            if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
-                query.append_pair(name, value);
-            }
-        }
-        format!("/cases?{}", query.append_pair("page", &page.to_string()).finish())
     }
 
     fn is_state(&self, state: &CaseState) -> bool {
@@ -71,12 +63,16 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<CaseSearch>, QueryRejection>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/cases").await;
     let search = query.map(|Query(s)| s).unwrap_or_default();
     match web.desks.cases(&who.person, &search).await {
-        Ok(found) => html(&ListPage { page, search, found }),
+        Ok(found) => {
+            let table = Table::cut(asked, CaseSearch::ORDERS, (found.page, found.pages, found.total));
+            html(&ListPage { page, table, search, found })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -96,7 +92,7 @@ struct OneCase {
     add: Option<RecordKind>,
     corrects: Option<u32>,
     now: String,
-    table: Table,
+    table: Periods,
 }
 
 impl OneCase {

@@ -13,6 +13,7 @@ use crate::web::api::devices::{fault_number, id_of};
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, error};
 use askama::Template;
@@ -28,6 +29,7 @@ type Fields = Vec<(String, String)>;
 #[template(path = "devices.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Table,
     rows: Vec<DeviceView>,
     show: String,
     text: String,
@@ -98,12 +100,20 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     Query(query): Query<Fields>,
 ) -> Response {
-    list_page(&web, who, &headers, &query, vec![], None).await
+    list_page(&web, who, &headers, (asked, &query), vec![], None).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, query: &Fields, typed: Fields, problem: Option<String>) -> Response {
+async fn list_page(
+    web: &Web,
+    who: SignedIn,
+    headers: &HeaderMap,
+    (asked, query): (Asked, &Fields),
+    typed: Fields,
+    problem: Option<String>,
+) -> Response {
     let page = Page::of(web, headers, who.clone(), "/devices").await;
     let (show, text) = (one(query, "show").unwrap_or_default(), one(query, "text").unwrap_or_default());
     match web.desks.equipment_register(&who.person) {
@@ -119,7 +129,17 @@ async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, query: &Fields
             let k =
                 |r: &DeviceView| [Some(r.device.known.number.clone()), Some(r.device.known.name.clone()), r.device.known.serial.clone()];
             rows.retain(|r| k(r).into_iter().flatten().any(|t| t.contains(&text)));
-            html(&ListPage { page, rows, show, text, total, form: DeviceForm::of(web, typed, false), problem })
+            let mut table = Table::new(asked, &["number", "name", "kind", "unit", "model", "next", "state"]);
+            let rows = table.rows(rows, |r, column| match column {
+                "number" => Key::text(Some(&r.device.known.number)),
+                "name" => Key::text(Some(&r.device.known.name)),
+                "kind" => Key::text(Some(page.word("device-kind", r.device.known.kind.as_str()))),
+                "unit" => Key::text(r.unit_name.as_deref()),
+                "model" => Key::text(r.device.known.model.as_deref()),
+                "next" => Key::text(r.next_maintenance.map(|day| day.to_string())),
+                _ => Key::text(Some(page.word("standing", r.standing.as_str()))),
+            });
+            html(&ListPage { page, table, rows, show, text, total, form: DeviceForm::of(web, typed, false), problem })
         }
         Err(no) => no_page(page, &no),
     }
@@ -161,7 +181,7 @@ pub async fn register(
         Ok(id) => done(&format!("/devices/{id}"), "device-registered"),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
-            list_page(&web, who, &headers, &vec![], fields, Some(problem)).await
+            list_page(&web, who, &headers, (Asked::list("/devices"), &vec![]), fields, Some(problem)).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/devices").await, &no),
     }
@@ -257,7 +277,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     match async { web.desks.equipment_device(&who.person, &id_of(&id)?).await }.await {
         Ok(view) => {
             let form = DeviceForm::of(&web, typed(&view), view.device.camera.is_some());
-            let today = page.at(web.desks.wall_clock()).chars().take(10).collect();
+            let today = page.at(web.desks.wall_clock()).to_string().chars().take(10).collect();
             html(&ShowPage { page, view, form, today })
         }
         Err(no) => no_page(page, &no),

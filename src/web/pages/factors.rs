@@ -226,7 +226,7 @@ struct SetupPage {
 
 /// The page that makes the first account; once there is one, there is no such page.
 pub async fn setup_page(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let page = Page::plain(&web, Lang::of(&headers));
+    let page = Page::plain(&web, &headers);
     match web.desks.needs_setup().await {
         Ok(true) => html(&SetupPage { page, username: String::new(), name: String::new(), problem: None }),
         Ok(false) => no_page(page, &Refusal::no_such("page", "/setup").into()),
@@ -242,11 +242,11 @@ pub async fn set_up(State(web): State<Web>, headers: HeaderMap, Form(fields): Fo
     match web.desks.set_up(&line("setup_code"), account, password.into()).await {
         Ok(()) => done("/login", "set-up"),
         Err(No::Refusal(refusal @ Refusal::BadFields { .. })) => {
-            let page = Page::plain(&web, Lang::of(&headers));
+            let page = Page::plain(&web, &headers);
             let problem = Some(error::text(&refusal, page.lang));
             html(&SetupPage { page, username: line("username"), name: line("name"), problem })
         }
-        Err(no) => refused(&web, Lang::of(&headers), &no),
+        Err(no) => refused(&web, &headers, &no),
     }
 }
 
@@ -259,7 +259,7 @@ pub async fn sso(State(web): State<Web>, headers: HeaderMap) -> Response {
             let cookie = format!("shilu-sso={word}; Path=/login/sso; HttpOnly; SameSite=Lax; Max-Age=600{secure}");
             ([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response()
         }
-        Err(no) => refused(&web, Lang::of(&headers), &no),
+        Err(no) => refused(&web, &headers, &no),
     }
 }
 
@@ -282,6 +282,6 @@ pub async fn sso_back(State(web): State<Web>, guard::From(place): guard::From, h
             ([(header::SET_COOKIE, guard::set_cookie(&web, Some(&login.token)))], Html(page)).into_response()
         }
         Err(No::Refusal(Refusal::NotSignedIn)) => see("/login"),
-        Err(no) => refused(&web, Lang::of(&headers), &no),
+        Err(no) => refused(&web, &headers, &no),
     }
 }

@@ -30,7 +30,7 @@ impl<T: DeserializeOwned + Send> FromRequest<Web> for Form<T> {
         let no = Refusal::from(BadField::form("form", &why)).into();
         Err(match who {
             Some(who) => pages::no_page(Page::of(web, &headers, who, "/").await, &no),
-            None => pages::refused(web, Lang::of(&headers), &no),
+            None => pages::refused(web, &headers, &no),
         })
     }
 }

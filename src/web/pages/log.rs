@@ -34,7 +34,7 @@ struct LogPage {
 
 impl LogPage {
     fn time(&self, row: &LogRow) -> String {
-        row.entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at)).unwrap_or_default()
+        row.entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at).to_string()).unwrap_or_default()
     }
     fn figures(&self, row: &LogRow) -> Vec<(String, String)> {
         figures(&self.page, &row.entry)
@@ -82,7 +82,7 @@ fn value(page: &Page, name: &str, value: &str) -> String {
         "why" => "broken",
         "at_ms" | "since_ms" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |ms| page.length(ms)),
         "bytes" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |bytes| page.size(bytes)),
-        "made_at" => return value.parse::<DateTime<Utc>>().map_or_else(|_| value.to_owned(), |at| page.at(at)),
+        "made_at" => return value.parse::<DateTime<Utc>>().map_or_else(|_| value.to_owned(), |at| page.at(at).to_string()),
         _ if value.len() == 64 => return format!("{}…", &value.chars().take(16).collect::<String>()),
         _ => return value.to_owned(),
     };
@@ -127,7 +127,7 @@ struct AnchorPage {
 
 impl AnchorPage {
     fn time(&self, entry: &Entry) -> String {
-        entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at)).unwrap_or_default()
+        entry.at.parse::<DateTime<Utc>>().map(|at| self.page.at(at).to_string()).unwrap_or_default()
     }
     /// A fault's figures, in words where there are words for them.
     fn figures(&self, entry: &Entry) -> String {

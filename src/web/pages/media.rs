@@ -11,6 +11,7 @@ use crate::model::session::Session;
 use crate::web::api::media::id_of;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, access, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
@@ -25,6 +26,9 @@ type Fields = Vec<(String, String)>;
 #[template(path = "media.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Table,
+    due: usize,
+    damaged: usize,
     register: Register,
     show: String,
     text: String,
@@ -49,12 +53,6 @@ impl ListPage {
     }
     fn over(&self, held: &HeldSession) -> bool {
         is_over(held)
-    }
-    fn due(&self) -> usize {
-        self.register.media.iter().filter(|m| m.due).count()
-    }
-    fn damaged(&self) -> usize {
-        self.register.media.iter().filter(|m| m.needs_new_copy).count()
     }
     fn copies(&self, view: &MediumView) -> Vec<MediumCopy> {
         view.medium
@@ -87,6 +85,7 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     Query(query): Query<Fields>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/media").await;
@@ -94,6 +93,8 @@ pub async fn list(
     match web.desks.media_register(&who.person).await {
         Ok(mut register) => {
             let total = register.media.len();
+            let due = register.media.iter().filter(|m| m.due).count();
+            let damaged = register.media.iter().filter(|m| m.needs_new_copy).count();
             register.media.retain(|m| match show.as_str() {
                 "due" => m.due || m.due_soon,
                 "damaged" => m.needs_new_copy,
@@ -105,7 +106,16 @@ pub async fn list(
                 let of = &m.medium;
                 holds(of.id.as_str()) || of.copies.iter().any(|c| holds(&c.place)) || of.parts.iter().any(|p| holds(p.session.as_str()))
             });
-            html(&ListPage { page, register, show, text, total })
+            let mut table = Table::new(asked, &["no", "kind", "unit", "contents", "next", "state"]);
+            register.media = table.rows(std::mem::take(&mut register.media), |m, column| match column {
+                "no" => Key::text(Some(m.medium.id.as_str())),
+                "kind" => Key::text(Some(page.word("medium-kind", m.medium.kind.as_str()))),
+                "unit" => Key::text(Some(&m.unit_name)),
+                "contents" => Key::count(m.medium.parts.len()),
+                "next" => Key::text(m.medium.next_check().map(|day| day.to_string())),
+                _ => Key::text(Some(page.word("medium-state", m.medium.state.as_str()))),
+            });
+            html(&ListPage { page, table, due, damaged, register, show, text, total })
         }
         Err(no) => no_page(page, &no),
     }
@@ -354,7 +364,7 @@ impl LabelPage {
     }
     fn day(&self) -> String {
         let copy = self.view.medium.copies.iter().find(|c| c.number == self.copy);
-        self.page.at(copy.map_or(self.view.medium.ordered_at, |c| c.at)).chars().take(10).collect()
+        self.page.at(copy.map_or(self.view.medium.ordered_at, |c| c.at)).to_string().chars().take(10).collect()
     }
 }
 

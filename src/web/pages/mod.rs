@@ -18,7 +18,9 @@ pub mod help;
 pub mod imports;
 pub mod initiation;
 pub mod log;
+pub mod measures;
 pub mod media;
+pub mod nav;
 pub mod oversight;
 pub mod people;
 pub mod plans;
@@ -32,6 +34,7 @@ pub mod running;
 pub mod screen;
 pub mod sessions;
 pub mod supervision;
+pub mod table;
 pub mod wall;
 
 use crate::desks::No;
@@ -42,14 +45,15 @@ use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::web::i18n::{self, Lang};
-use crate::web::{Web, error};
+use crate::web::pages::measures::{Theme, When};
+use crate::web::pages::table::Table;
+use crate::web::{Web, error, guard};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use rust_embed::Embed;
-use serde::Deserialize;
 use std::borrow::Borrow;
 
 /// What every page has: language, who, and the token for its forms.
@@ -86,6 +90,10 @@ pub struct Page {
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
     pub is_proved: bool,
+    /// How it looks.
+    pub theme: Theme,
+    /// When it was made, for paper.
+    pub made_at: When,
 }
 
 impl Page {
@@ -112,6 +120,8 @@ impl Page {
             alarms_waiting: web.desks.alarms_waiting(),
             narrowed: false,
             done,
+            theme: theme(headers),
+            made_at: When(web.desks.wall_clock()),
         }
     }
 
@@ -122,9 +132,9 @@ impl Page {
     }
 
     /// A page for nobody in particular.
-    pub fn plain(web: &Web, lang: Lang) -> Self {
+    pub fn plain(web: &Web, headers: &HeaderMap) -> Self {
         Self {
-            lang,
+            lang: Lang::of(headers),
             bureau: web.desks.bureau().into(),
             who: None,
             path: "/".into(),
@@ -140,6 +150,8 @@ impl Page {
             narrowed: false,
             done: None,
             is_proved: false,
+            theme: theme(headers),
+            made_at: When(web.desks.wall_clock()),
         }
     }
 
@@ -156,8 +168,8 @@ impl Page {
         self.lang.with(key, &[(name, value.to_string())])
     }
     /// A moment, in Shanghai.
-    pub fn at(&self, at: impl Borrow<DateTime<Utc>>) -> String {
-        time::shanghai_text(*at.borrow())
+    pub fn at(&self, at: impl Borrow<DateTime<Utc>>) -> When {
+        When(*at.borrow())
     }
     /// A length.
     pub fn length(&self, ms: impl Borrow<u64>) -> String {
@@ -186,11 +198,12 @@ impl Page {
     }
     /// Bytes, as people read them.
     pub fn size(&self, bytes: impl Borrow<u64>) -> String {
-        match *bytes.borrow() {
-            b if b >= 1_000_000_000 => format!("{:.1} GB", b as f64 / 1e9),
-            b if b >= 1_000_000 => format!("{:.1} MB", b as f64 / 1e6),
-            b => format!("{} kB", b.div_ceil(1000)),
-        }
+        measures::size(*bytes.borrow())
+    }
+    /// `第 2/7 页，共 312 条`.
+    pub fn page_of(&self, table: &Table) -> String {
+        let values = [("page", table.page.to_string()), ("pages", table.pages.to_string()), ("count", table.count())];
+        self.lang.with("page-of", &values)
     }
     /// Whether a form need not ask for the password.
     pub fn proved(&self) -> bool {
@@ -214,12 +227,9 @@ impl Page {
     }
 }
 
-/// Which part of a list is shown: what a line of the first page led to.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Show {
-    /// A word of that list; others show all of it.
-    pub show: String,
+/// How somebody wants pages to look: a cookie says so, so that the first paint is right.
+pub(super) fn theme(headers: &HeaderMap) -> Theme {
+    i18n::cookie(headers, "theme").map_or(Theme::Auto, Theme::from_word)
 }
 
 /// A rendered page.
@@ -340,7 +350,10 @@ pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, word
         // Asked for once more, and then back to where it was.
         Err(No::Refusal(Refusal::ProveAgain)) => {
             let back = url::form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>();
-            see(&format!("/prove?back={back}"))
+            let mut asked = see(&format!("/prove?back={back}"));
+            let told = Told { prove: true, ..Told::of(Lang::of(headers), &Refusal::ProveAgain.into()) };
+            asked.extensions_mut().insert(told);
+            asked
         }
         Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
     }
@@ -371,6 +384,30 @@ pub fn see(path: &str) -> Response {
     Redirect::to(path).into_response()
 }
 
+/// What a form was refused for, for the layer that brings the form back as it was typed (`web::refusals`).
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// With which status.
+    pub status: StatusCode,
+    /// In the page's language.
+    pub message: String,
+    /// The article that the rule comes from.
+    pub article: Option<&'static str>,
+    /// Wrong fields: name, and what is wrong.
+    pub fields: Vec<(String, String)>,
+    /// The password is asked for once more.
+    pub prove: bool,
+}
+
+impl Told {
+    fn of(lang: Lang, no: &No) -> Self {
+        let (status, problem) = error::problem(no);
+        let message = if lang == Lang::Zh { problem.message } else { problem.message_en };
+        let fields = problem.fields.iter().map(|f| (f.field.clone(), error::field_text(f, lang))).collect();
+        Self { status, message, article: problem.article, fields, prove: false }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "no.html", config = "src/web/askama.toml")]
 struct NoPage {
@@ -378,38 +415,63 @@ struct NoPage {
     title: String,
     message: String,
     article: Option<&'static str>,
+    next: String,
 }
 
 /// A no as a page: what was wrong, the article, and what to do.
-pub fn refused(web: &Web, lang: Lang, no: &No) -> Response {
-    no_page(Page::plain(web, lang), no)
+pub fn refused(web: &Web, headers: &HeaderMap, no: &No) -> Response {
+    no_page(Page::plain(web, headers), no)
 }
 
 /// The same for somebody who is signed in, with the navigation.
 pub fn no_page(page: Page, no: &No) -> Response {
-    let (status, problem) = error::problem(no);
-    let lang = page.lang;
-    let message = if lang == Lang::Zh { problem.message } else { problem.message_en };
-    let title = lang.t(match status {
-        StatusCode::NOT_FOUND => "no-title-not-found",
-        StatusCode::INTERNAL_SERVER_ERROR => "no-title-fault",
-        StatusCode::FORBIDDEN => "no-title-refused",
-        _ => "no-title-cannot",
-    });
-    html_with(status, &NoPage { page, title, message, article: problem.article })
+    let told = Told::of(page.lang, no);
+    let kind = match told.status {
+        StatusCode::NOT_FOUND => "not-found",
+        StatusCode::INTERNAL_SERVER_ERROR => "fault",
+        StatusCode::FORBIDDEN => "refused",
+        _ => "cannot",
+    };
+    let (title, next) = (page.word("no-title", kind), page.word("no-next", kind));
+    let mut response = html_with(told.status, &NoPage { page, title, message: told.message.clone(), article: told.article, next });
+    response.extensions_mut().insert(told);
+    response
 }
 
-/// Nothing has that address.
-pub async fn not_found(State(web): State<Web>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
+/// A page for what failed before any handler could say why: a time that is over, a body too large, a panic.
+pub fn failed(web: &Web, headers: &HeaderMap, status: StatusCode) -> Response {
+    let page = Page::plain(web, headers);
+    let kind = match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => "slow",
+        StatusCode::PAYLOAD_TOO_LARGE => "large",
+        s if s.is_server_error() => "fault",
+        _ => "unread",
+    };
+    let title = page.t(if status.is_server_error() { "no-title-fault" } else { "no-title-cannot" });
+    let (message, next) = (page.word("failed", kind), page.t("no-next-fault"));
+    html_with(status, &NoPage { page, title, message, article: None, next })
+}
+
+/// Nothing has that address. Who is signed in keeps their navigation.
+pub async fn not_found(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap, uri: axum::http::Uri) -> Response {
     let no = No::from(Refusal::no_such("page", uri.path()));
-    if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, Lang::of(&headers), &no) }
+    if uri.path().starts_with("/api/") {
+        return error::ApiError(no).into_response();
+    }
+    let token = guard::token(&web, &headers).map(ToOwned::to_owned);
+    match token {
+        Some(token) => match web.desks.signed_in_as(&token, &place).await {
+            Ok(who) => no_page(Page::of(&web, &headers, who, "").await, &no),
+            Err(_) => refused(&web, &headers, &no),
+        },
+        None => refused(&web, &headers, &no),
+    }
 }
 
 /// The address is there, but not for this method.
 pub async fn wrong_method(State(web): State<Web>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
     let no = No::from(Refusal::no_such("method", uri.path()));
-    let mut response =
-        if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, Lang::of(&headers), &no) };
+    let mut response = if uri.path().starts_with("/api/") { error::ApiError(no).into_response() } else { refused(&web, &headers, &no) };
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }

@@ -49,6 +49,10 @@ impl OversightPage {
     fn seconds(&self, row: &OversightRow) -> String {
         row.seconds.map(|s| time::length_text(s * 1000)).unwrap_or_default()
     }
+    fn narrowed(&self) -> bool {
+        let s = &self.search;
+        [&s.what, &s.from, &s.until, &s.person, &s.session].into_iter().flatten().any(|v| !v.trim().is_empty())
+    }
     /// The same question, as CSV.
     fn csv(&self) -> String {
         let s = &self.search;

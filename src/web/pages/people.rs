@@ -12,7 +12,9 @@ use crate::model::words::BadField;
 use crate::web::i18n::Lang;
 use crate::web::pages::factors::inside;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, Show, access, after, done, html, no_page, said};
+use crate::web::pages::measures::Theme;
+use crate::web::pages::table::{Asked, Key, Table, came_from};
+use crate::web::pages::{Page, access, after, done, html, no_page, said};
 use crate::web::{Web, api, error, guard};
 use askama::Template;
 use axum::Extension;
@@ -46,7 +48,7 @@ pub async fn login_page(State(web): State<Web>, headers: HeaderMap) -> Response 
     if web.desks.needs_setup().await.unwrap_or(false) {
         return Redirect::to("/setup").into_response();
     }
-    let page = Page { done: said(&headers), ..Page::plain(&web, Lang::of(&headers)) };
+    let page = Page { done: said(&headers), ..Page::plain(&web, &headers) };
     html(&LoginPage::new(&web, page))
 }
 
@@ -64,7 +66,7 @@ pub struct LoginForm {
 
 /// Signs in, or tells why not and keeps the name that was typed.
 pub async fn login(State(web): State<Web>, guard::From(place): guard::From, headers: HeaderMap, Form(form): Form<LoginForm>) -> Response {
-    let page = Page::plain(&web, Lang::of(&headers));
+    let page = Page::plain(&web, &headers);
     let entry = match &form.step {
         Some(step) => web.desks.sign_in_by_code(step, &form.code, &place).await.map(|login| Entry::In(Box::new(login))),
         None => web.desks.sign_in(form.username.trim(), form.password, &place).await,
@@ -93,7 +95,7 @@ pub async fn logout(State(web): State<Web>, guard::From(place): guard::From, hea
     ([(header::SET_COOKIE, guard::set_cookie(&web, None))], Redirect::to("/login")).into_response()
 }
 
-/// Which language, and where back to.
+/// Which language or look, and where back to.
 #[derive(Deserialize)]
 pub struct LanguageQuery {
     to: String,
@@ -101,10 +103,17 @@ pub struct LanguageQuery {
 }
 
 /// Switches the language.
-pub async fn language(Query(q): Query<LanguageQuery>) -> Response {
+pub async fn language(headers: HeaderMap, Query(q): Query<LanguageQuery>) -> Response {
     let to = if q.to == "en" { "en" } else { "zh" };
-    let back = inside(q.back);
+    let back = inside(came_from(&headers).or(q.back));
     ([(header::SET_COOKIE, format!("lang={to}; Path=/; Max-Age=31536000; SameSite=Strict"))], Redirect::to(&back)).into_response()
+}
+
+/// Switches how pages look.
+pub async fn theme(headers: HeaderMap, Query(q): Query<LanguageQuery>) -> Response {
+    let (to, back) = (Theme::from_word(&q.to), inside(came_from(&headers).or(q.back)));
+    let cookie = format!("theme={}; Path=/; Max-Age=31536000; SameSite=Strict", to.as_str());
+    ([(header::SET_COOKIE, cookie)], Redirect::to(&back)).into_response()
 }
 
 /// An account as it is typed.
@@ -127,6 +136,7 @@ pub struct AccountDraft {
 #[template(path = "accounts.html", config = "src/web/askama.toml")]
 struct AccountsPage {
     page: Page,
+    table: Table,
     rows: Vec<AccountRow>,
     units: Vec<(String, String)>,
     tokens: Vec<TokenSeen>,
@@ -155,41 +165,35 @@ impl AccountsPage {
 }
 
 /// All accounts.
-pub async fn accounts(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(only): Query<Show>,
-) -> Response {
-    if only.show != "ending" {
-        return accounts_page(web, who, headers, AccountDraft::default(), None, None, None).await;
-    }
-    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(true);
-    let now = web.desks.wall_clock();
-    let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
-    match found.await {
-        Ok((mut rows, tokens)) => {
-            rows.retain(|r| r.open && r.valid_until.is_some_and(|last| agenda::ends_soon(last, now).is_some()));
-            let (units, draft) = (web.desks.units(), AccountDraft::default());
-            html(&AccountsPage { page, rows, units, tokens, token: None, draft, changes: None, problem: None })
-        }
-        Err(no) => no_page(page, &no),
-    }
+pub async fn accounts(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None, None).await
 }
 
 async fn accounts_page(
     web: Web,
     who: SignedIn,
     headers: HeaderMap,
-    draft: AccountDraft,
+    (asked, draft): (Asked, AccountDraft),
     changes: Option<String>,
     token: Option<String>,
     problem: Option<String>,
 ) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/accounts").await;
+    let ending = asked.shows() == "ending";
+    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(ending);
+    let now = web.desks.wall_clock();
     let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
     match found.await {
-        Ok((rows, tokens)) => html(&AccountsPage { page, rows, units: web.desks.units(), tokens, token, draft, changes, problem }),
+        Ok((mut rows, tokens)) => {
+            rows.retain(|r| !ending || (r.open && r.valid_until.is_some_and(|last| agenda::ends_soon(last, now).is_some())));
+            let mut table = Table::new(asked, &["username", "name", "unit", "state"]);
+            let rows = table.rows(rows, |r, column| match column {
+                "username" => Key::text(Some(&r.person.username)),
+                "name" => Key::text(Some(&r.person.name)),
+                "unit" => Key::text(r.person.unit.as_ref().map(UnitId::as_str)),
+                _ => Key::count(usize::from(!r.open) + usize::from(!r.active)),
+            });
+            html(&AccountsPage { page, table, rows, units: web.desks.units(), tokens, token, draft, changes, problem })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -205,7 +209,7 @@ pub async fn account_page(
         let no = No::from(Refusal::no_such("account", &id));
         return no_page(Page::of(&web, &headers, who, "/accounts").await, &no);
     };
-    accounts_page(web, who, headers, draft, Some(id), None, None).await
+    accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None, None).await
 }
 
 /// An account as its form shows it.
@@ -296,7 +300,7 @@ pub async fn make_account(
         Ok(word) => done("/accounts", word),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
-            accounts_page(web, who, headers, draft, changes, None, Some(problem)).await
+            accounts_page(web, who, headers, (Asked::list("/accounts"), draft), changes, None, Some(problem)).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }
@@ -321,7 +325,7 @@ pub async fn give_password(
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, Lang::of(&headers));
             let draft = drafted(&web, &who, &id).await.unwrap_or_default();
-            accounts_page(web, who, headers, draft, Some(id), None, Some(problem)).await
+            accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None, Some(problem)).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }
@@ -347,7 +351,7 @@ pub async fn make_token(
         Err(No::Refusal(refusal)) => (None, Some(error::text(&refusal, Lang::of(&headers)))),
         Err(no) => return no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     };
-    accounts_page(web, who, headers, AccountDraft::default(), None, token, problem).await
+    accounts_page(web, who, headers, (Asked::list("/accounts"), AccountDraft::default()), None, token, problem).await
 }
 
 /// Ends a token.

@@ -11,11 +11,12 @@ use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{self, FactsForm, Form, one};
-use crate::web::pages::{Page, Show, after, done, html, no_page};
+use crate::web::pages::table::{Asked, Key, Table};
+use crate::web::pages::{Page, after, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -23,6 +24,7 @@ use axum::response::Response;
 #[template(path = "plans.html", config = "src/web/askama.toml")]
 struct PlansPage {
     page: Page,
+    table: Table,
     rows: Vec<PlanRow>,
 }
 
@@ -33,18 +35,28 @@ impl PlansPage {
 }
 
 /// What is planned, and what nobody kept.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
-    let narrowed = matches!(only.show.as_str(), "today" | "missed");
-    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(narrowed);
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    let only = asked.shows().to_owned();
+    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(matches!(only.as_str(), "today" | "missed"));
     match web.desks.plans(&who.person).await {
         Ok(mut rows) => {
             let today = time::shanghai_day(web.desks.wall_clock());
-            rows.retain(|r| match only.show.as_str() {
+            rows.retain(|r| match only.as_str() {
                 "today" => r.state == PlanState::Planned && time::shanghai_day(r.plan.at) == today,
                 "missed" => r.state == PlanState::Missed,
                 _ => true,
             });
-            html(&PlansPage { page, rows })
+            let mut table = Table::new(asked, &["at", "room", "kind", "party", "cause", "case", "state"]);
+            let rows = table.rows(rows, |r, column| match column {
+                "at" => Key::at(r.plan.at),
+                "room" => Key::text(Some(&r.room_name)),
+                "kind" => Key::text(Some(page.word("kind", r.plan.kind.as_str()))),
+                "party" => Key::text(r.plan.facts.party.as_deref()),
+                "cause" => Key::text(r.plan.facts.cause.as_deref()),
+                "case" => Key::text(r.plan.facts.case_no.as_deref()),
+                _ => Key::text(Some(page.word("plan", r.state.as_str()))),
+            });
+            html(&PlansPage { page, table, rows })
         }
         Err(no) => no_page(page, &no),
     }

@@ -8,11 +8,12 @@ use crate::model::provision::{Clip, ProvisionKind, ProvisionState};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, Show, act, done, html, no_page};
+use crate::web::pages::table::{Asked, Key, Table};
+use crate::web::pages::{Page, act, done, html, no_page};
 use crate::web::{Web, api, error};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -22,6 +23,7 @@ type Fields = Vec<(String, String)>;
 #[template(path = "provisions.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Table,
     rows: Vec<ProvisionView>,
     draft: Fields,
     problem: Option<String>,
@@ -45,22 +47,32 @@ fn days(page: &Page, row: &ProvisionView) -> String {
 }
 
 /// All of them, and the form for a new letter.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
-    list_page(&web, who, &headers, vec![], None, &only).await
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    list_page(&web, who, &headers, asked, (vec![], None)).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, draft: Fields, problem: Option<String>, only: &Show) -> Response {
-    let narrowed = matches!(only.show.as_str(), "due" | "agree" | "close");
-    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(narrowed);
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, (draft, problem): (Fields, Option<String>)) -> Response {
+    let only = asked.shows().to_owned();
+    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(matches!(only.as_str(), "due" | "agree" | "close"));
     match web.desks.provisions(&who.person).await {
         Ok(mut rows) => {
-            rows.retain(|r| match only.show.as_str() {
+            rows.retain(|r| match only.as_str() {
                 "due" => r.days_left.is_some(),
                 "agree" => r.may_approve,
                 "close" => r.provision.state == ProvisionState::HandedOver,
                 _ => true,
             });
-            html(&ListPage { page, rows, draft, problem })
+            let mut table = Table::new(asked, &["no", "letter", "body", "kind", "received", "due", "state"]);
+            let rows = table.rows(rows, |r, column| match column {
+                "no" => Key::text(Some(r.provision.id.as_str())),
+                "letter" => Key::text(Some(&r.provision.letter_no)),
+                "body" => Key::text(Some(&r.provision.body)),
+                "kind" => Key::text(Some(page.word("provision-kind", r.provision.kind.as_str()))),
+                "received" => Key::text(Some(r.provision.received.to_string())),
+                "due" => Key::text(Some(r.provision.due.to_string())),
+                _ => Key::text(Some(page.word("provision-state", r.provision.state.as_str()))),
+            });
+            html(&ListPage { page, table, rows, draft, problem })
         }
         Err(no) => no_page(page, &no),
     }
@@ -114,7 +126,7 @@ pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
         Ok(id) => done(&format!("/provisions/{id}"), "provision-entered"),
         Err(No::Refusal(refusal)) => {
             let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
-            list_page(&web, who, &headers, fields, Some(problem), &Show::default()).await
+            list_page(&web, who, &headers, Asked::list("/provisions"), (fields, Some(problem))).await
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/provisions").await, &no),
     }

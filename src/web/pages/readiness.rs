@@ -82,7 +82,7 @@ struct ScreensPage {
 
 impl ScreensPage {
     fn at(&self, ms: &i64) -> String {
-        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
+        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at).to_string()).unwrap_or_default()
     }
 
     fn room(&self, id: &str) -> String {

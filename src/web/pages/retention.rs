@@ -5,6 +5,7 @@ use crate::desks::disposal::DisposalView;
 use crate::desks::holds::HeldSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
+use crate::desks::sessions::SessionRow;
 use crate::model::closing::CopyFate;
 use crate::model::digest;
 use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome, Tombstone};
@@ -16,7 +17,8 @@ use crate::model::words::BadField;
 use crate::web::api::retention::said;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
-use crate::web::pages::{Page, Show, act, after, html, no_page};
+use crate::web::pages::table::{Asked, Key, Table as Listed};
+use crate::web::pages::{Page, act, after, html, no_page};
 use crate::web::{Web, api};
 use askama::Template;
 use axum::Extension;
@@ -41,16 +43,14 @@ pub fn why_text(page: &Page, why: &Why) -> String {
 #[template(path = "retention.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Listed,
     found: RetentionPage,
-    table: Table,
+    rules: Table,
 }
 
 impl ListPage {
     fn lists(&self) -> [&'static str; 6] {
         LISTS
-    }
-    fn address(&self, page: u32) -> String {
-        format!("/retention?list={}&page={page}", self.found.list)
     }
     fn is_gone(&self) -> bool {
         self.found.list == "gone"
@@ -58,12 +58,20 @@ impl ListPage {
     fn is_due(&self) -> bool {
         self.found.list == "due"
     }
-    /// The count, which stops at ten thousand.
-    fn total(&self) -> String {
-        if self.found.total > 10_000 { "10000+".into() } else { self.found.total.to_string() }
-    }
     fn version(&self) -> Option<&Version> {
-        self.table.versions.last()
+        self.rules.versions.last()
+    }
+}
+
+/// The columns of the six by which a list of sessions is put in order.
+const SESSION_COLUMNS: &[&str] = &["at", "party", "cause", "case"];
+
+fn session_key(row: &SessionRow, column: &str) -> Key {
+    match column {
+        "at" => Key::at(row.started_at),
+        "party" => Key::text(row.party.as_deref()),
+        "cause" => Key::text(row.cause.as_deref()),
+        _ => Key::text(row.case_no.as_deref()),
     }
 }
 
@@ -72,12 +80,16 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<RetentionSearch>, QueryRejection>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/retention").await;
     let search = query.map(|Query(s)| s).unwrap_or_default();
     match web.desks.retention_list(&who.person, &search).await {
-        Ok(found) => html(&ListPage { page, found, table: web.desks.retention_table().clone() }),
+        Ok(found) => {
+            let table = Listed::cut(asked, &[], (found.page, found.pages, found.total));
+            html(&ListPage { page, table, found, rules: web.desks.retention_table().clone() })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -101,6 +113,7 @@ pub async fn confirm_clock(
 #[template(path = "holds.html", config = "src/web/askama.toml")]
 struct HoldsPage {
     page: Page,
+    table: Listed,
     rows: Vec<HeldSession>,
     rules: HoldRules,
 }
@@ -113,8 +126,8 @@ impl HoldsPage {
 }
 
 /// The register of holds.
-pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(only): Query<Show>) -> Response {
-    let narrowed = only.show == "mine";
+pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    let narrowed = asked.shows() == "mine";
     let page = Page::of(&web, &headers, who.clone(), "/holds").await.narrowed(narrowed);
     match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
         Ok(mut rows) => {
@@ -122,7 +135,9 @@ pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
                 rows.iter_mut().for_each(|r| r.holds.retain(|h| h.may_confirm || h.may_lift));
                 rows.retain(|r| !r.holds.is_empty());
             }
-            html(&HoldsPage { page, rows, rules: web.desks.hold_rules().clone() })
+            let mut table = Listed::new(asked, SESSION_COLUMNS);
+            let rows = table.rows(rows, |r, column| session_key(&r.session, column));
+            html(&HoldsPage { page, table, rows, rules: web.desks.hold_rules().clone() })
         }
         Err(no) => no_page(page, &no),
     }
@@ -172,26 +187,30 @@ pub async fn say(
 #[template(path = "disposals.html", config = "src/web/askama.toml")]
 struct DisposalsPage {
     page: Page,
+    table: Listed,
     rows: Vec<DisposalView>,
 }
 
 /// All disposals.
-pub async fn disposals(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(only): Query<Show>,
-) -> Response {
-    let narrowed = matches!(only.show.as_str(), "decide" | "close");
-    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(narrowed);
+pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    let only = asked.shows().to_owned();
+    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(matches!(only.as_str(), "decide" | "close"));
     match web.desks.disposals(&who.person).await {
         Ok(mut rows) => {
-            rows.retain(|r| match only.show.as_str() {
+            rows.retain(|r| match only.as_str() {
                 "decide" => r.may_decide,
                 "close" => r.may_close,
                 _ => true,
             });
-            html(&DisposalsPage { page, rows })
+            let mut table = Listed::new(asked, &["no", "unit", "sessions", "proposed", "state"]);
+            let rows = table.rows(rows, |r, column| match column {
+                "no" => Key::text(Some(r.disposal.id.as_str())),
+                "unit" => Key::text(Some(&r.unit_name)),
+                "sessions" => Key::count(r.disposal.items.len()),
+                "proposed" => Key::at(r.disposal.proposed.at),
+                _ => Key::text(Some(page.word("disposal-state", r.disposal.state.as_str()))),
+            });
+            html(&DisposalsPage { page, table, rows })
         }
         Err(no) => no_page(page, &no),
     }

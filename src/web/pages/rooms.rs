@@ -100,7 +100,7 @@ impl RoomsNow<'_> {
         &self.alarms[..self.alarms.len().min(5)]
     }
     fn alarm_at(&self, ms: &i64) -> String {
-        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at)).unwrap_or_default()
+        DateTime::from_timestamp_millis(*ms).map(|at| self.page.at(at).to_string()).unwrap_or_default()
     }
     fn alarm_badge(&self, severity: &Severity) -> &'static str {
         match severity {
@@ -112,7 +112,7 @@ impl RoomsNow<'_> {
     /// The alarm of a room that nobody has answered: since when.
     fn alarm(&self, room: &RoomId) -> Option<String> {
         let found = self.alarms.iter().find(|a| a.kind == AlarmKind::RoomInUse && a.subject == room.as_str() && a.is_unanswered())?;
-        DateTime::from_timestamp_millis(found.began_at).map(|at| self.page.at(at))
+        DateTime::from_timestamp_millis(found.began_at).map(|at| self.page.at(at).to_string())
     }
     /// Late: the newest durable byte of an open session is older than the promise allows.
     fn late(&self, lamp: &Lamp, ms: &Option<u64>) -> bool {

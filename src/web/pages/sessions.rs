@@ -16,6 +16,7 @@ use crate::model::session::{Interruption, Segment};
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::retention::why_text;
 use crate::web::pages::running::{self, RunningPage};
+use crate::web::pages::table::{Asked, Table};
 use crate::web::pages::{Page, after, html, no_page, record};
 use crate::web::{Web, api};
 use askama::Template;
@@ -29,6 +30,7 @@ use axum::response::Response;
 #[template(path = "sessions.html", config = "src/web/askama.toml")]
 struct ListPage {
     page: Page,
+    table: Table,
     search: Search,
     found: SessionPage,
     units: Vec<(String, String)>,
@@ -57,26 +59,6 @@ impl ListPage {
             ("lacking", &s.lacking),
         ]
     }
-
-    /// How many there are; the count stops at ten thousand.
-    fn total(&self) -> String {
-        if self.found.total > 10_000 { "10000+".into() } else { self.found.total.to_string() }
-    }
-
-    fn narrowed(&self) -> bool {
-        self.fields().iter().any(|(_, v)| v.as_ref().is_some_and(|v| !v.trim().is_empty()))
-    }
-
-    /// The same search on another page.
-    fn address(&self, page: u32) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.fields() {
-            if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
-                query.append_pair(name, value);
-            }
-        }
-        format!("/sessions?{}", query.append_pair("page", &page.to_string()).finish())
-    }
 }
 
 /// The list, with the search in its address.
@@ -84,6 +66,7 @@ pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<Search>, QueryRejection>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/sessions").await;
@@ -92,7 +75,8 @@ pub async fn list(
     match web.desks.sessions(&who.person, &search).await {
         Ok(found) => {
             let page = page.narrowed(search.lacking.as_ref().is_some_and(|l| !l.is_empty()));
-            html(&ListPage { page, search, found, units: web.desks.units() })
+            let table = Table::cut(asked, Search::ORDERS, (found.page, found.pages, found.total));
+            html(&ListPage { page, table, search, found, units: web.desks.units() })
         }
         Err(no) => no_page(page, &no),
     }

@@ -1,0 +1,102 @@
+//! The layer around every page: a form that is refused comes back as it was typed, on the page that it stood on, with what was wrong;
+//! and whatever fails without a page of its own (a time that is over, a body too large, a panic) gets one.
+
+use crate::model::refusal::Refusal;
+use crate::web::i18n::Lang;
+use crate::web::pages::table::came_from;
+use crate::web::pages::{self, Told};
+use crate::web::refill::{self, Posted, Said, refill};
+use crate::web::{BODY_BYTES_MAX, Web};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use tower::ServiceExt;
+
+/// Largest page that is filled in again.
+const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What the layer asks for pages: the console without the layer.
+#[derive(Clone)]
+pub struct Around {
+    /// What pages need.
+    pub web: Web,
+    /// Every route.
+    pub inner: Router,
+}
+
+/// The layer.
+pub async fn keep(State(around): State<Around>, request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let headers = request.headers().clone();
+    if api {
+        return next.run(request).await;
+    }
+    let form = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if request.method() != Method::POST || !form || came_from(&headers).is_none() {
+        return looked_after(&around.web, &headers, next.run(request).await);
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return looked_after(&around.web, &headers, StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    };
+    let (path, extensions) = (parts.uri.path().to_owned(), parts.extensions.clone());
+    let response = next.run(Request::from_parts(parts, Body::from(bytes.clone()))).await;
+    let Some(told) = response.extensions().get::<Told>().cloned() else { return looked_after(&around.web, &headers, response) };
+    let typed: Vec<(String, String)> = url::form_urlencoded::parse(&bytes).into_owned().collect();
+    // The page goes along with the form once it was refused: the browser then stands at the form's address.
+    let page = typed.iter().find(|(n, _)| n == refill::PAGE).map(|(_, v)| v.clone()).or_else(|| came_from(&headers)).unwrap_or_default();
+    let mut again = Request::new(Body::empty());
+    let Some(uri) = page.parse::<Uri>().ok().filter(|u| u.authority().is_none() && page.starts_with('/')) else { return response };
+    *again.uri_mut() = uri;
+    *again.headers_mut() = asking(&headers);
+    *again.extensions_mut() = extensions;
+    let Ok(shown) = around.inner.oneshot(again).await;
+    if shown.status() != StatusCode::OK || !is_page(&shown) {
+        return response;
+    }
+    let Ok(html) = to_bytes(shown.into_body(), PAGE_BYTES_MAX).await else { return response };
+    let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove };
+    let lang = Lang::of(&headers);
+    let source = told.article.map(|a| lang.with("rule-from", &[("article", a.to_owned())]));
+    let said = Said {
+        title: if told.fields.is_empty() { told.message.clone() } else { lang.t("told-fields") },
+        source,
+        fields: told.fields.clone(),
+    };
+    match std::str::from_utf8(&html).ok().and_then(|html| refill(html, &posted, &said)) {
+        Some(page) => (told.status, Html(page)).into_response(),
+        None => response,
+    }
+}
+
+/// Who asks, and in which language; not what was just done: nothing was.
+fn asking(headers: &HeaderMap) -> HeaderMap {
+    let kept = [header::HOST, header::USER_AGENT, header::ACCEPT, header::ACCEPT_LANGUAGE];
+    let mut all: HeaderMap = kept.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone()))).collect();
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    let cookies: Vec<&str> = cookies.map(str::trim).filter(|c| !c.starts_with("done=")).collect();
+    if let Ok(cookie) = HeaderValue::from_str(&cookies.join("; ")) {
+        all.insert(header::COOKIE, cookie);
+    }
+    all
+}
+
+fn is_page(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"))
+}
+
+/// A failure that has no page gets one, where a person looks at it.
+fn looked_after(web: &Web, headers: &HeaderMap, response: Response) -> Response {
+    let status = response.status();
+    let person = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    if !person || is_page(&response) || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    match status {
+        StatusCode::NOT_FOUND => pages::refused(web, headers, &Refusal::no_such("page", "").into()),
+        _ => pages::failed(web, headers, status),
+    }
+}
