@@ -51,17 +51,8 @@ async fn the_charts_say_what_the_supervision_report_says_and_to_whom_it_may_be_s
     officer.records(20_000).await;
     officer.does(&format!("/api/v1/sessions/{part}/interrupt"), json!({ "cause": "vacated" })).await;
     let elapsed = |room: &Value| room["session"]["elapsed_ms"].as_u64().unwrap_or(0);
-    let begun = std::cell::Cell::new(None);
-    // Long enough for a gap.
-    officer
-        .waits("time", |room| {
-            elapsed(room)
-                > begun.get().unwrap_or_else(|| {
-                    begun.set(Some(elapsed(room)));
-                    elapsed(room)
-                }) + 3_000
-        })
-        .await;
+    let begun = elapsed(&officer.get("/api/v1/status").await.1["rooms"][0]);
+    officer.waits("an interruption that is a gap", |room| elapsed(room) > begun + 3_000).await;
     officer.does(&format!("/api/v1/sessions/{part}/resume"), json!({})).await;
     officer.records(40_000).await;
     officer.ends(&part).await;

@@ -187,7 +187,7 @@ impl Desks {
         }
         facts.push(Fact::of(Concern::BackupTrouble, usize::from(self.backup_standing().trouble.is_some())));
         if self.archive.trouble().is_some() {
-            let figures = self.read(|c| archive::figures(c)).await?;
+            let figures = self.read(archive::figures).await?;
             facts.push(Fact::of(Concern::ArchiveTrouble, 1).since(figures.waiting_since.and_then(at)));
         }
         let today = time::shanghai_day(now);
