@@ -75,7 +75,7 @@ async fn the_charts_say_what_the_supervision_report_says_and_to_whom_it_may_be_s
     let counts: Vec<f64> = values(&csv, "全程记录情况").into_iter().map(|(_, _, value)| value).collect();
     let wanted: Vec<f64> = ["whole", "part_explained", "part_unexplained", "none"].iter().map(|k| number(&tally[k])).collect();
     assert_eq!(counts, wanted);
-    assert_eq!(counts.iter().sum::<f64>(), 2.0, "{report}");
+    assert_eq!(counts.iter().sum::<f64>() as u64, 2, "{report}");
     let gaps: f64 = values(&csv, "缺录原因").iter().map(|(_, _, seconds)| seconds).sum();
     let told: f64 = tally["gap_ms"].as_object().unwrap().values().map(number).sum();
     assert!(told > 0.0 && (gaps - told / 1000.0).abs() < 0.01, "{csv}\n{report}");

@@ -271,9 +271,9 @@ impl Pen<'_> {
             let value = tag.get("value").unwrap_or_else(|| "on".to_owned());
             let is_set = self.posted.typed.iter().any(|(n, v)| *n == name && *v == value);
             if is_set {
-                tag.set("checked", "")
+                tag.set("checked", "");
             } else {
-                tag.remove("checked")
+                tag.remove("checked");
             }
             return None;
         }

@@ -65,6 +65,7 @@ impl Theme {
     }
 
     /// What the switch leads to.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Auto => Self::Light,

@@ -132,7 +132,9 @@ impl Table {
             Some((column, false)) => rows.sort_by_cached_key(|r| key(r, column)),
             // What is absent stays at the end both ways.
             Some((column, true)) => {
-                rows.sort_by_cached_key(|r| Some(key(r, column)).filter(|k| *k != Key::Absent).map_or((1, None), |k| (0, Some(Reverse(k)))))
+                rows.sort_by_cached_key(|r| {
+                    Some(key(r, column)).filter(|k| *k != Key::Absent).map_or((1, None), |k| (0, Some(Reverse(k))))
+                });
             }
             None => {}
         }
