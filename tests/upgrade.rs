@@ -89,7 +89,8 @@ async fn is_taken_over(store: &str, schema: i64) {
     let screen = reqwest::get(format!("{}{}", bureau.url, its("screen"))).await.unwrap();
     assert_eq!((token.status(), screen.status()), (StatusCode::OK, StatusCode::OK));
     let seen = all["inspector"].get("/api/v1/oversight?what=viewings").await.1;
-    assert!(seen["rows"].as_array().unwrap().iter().any(|r| r["request"] == its("grant") && r["seconds"] == 2), "{seen}");
+    let under = seen["rows"].as_array().unwrap().iter().filter(|row| row["request"] == *its("grant")).count();
+    assert_eq!(under, 2, "the viewing of then and that of now: {seen}");
 
     // It records on; nothing that was sealed has changed, and the log is one from its first entry to its last.
     officer.waits_for_pictures().await;
@@ -106,9 +107,4 @@ async fn is_taken_over(store: &str, schema: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_the_release_with_four_steps_is_taken_over_with_all_that_is_in_it() {
     is_taken_over("store-0004.tar.xz", 4).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_the_release_with_nine_steps_is_taken_over_with_all_that_is_in_it() {
-    is_taken_over("store-0009.tar.xz", 9).await;
 }
