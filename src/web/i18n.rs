@@ -248,11 +248,14 @@ mod tests {
         for id in ["units", "months", "coverage", "gaps", "purposes", "storage"] {
             asked.extend(["figures", "figures-about", "figures-rows", "figures-unit"].map(|prefix| (prefix, id)));
         }
-        asked.extend(UntilKind::ALL.iter().map(|w| ("agenda", w.as_str())));
         asked.extend(ChangeKind::ALL.iter().map(|w| ("medium-change", w.as_str())));
         for (reason, lang) in Reason::ALL.iter().flat_map(|r| [(r, Lang::Zh), (r, Lang::En)]) {
             let sentence = lang.with(&format!("why-{}", reason.as_str().replace('_', "-")), &[("about", "12号".into())]);
             assert!(!sentence.contains('⟨'), "{reason:?}");
+        }
+        for (kind, lang) in UntilKind::ALL.iter().flat_map(|k| [(k, Lang::Zh), (k, Lang::En)]) {
+            let sentence = lang.with(&format!("agenda-{}", kind.as_str()), &[("at", "2026-11-26".into())]);
+            assert!(!sentence.contains('⟨'), "{kind:?}");
         }
         let _ = Act::ALL;
         for lang in [Lang::Zh, Lang::En] {

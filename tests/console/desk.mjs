@@ -22,7 +22,7 @@ await officer.click('button.primary');
 await officer.waitForURL(/\/plans$/);
 assert.match(await officer.textContent('table'), /张三.*待录制/s);
 await shot(officer, 'desk-01-plans');
-await officer.click('text=开始 >> nth=0');
+await officer.click('tbody a.button >> nth=0');
 await officer.waitForURL(/\/start\?plan=/);
 assert.equal(await officer.inputValue('[name=party]'), '张三');
 // The register knows the number of an officer who is picked by name.

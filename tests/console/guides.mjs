@@ -11,7 +11,7 @@ import { browser, demo, person, said, screen, shot } from './browser.mjs';
 const paper = mkdtempSync(join(tmpdir(), 'shilu-guides-'));
 const OWN = { officer: 'officer', custodian: 'custodian', office: 'office', leader_in_charge: 'leader', bureau_head: 'leader', reviewer: 'reviewer', legal_unit: 'legal', inspector: 'legal', administrator: 'technician', live_viewer: 'reviewer' };
 const fits = async (page, who) => {
-  const rows = await page.$$eval('header.bar nav a, header.bar .bar-end a', (all) => new Set(all.map((a) => { const box = a.getBoundingClientRect(); return Math.round((box.top + box.bottom) / 2 / 12); })).size);
+  const rows = await page.$$eval('header.bar nav a, header.bar .bar-end a', (all) => new Set(all.filter((a) => a.checkVisibility()).map((a) => { const box = a.getBoundingClientRect(); return Math.round((box.top + box.bottom) / 2 / 12); })).size);
   assert.ok(rows <= 1, `${who}: the head of the page takes ${rows} rows`);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${who}: wider than the screen`);
 };
