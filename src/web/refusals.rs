@@ -9,10 +9,11 @@ use crate::web::refill::{self, Posted, Said, refill};
 use crate::web::{BODY_BYTES_MAX, Web};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use std::net::SocketAddr;
 use tower::ServiceExt;
 
 /// Largest page that is filled in again.
@@ -42,7 +43,8 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
     let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
         return looked_after(&around.web, &headers, StatusCode::PAYLOAD_TOO_LARGE.into_response());
     };
-    let (path, extensions) = (parts.uri.path().to_owned(), parts.extensions.clone());
+    // Where from, and nothing else of this request: what its own route was found by would be read as the page's.
+    let (path, place) = (parts.uri.path().to_owned(), parts.extensions.get::<ConnectInfo<SocketAddr>>().copied());
     let response = next.run(Request::from_parts(parts, Body::from(bytes.clone()))).await;
     let Some(told) = response.extensions().get::<Told>().cloned() else { return looked_after(&around.web, &headers, response) };
     let typed: Vec<(String, String)> = url::form_urlencoded::parse(&bytes).into_owned().collect();
@@ -52,7 +54,9 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
     let Some(uri) = page.parse::<Uri>().ok().filter(|u| u.authority().is_none() && page.starts_with('/')) else { return response };
     *again.uri_mut() = uri;
     *again.headers_mut() = asking(&headers);
-    *again.extensions_mut() = extensions;
+    if let Some(place) = place {
+        again.extensions_mut().insert(place);
+    }
     let Ok(shown) = around.inner.oneshot(again).await;
     if shown.status() != StatusCode::OK || !is_page(&shown) {
         return response;

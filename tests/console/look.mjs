@@ -143,6 +143,7 @@ const long = '长'.repeat(2100);
   await refused(officer, '/plans/new', (p) => p.fill('[name=party]', '王某').then(() => p.$eval('[name=case_no]', (e) => { e.value = '../etc'; })), 'main form button.primary', { '[name=party]': '王某' });
   await refused(officer, '/rooms/room-1/start', (p) => p.fill('[name=cause]', '"<b>非法&占用</b>"').then(() => p.$eval('[name=case_no]', (e) => { e.value = '../etc'; })), 'main form .record', { '[name=cause]': '"<b>非法&占用</b>"' });
   await refused(officer, '/cases/new', (p) => p.fill('[name=cause]', '采矿').then(() => p.$eval('[name=number]', (e) => { e.value = 'x'.repeat(300); })), 'main form button.primary', { '[name=cause]': '采矿' });
+  await refused(officer, `/cases/${cases[0]}?add=corrected_on_the_spot`, async (p) => { await p.fill('[name="field:confirmed_by"]', '王某'); await p.$eval('[name="field:what"]', (e, text) => { e.value = text; }, long); }, '#add form[method=post] button.primary', { '[name="field:confirmed_by"]': '王某', '[name="field:what"]': long });
   const legal = people.legal_unit;
   await refused(legal, '/provisions', (p) => p.fill('[name=letter_no]', '法函〔2026〕3号').then(() => p.fill('[name=sessions]', 'no such session 0:01')), 'form[action="/provisions"] button.primary', { '[name=letter_no]': '法函〔2026〕3号' });
   const admin = people.administrator;
