@@ -125,7 +125,7 @@ async function refused(page, address, fill, submit, kept) {
   for (const twice of [1, 2]) {
     await fill(page);
     await page.$eval(submit, (button) => { button.form.noValidate = true; });
-    await Promise.all([page.waitForResponse((r) => r.request().method() === 'POST'), page.click(submit)]);
+    await Promise.all([page.waitForEvent('load'), page.click(submit)]);
     await page.waitForSelector('.problem:visible');
     const told = await page.evaluate(() => ({ focus: document.activeElement.outerHTML.slice(0, 200), path: location.pathname }));
     if (await page.$('[data-told]')) {
@@ -161,13 +161,17 @@ const long = '长'.repeat(2100);
   await page.goto(`${demo.url}/cases/new`);
   await page.fill('[name=cause]', '一次');
   let posts = 0;
-  await page.route('**/cases/new', async (route) => { if (route.request().method() === 'POST') { posts += 1; await new Promise((go) => { setTimeout(go, 900); }); } await route.continue(); });
-  await page.$eval('main form button.primary', (button) => { button.form.noValidate = true; button.click(); button.click(); });
-  await page.waitForFunction(() => document.querySelector('main form button.primary').disabled);
-  assert.match(await page.textContent('main form button.primary'), /正在处理/);
-  await page.waitForSelector('#waiting:not([hidden])');
-  await page.waitForURL((url) => !url.pathname.endsWith('/new') || posts > 0);
+  await page.route('**/cases/new', async (route) => { if (route.request().method() === 'POST') { posts += 1; await new Promise((go) => { setTimeout(go, 1500); }); } await route.continue(); });
+  // The page itself looks at itself: while it is being left, nobody else can ask it.
+  await page.$eval('main form button.primary', (button) => {
+    setTimeout(() => sessionStorage.setItem('seen', `${button.disabled} ${button.textContent} ${document.getElementById('waiting').hidden}`), 600);
+    button.form.noValidate = true;
+    button.click();
+    button.click();
+  });
+  await page.waitForURL((url) => !url.pathname.endsWith('/new'));
   await page.waitForLoadState();
+  assert.match(await page.evaluate(() => sessionStorage.getItem('seen')), /^true 正在处理.* false$/);
   assert.equal(posts, 1);
   await page.unroute('**/cases/new');
 }
