@@ -1,5 +1,6 @@
 //! Cases, indexed by number, party and cause; and which sessions are linked to which number.
 
+use crate::catalog::order::Order;
 use crate::catalog::{archive, bad_doc, pairs, retention};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
@@ -19,8 +20,8 @@ pub struct Filter {
     pub state: Option<String>,
     /// Of restricted ones, only what this account opened or is named on by its certificate number; `None`: all.
     pub restricted_to: Option<(String, Option<String>)>,
-    /// `ORDER BY` of [`order`]; `None`: the newest first.
-    pub order: Option<&'static str>,
+    /// In which order of [`COLUMNS`]; `None`: the newest first.
+    pub order: Option<Order>,
 }
 
 /// Writes a case as it stands now.
@@ -103,22 +104,14 @@ pub fn intakes(c: &Connection, begins: &str) -> Result<u64, Fault> {
     Ok(count as u64)
 }
 
-/// An order by its word, `number` or `-number`; no other text ever becomes SQL.
-pub fn order(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "number" => "coalesce(json_extract(doc, '$.versions[#-1].facts.number'), intake_no)",
-        "-number" => "coalesce(json_extract(doc, '$.versions[#-1].facts.number'), intake_no) DESC",
-        "cause" => "json_extract(doc, '$.versions[#-1].facts.cause') IS NULL, json_extract(doc, '$.versions[#-1].facts.cause')",
-        "-cause" => "json_extract(doc, '$.versions[#-1].facts.cause') IS NULL, json_extract(doc, '$.versions[#-1].facts.cause') DESC",
-        "unit" => "unit",
-        "-unit" => "unit DESC",
-        "state" => "state",
-        "-state" => "state DESC",
-        "opened" => "opened_at",
-        "-opened" => "opened_at DESC",
-        _ => return None,
-    })
-}
+/// What the list can be put in order by.
+pub const COLUMNS: [(&str, &str); 5] = [
+    ("number", "coalesce(json_extract(doc, '$.versions[#-1].facts.number'), intake_no)"),
+    ("cause", "json_extract(doc, '$.versions[#-1].facts.cause')"),
+    ("unit", "unit"),
+    ("state", "state"),
+    ("opened", "opened_at"),
+];
 
 /// Those that fit, newest first, and how many there are in all.
 pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result<(Vec<Case>, u64), Fault> {
@@ -142,9 +135,9 @@ pub fn find(c: &Connection, filter: &Filter, skip: u32, rows_max: u32) -> Result
     let total: i64 =
         c.prepare_cached(&format!("SELECT count(*) FROM cases WHERE {condition}"))?.query_row(params_from_iter(&values), |r| r.get(0))?;
     values.extend([Value::from(i64::from(rows_max)), Value::from(i64::from(skip))]);
-    let order = filter.order.unwrap_or("opened_at DESC");
+    let order = filter.order.map(|order| format!("{}, ", order.sql())).unwrap_or_default();
     let mut statement =
-        c.prepare_cached(&format!("SELECT doc FROM cases WHERE {condition} ORDER BY {order}, opened_at DESC LIMIT ? OFFSET ?"))?;
+        c.prepare_cached(&format!("SELECT doc FROM cases WHERE {condition} ORDER BY {order}opened_at DESC LIMIT ? OFFSET ?"))?;
     let docs = statement.query_map(params_from_iter(&values), |r| r.get::<_, String>(0))?;
     let cases = docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("cases"))).collect::<Result<_, Fault>>()?;
     Ok((cases, total as u64))

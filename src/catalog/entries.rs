@@ -58,10 +58,15 @@ pub fn of_session(c: &Connection, origin: &str, session: &str) -> Result<Vec<u64
     rows.map(|row| Ok(row? as u64)).collect()
 }
 
+/// The first moment of the year 9999, seconds since 1970.
+const YEAR_9999_S: i64 = 253_370_764_800;
+
 /// Entries of some kinds within a time, oldest first.
 pub fn between(c: &Connection, from: DateTime<Utc>, until: DateTime<Utc>, kinds: &[EntryKind], rows_max: u32) -> Result<Vec<Entry>, Fault> {
     let mut statement = c.prepare_cached("SELECT doc FROM entries WHERE kind = ?1 AND at >= ?2 AND at < ?3 ORDER BY number LIMIT ?4")?;
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    // Moments are compared as they are written, with a year of four digits.
+    let last = DateTime::from_timestamp(YEAR_9999_S, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let text = |at: DateTime<Utc>| at.min(last).to_rfc3339_opts(SecondsFormat::Millis, true);
     let mut all: Vec<Entry> = Vec::new();
     for kind in kinds {
         let docs = statement.query_map(params![kind.as_str(), text(from), text(until), rows_max], |r| r.get::<_, String>(0))?;

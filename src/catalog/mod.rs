@@ -22,6 +22,7 @@ pub mod lacking;
 pub mod logins;
 pub mod looks;
 pub mod media;
+pub mod order;
 pub mod pairs;
 pub mod passkeys;
 pub mod plans;
@@ -60,7 +61,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0012-search.sql")),
     M::up(include_str!("schema/0016-first-passwords.sql")),
     M::up(include_str!("schema/0013-alarms.sql")),
-    M::up(include_str!("schema/0017_c.sql")),
+    M::up(include_str!("schema/0017-first-page.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

@@ -1,5 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
+use crate::catalog::order::Order;
 use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, imports, retention, search, timestamps};
 use crate::machine::fault::Fault;
 use crate::model::facts::Facts;
@@ -31,42 +32,25 @@ pub struct Filter {
     pub text: Option<String>,
     /// Of restricted ones, only what this account started or is named on by its certificate number; `None`: all.
     pub restricted_to: Option<(String, Option<String>)>,
-    /// In which order; `None`: the newest first.
+    /// In which order of [`COLUMNS`]; `None`: the newest first.
     pub order: Option<Order>,
 }
 
-/// An order of a list of sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    column: &'static str,
-    down: bool,
-}
-
-impl Order {
-    /// By its word, `party` or `-party`; no other text ever becomes SQL.
-    pub fn from_word(word: &str) -> Option<Self> {
-        let (name, down) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
-        let column = match name {
-            "at" => "started_at",
-            "length" => "length_ms",
-            "kind" => "kind",
-            "party" => "party",
-            "cause" => "cause",
-            "case" => "case_no",
-            "state" => "state",
-            _ => return None,
-        };
-        Some(Self { column, down })
-    }
-}
+/// What the list can be put in order by.
+pub const COLUMNS: [(&str, &str); 7] = [
+    ("at", "started_at"),
+    ("length", "length_ms"),
+    ("kind", "kind"),
+    ("party", "party"),
+    ("cause", "cause"),
+    ("case", "case_no"),
+    ("state", "state"),
+];
 
 /// The same sessions in another order; what is absent comes last, equals the newest first.
 fn ordered(c: &Connection, numbers: &[i64], order: Order) -> Result<Vec<i64>, Fault> {
-    let Order { column, down } = order;
-    let way = if down { "DESC" } else { "ASC" };
-    let text = format!(
-        "SELECT number FROM sessions WHERE number IN (SELECT value FROM json_each(?1)) ORDER BY {column} IS NULL, {column} {way}, number DESC"
-    );
+    let text =
+        format!("SELECT number FROM sessions WHERE number IN (SELECT value FROM json_each(?1)) ORDER BY {}, number DESC", order.sql());
     let list = format!("[{}]", numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     Ok(c.prepare_cached(&text)?.query_map([list], |r| r.get(0))?.collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,7 @@
 //! Cases and their text records (第二条, 第四条 – 第十一条). A case lies in a folder of its own, `cases/<id>/case.json`, written whole at
 //! each change behind its log entry; the catalog is its index.
 
+use crate::catalog::order::{self, Order};
 use crate::catalog::{Reading, Writing, cases};
 use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, No, blocking, documents};
@@ -46,7 +47,7 @@ pub struct CaseSearch {
 
 impl CaseSearch {
     /// Orders that there are.
-    pub const ORDERS: &'static [&'static str] = &["number", "cause", "unit", "state", "opened"];
+    pub const ORDERS: &'static [&'static str] = &order::words(&cases::COLUMNS);
 }
 
 /// A line of the list.
@@ -149,7 +150,7 @@ impl Desks {
             units: self.settings.units.iter().filter(|(u, _)| who.lists_unit(u)).map(|(u, _)| u.to_string()).collect(),
             text: given(&search.text),
             state: given(&search.state),
-            order: search.sort.as_deref().and_then(cases::order),
+            order: search.sort.as_deref().and_then(|word| Order::from_word(word, &cases::COLUMNS)),
             restricted_to: (!who.lists_restricted()).then(|| (who.id.to_string(), who.certificate_no.clone())),
         }
     }

@@ -5,6 +5,7 @@ use crate::catalog::{entries, requests, sessions, viewings};
 use crate::desks::{Answer, Desks};
 use crate::model::access::AccessRequest;
 use crate::model::entry::EntryKind;
+use crate::model::figures::{Period, Span};
 use crate::model::patterns::{self, Question, Row, Trace};
 use crate::model::people::{Act, Person, words};
 use crate::model::refusal::Refusal;
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 
 /// Rows that are shown; a narrower question shows the rest.
 const ROWS_MAX: u32 = 2_000;
+/// Requests of a quarter that its review holds.
+pub(super) const REVIEWED_MAX: u32 = 10_000;
 
 words!(
     /// What somebody wants to see.
@@ -207,22 +210,14 @@ impl Desks {
     pub async fn review(&self, who: &Person, quarter: Option<&str>) -> Answer<(String, Vec<Reviewed>)> {
         self.need(who, Act::ReadLog)?;
         let today = time::shanghai_day(self.now().utc);
-        let now = (today.year(), today.month().div_ceil(3));
         let wrong = || Refusal::from(BadField::form("quarter", "is no quarter; 2026-4 would be right"));
-        let (year, number) = match quarter.map(str::trim).filter(|q| !q.is_empty()) {
-            None => now,
-            Some(text) => text
-                .split_once('-')
-                .and_then(|(y, q)| Some((y.parse::<i32>().ok()?, q.parse::<u32>().ok()?)))
-                .filter(|(y, q)| (2000..2200).contains(y) && (1..=4).contains(q))
-                .ok_or_else(wrong)?,
+        let period = match quarter.map(str::trim).filter(|q| !q.is_empty()) {
+            None => Period::around(today, Span::Quarter),
+            Some(text) => Period::parse_quarter(text).ok_or_else(wrong)?,
         };
-        let first = |year: i32, quarter: u32| NaiveDate::from_ymd_opt(year, quarter * 3 - 2, 1).map(time::shanghai_midnight);
-        let from = first(year, number).ok_or_else(wrong)?;
-        let until = if number == 4 { first(year + 1, 1) } else { first(year, number + 1) }.ok_or_else(wrong)?;
-        let (from_ms, until_ms) = (from.timestamp_millis(), until.timestamp_millis());
+        let (from_ms, until_ms) = period.bounds_ms();
         let (asked, seen) = self
-            .read(move |c| Ok((requests::between(c, from_ms, until_ms, 10_000)?, viewings::between(c, from_ms, i64::MAX, 200_000)?)))
+            .read(move |c| Ok((requests::between(c, from_ms, until_ms, REVIEWED_MAX)?, viewings::between(c, from_ms, i64::MAX, 200_000)?)))
             .await?;
         let granted = asked.into_iter().filter(|r| r.granted_at().is_some());
         let rows = granted
@@ -238,7 +233,7 @@ impl Desks {
                 }
             })
             .collect();
-        Ok((format!("{year}-{number}"), rows))
+        Ok((period.quarter_text(), rows))
     }
 
     /// A session, for who provides or oversees: whole, without a picture.

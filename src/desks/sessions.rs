@@ -1,6 +1,7 @@
 //! Finding sessions by the six fields of 第十七条, and reading what is known of one (no picture).
 
-use crate::catalog::sessions::{self as index, Filter, Order};
+use crate::catalog::order::{self, Order};
+use crate::catalog::sessions::{self as index, Filter};
 use crate::catalog::{documents, lacking, requests};
 use crate::desks::device_faults::SessionFault;
 use crate::desks::{Answer, Desks};
@@ -57,7 +58,7 @@ pub struct Search {
 
 impl Search {
     /// Orders that there are.
-    pub const ORDERS: &'static [&'static str] = &["at", "length", "kind", "party", "cause", "case", "state"];
+    pub const ORDERS: &'static [&'static str] = &order::words(&index::COLUMNS);
 }
 
 /// A line of the list.
@@ -305,6 +306,6 @@ fn filter(search: &Search) -> Result<Filter, Refusal> {
         cause: given(search.cause.as_ref()),
         text: given(search.text.as_ref()),
         restricted_to: None,
-        order: search.sort.as_deref().and_then(Order::from_word),
+        order: search.sort.as_deref().and_then(|word| Order::from_word(word, &index::COLUMNS)),
     })
 }

@@ -15,8 +15,6 @@ use std::path::Path;
 
 /// Words that are looked back at.
 const SAID_MAX: u32 = 1_000;
-/// The first moment of the year 9999, seconds since 1970.
-const YEAR_9999_S: i64 = 253_370_764_800;
 
 /// The list as it stands.
 #[derive(Debug, Clone)]
@@ -58,10 +56,8 @@ impl Desks {
     }
 
     async fn said_to_steps(&self) -> Answer<BTreeMap<String, StepWord>> {
-        // Moments are compared as they are written: a year of four digits.
-        let until = DateTime::from_timestamp(YEAR_9999_S, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let kinds = [EntryKind::WalkthroughSaid];
-        let all = self.read(move |c| entries::between(c, DateTime::UNIX_EPOCH, until, &kinds, SAID_MAX)).await?;
+        let all = self.read(move |c| entries::between(c, DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC, &kinds, SAID_MAX)).await?;
         let word = |name: &str, about: &BTreeMap<String, String>| about.get(name).cloned();
         Ok(all.iter().filter_map(|e| Some((word("step", &e.about)?, StepWord::from_word(&word("said", &e.about)?)?))).collect())
     }

@@ -59,6 +59,17 @@ impl Period {
         Some(Self { first: NaiveDate::from_ymd_opt(year, month, 1)?, span })
     }
 
+    /// A quarter as the review of approvals names it, `2026-4`; none where it is no quarter.
+    pub fn parse_quarter(text: &str) -> Option<Self> {
+        let (year, number) = text.split_once('-')?;
+        Self::parse(&format!("{year}-Q{number}"))
+    }
+
+    /// The same as text.
+    pub fn quarter_text(self) -> String {
+        format!("{}-{}", self.first.year(), self.first.month().div_ceil(3))
+    }
+
     /// How long it is.
     pub fn span(self) -> Span {
         self.span
@@ -156,6 +167,11 @@ mod tests {
         }
         for text in ["", "26", "2026-13", "2026-1", "2026-Q5", "2026-Q0", "1999", "2200-01", "2026-11-26", "二〇二六", "-1", "2026-Q"] {
             assert_eq!(Period::parse(text), None, "{text}");
+        }
+        assert_eq!(Period::parse_quarter("2026-4").unwrap(), Period::parse("2026-Q4").unwrap());
+        assert_eq!(Period::parse_quarter("2026-4").unwrap().quarter_text(), "2026-4");
+        for text in ["", "2026", "2026-", "2026-0", "2026-5", "2026-Q4", "2026-4-1", "1999-4"] {
+            assert_eq!(Period::parse_quarter(text), None, "{text}");
         }
         let months = |text: &str| Period::parse(text).unwrap().months().iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(months("2026-Q4"), ["2026-10", "2026-11", "2026-12"]);

@@ -3,13 +3,14 @@
 
 use crate::catalog::{accounts, archive, entries, plans, requests};
 use crate::desks::agenda::{FIRST_LOOK, Look};
-use crate::desks::oversight::OversightSearch;
+use crate::desks::oversight::{OversightSearch, REVIEWED_MAX};
 use crate::desks::{Answer, Desks};
 use crate::model::access::RequestState;
 use crate::model::agenda::{self, Concern, Fact};
 use crate::model::alarm::AlarmRow;
 use crate::model::copy::CopyState;
 use crate::model::entry::EntryKind;
+use crate::model::figures::{Period, Span};
 use crate::model::handover::{CheckOutState, midnight_after};
 use crate::model::medium::SecondMedium;
 use crate::model::people::{Act, Person};
@@ -17,11 +18,8 @@ use crate::model::plan::PlanState;
 use crate::model::provision::ProvisionState;
 use crate::model::readiness::Level;
 use crate::model::time;
-use chrono::{DateTime, Datelike, Days, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Days, SecondsFormat, Utc};
 use std::collections::BTreeMap;
-
-/// Requests of a quarter that are counted.
-const REVIEWED_MAX: u32 = 10_000;
 
 fn at(ms: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(ms)
@@ -139,19 +137,15 @@ impl Desks {
 
     /// The quarter before this one, until somebody looked at its review; where nothing was granted there is nothing to review.
     async fn review_due(&self, who: &Person) -> Answer<Option<Fact>> {
-        let today = time::shanghai_day(self.now().utc);
-        let first = NaiveDate::from_ymd_opt(today.year(), (today.month() - 1) / 3 * 3 + 1, 1).unwrap_or(today);
-        let last = first.pred_opt().unwrap_or(first);
-        let begin = NaiveDate::from_ymd_opt(last.year(), (last.month() - 1) / 3 * 3 + 1, 1).unwrap_or(last);
-        let quarter = format!("{}-{}", last.year(), last.month().div_ceil(3));
+        let last = Period::around(time::shanghai_day(self.now().utc), Span::Quarter).before();
+        let quarter = last.quarter_text();
         if self.last_look(who, &Look::Review(quarter.clone())).await?.is_some() {
             return Ok(None);
         }
-        let (from_ms, until_ms) = (time::shanghai_midnight(begin).timestamp_millis(), time::shanghai_midnight(first).timestamp_millis());
+        let (from_ms, until_ms) = last.bounds_ms();
         let asked = self.read(move |c| requests::between(c, from_ms, until_ms, REVIEWED_MAX)).await?;
         let granted = asked.iter().filter(|r| r.granted_at().is_some()).count();
-        let since = Some(time::shanghai_midnight(first));
-        Ok(Some(Fact::of(Concern::ReviewDue, granted).since(since).about(&quarter, Some(quarter.clone()))))
+        Ok(Some(Fact::of(Concern::ReviewDue, granted).since(at(until_ms)).about(&quarter, Some(quarter.clone()))))
     }
 
     /// Rooms that are used today and were not checked lately, or were found not ready. Whose session it is, nobody is told here.

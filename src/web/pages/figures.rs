@@ -15,7 +15,6 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// Units that have a look of their own in a bar; the rest are one.
 const UNITS_MAX: usize = 5;
@@ -212,10 +211,8 @@ pub async fn csv(
     };
     let heads = ["figures-of", "figures-what", "figures-part", "figures-in", "figures-value"];
     let mut text = format!("{}\r\n", heads.map(|h| cell(&page.t(h))).join(","));
-    let units: BTreeMap<&str, String> =
-        ["units", "months", "coverage", "gaps", "purposes", "storage"].map(|id| (id, page.word("figures-unit", id))).into();
     for chart in charts(&page, &figures) {
-        let unit = units.get(chart.id).cloned().unwrap_or_default();
+        let unit = page.word("figures-unit", chart.id);
         for bar in &chart.bars {
             for (part, value) in chart.parts.iter().zip(&bar.values) {
                 let value = if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") };

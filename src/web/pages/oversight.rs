@@ -49,23 +49,18 @@ impl OversightPage {
     fn seconds(&self, row: &OversightRow) -> String {
         row.seconds.map(|s| time::length_text(s * 1000)).unwrap_or_default()
     }
-    fn narrowed(&self) -> bool {
+    /// What the form asks for, by the names of its fields.
+    fn fields(&self) -> [(&'static str, &Option<String>); 5] {
         let s = &self.search;
-        [&s.what, &s.from, &s.until, &s.person, &s.session].into_iter().flatten().any(|v| !v.trim().is_empty())
+        [("what", &s.what), ("from", &s.from), ("until", &s.until), ("person", &s.person), ("session", &s.session)]
+    }
+    fn narrowed(&self) -> bool {
+        self.fields().into_iter().filter_map(|(_, v)| v.as_ref()).any(|v| !v.trim().is_empty())
     }
     /// The same question, as CSV.
     fn csv(&self) -> String {
-        let s = &self.search;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let fields = [
-            ("what", &s.what),
-            ("from", &s.from),
-            ("until", &s.until),
-            ("person", &s.person),
-            ("session", &s.session),
-            ("since", &s.since),
-        ];
-        for (name, value) in fields {
+        for (name, value) in self.fields().into_iter().chain([("since", &self.search.since)]) {
             if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
                 query.append_pair(name, value);
             }
