@@ -63,3 +63,5 @@ pub mod trial;
 pub mod walkthrough;
 pub mod words;
 pub mod content_key;
+#[cfg(feature = "recorder")]
+pub mod pinyin;

@@ -237,15 +237,15 @@ struct Pen<'a> {
 impl Pen<'_> {
     /// What is wrong, with a link to each field.
     fn summary(&self) -> String {
-        let holds = |name: &String| self.form.names.contains(name);
+        let field = |name: &String| self.form.names.iter().find(|field| is_of(name, field));
         let item = |(name, problem): &(String, String)| {
             let text = escaped(problem);
-            if holds(name) { format!("<li><a href=\"#field-{}\">{text}</a></li>", escaped(name)) } else { format!("<li>{text}</li>") }
+            field(name).map_or_else(|| format!("<li>{text}</li>"), |f| format!("<li><a href=\"#field-{}\">{text}</a></li>", escaped(f)))
         };
         let items: String = self.said.fields.iter().map(item).collect();
         let list = if items.is_empty() { items } else { format!("<ul>{items}</ul>") };
         let source = self.said.source.as_ref().map(|s| format!("<small>{}</small>", escaped(s))).unwrap_or_default();
-        let focus = if self.said.fields.iter().any(|(n, _)| holds(n)) { "" } else { " autofocus" };
+        let focus = if self.said.fields.iter().any(|(n, _)| field(n).is_some()) { "" } else { " autofocus" };
         let (page, title) = (escaped(self.posted.page), escaped(&self.said.title));
         format!(
             "<div class=\"problem\" id=\"told\" role=\"alert\" tabindex=\"-1\" data-told=\"{page}\"{focus}>{title}{list}{source}</div>\
@@ -290,7 +290,7 @@ impl Pen<'_> {
 
     /// Says of a wrong field that it is wrong, and where that is told.
     fn mark(&mut self, tag: &mut Tag, name: &str, kind: &str) {
-        if kind == "hidden" || self.named.iter().any(|n| n == name) || !self.said.fields.iter().any(|(n, _)| n == name) {
+        if kind == "hidden" || self.named.iter().any(|n| n == name) || !self.said.fields.iter().any(|(n, _)| is_of(n, name)) {
             return;
         }
         self.named.push(name.to_owned());
@@ -301,6 +301,11 @@ impl Pen<'_> {
             tag.set("autofocus", "");
         }
     }
+}
+
+/// Whether what is wrong is a field's: rules speak of roles and of a session where forms repeat a role and take sessions.
+fn is_of(wrong: &str, field: &str) -> bool {
+    wrong == field || wrong.strip_suffix('s') == Some(field) || field.strip_suffix('s') == Some(wrong)
 }
 
 fn escaped(text: &str) -> String {
@@ -366,6 +371,17 @@ mod tests {
         for part in ["geheim", " checked", "before", "value=\"a\" selected"] {
             assert!(!page.contains(part), "{part} in {page}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_several_is_told_at_the_field_that_takes_them() {
+        let typed = typed(&[("change", "facts"), ("party", "王")]);
+        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false };
+        let said =
+            Said { title: "不对".into(), source: None, fields: vec![("kinds".into(), "一".into()), ("nowhere".into(), "二".into())] };
+        let page = refill(PAGE_TEXT, &posted, &said).unwrap();
+        assert!(page.contains("<a href=\"#field-kind\">一</a>") && page.contains("<li>二</li>"), "{page}");
+        assert!(page.contains("<select name=\"kind\" id=\"field-kind\" aria-invalid=\"true\" aria-describedby=\"told\""), "{page}");
     }
 
     #[test]

@@ -2563,3 +2563,12 @@ help-api-body = Body
 help-api-answer = Answer
 help-api-forms = Data structures
 help-api-field = Field
+
+# --- lists: parts, orders
+shown-part = Shown here: { $part }
+newer = Newer
+log-order = Order
+log-newest-first = Newest first
+log-oldest-first = Oldest first
+handover-no = Handover no.
+handover-received-of = Received / handed over

@@ -2554,3 +2554,12 @@ help-api-body = 请求内容
 help-api-answer = 应答
 help-api-forms = 数据结构
 help-api-field = 字段
+
+# --- lists: parts, orders
+shown-part = 当前仅显示：{ $part }
+newer = 较新
+log-order = 显示顺序
+log-newest-first = 由新到旧
+log-oldest-first = 由旧到新
+handover-no = 移交编号
+handover-received-of = 已接收 / 移交
