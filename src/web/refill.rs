@@ -28,6 +28,8 @@ pub struct Posted<'a> {
     pub page: &'a str,
     /// Only a form that asks for the password will do.
     pub needs_secret: bool,
+    /// The page has its rows as they were typed, without those that were empty: what repeats stands as it is.
+    pub own: bool,
 }
 
 /// The field in which a form carries its page.
@@ -277,6 +279,9 @@ impl Pen<'_> {
             }
             return None;
         }
+        if self.posted.own && self.posted.typed.iter().filter(|(n, _)| *n == name).count() > 1 {
+            return None;
+        }
         let number = self.taken.entry(name.clone()).or_default();
         let typed = self.posted.typed.iter().filter(|(n, _)| *n == name).nth(*number).map(|(_, v)| v.clone())?;
         *number += 1;
@@ -303,9 +308,13 @@ impl Pen<'_> {
     }
 }
 
+/// What the rules for a case call otherwise than its form.
+const ALSO: &[(&str, &str)] = &[("case_no", "number"), ("party", "parties")];
+
 /// Whether what is wrong is a field's: rules speak of roles and of a session where forms repeat a role and take sessions.
 fn is_of(wrong: &str, field: &str) -> bool {
-    wrong == field || wrong.strip_suffix('s') == Some(field) || field.strip_suffix('s') == Some(wrong)
+    let several = wrong.strip_suffix('s') == Some(field) || field.strip_suffix('s') == Some(wrong);
+    wrong == field || several || ALSO.contains(&(wrong, field))
 }
 
 fn escaped(text: &str) -> String {
@@ -352,7 +361,7 @@ mod tests {
             ("kind", "b&c"),
             ("password", "geheim"),
         ]);
-        let posted = Posted { action: "/a", typed: &typed, page: "/a?x=1&y", needs_secret: false };
+        let posted = Posted { action: "/a", typed: &typed, page: "/a?x=1&y", needs_secret: false, own: false };
         let said = Said { title: "不对".into(), source: None, fields: vec![("party".into(), "当事人：<太长>".into())] };
         let page = refill(PAGE_TEXT, &posted, &said).unwrap();
         for part in [
@@ -376,7 +385,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_several_is_told_at_the_field_that_takes_them() {
         let typed = typed(&[("change", "facts"), ("party", "王")]);
-        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false };
+        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false, own: false };
         let said =
             Said { title: "不对".into(), source: None, fields: vec![("kinds".into(), "一".into()), ("nowhere".into(), "二".into())] };
         let page = refill(PAGE_TEXT, &posted, &said).unwrap();
@@ -385,13 +394,22 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_a_page_has_of_itself_stand_as_they_are() {
+        let typed = typed(&[("change", "facts"), ("party", ""), ("party", "王"), ("kind", "b&c"), ("text", "typed")]);
+        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false, own: true };
+        let said = Said { title: "不对".into(), source: None, fields: vec![("party".into(), "一".into())] };
+        let page = refill(PAGE_TEXT, &posted, &said).unwrap();
+        assert!(page.contains("name=\"party\" value=\"before\" id=\"field-party\"") && page.contains("typed"), "{page}");
+    }
+
+    #[test]
     fn a_form_that_is_not_there_is_not_filled() {
         let said = Said { title: String::new(), source: None, fields: vec![] };
         for (action, change) in [("/b", "facts"), ("/a", "archive")] {
             let typed = typed(&[("change", change)]);
-            assert!(refill(PAGE_TEXT, &Posted { action, typed: &typed, page: "/a", needs_secret: false }, &said).is_none());
+            assert!(refill(PAGE_TEXT, &Posted { action, typed: &typed, page: "/a", needs_secret: false, own: false }, &said).is_none());
         }
         let typed = typed(&[("change", "close")]);
-        assert!(refill(PAGE_TEXT, &Posted { action: "/a", typed: &typed, page: "/a", needs_secret: true }, &said).is_none());
+        assert!(refill(PAGE_TEXT, &Posted { action: "/a", typed: &typed, page: "/a", needs_secret: true, own: false }, &said).is_none());
     }
 }

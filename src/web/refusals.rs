@@ -54,8 +54,9 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
     if told.own {
         let page = from.map_or_else(|| path.clone(), |(_, page)| page);
         let shown = to_bytes(response.into_body(), PAGE_BYTES_MAX).await.ok();
-        let filled =
-            shown.and_then(|html| fill(&html, &Posted { action: &path, typed: &typed, page: &page, needs_secret: false }, &told, &headers));
+        let filled = shown.and_then(|html| {
+            fill(&html, &Posted { action: &path, typed: &typed, page: &page, needs_secret: false, own: true }, &told, &headers)
+        });
         return filled.unwrap_or_else(|| pages::told_page(Page::plain(&around.web, &headers), told));
     }
     let Some((uri, page)) = from else { return response };
@@ -70,7 +71,7 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
         return response;
     }
     let Ok(html) = to_bytes(shown.into_body(), PAGE_BYTES_MAX).await else { return response };
-    let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove };
+    let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove, own: false };
     fill(&html, &posted, &told, &headers).unwrap_or(response)
 }
 
