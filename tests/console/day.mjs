@@ -12,7 +12,7 @@ import { browser, demo, moves, person, said, screen, shot } from './browser.mjs'
   await page.fill('[name=username]', 'officer');
   await page.fill('[name=password]', 'not the password');
   await page.click('button.primary');
-  assert.match(await page.textContent('.problem'), /用户名或密码不对/);
+  assert.match(await page.textContent('.problem'), /用户名或密码不正确/);
   assert.equal(await page.inputValue('[name=username]'), 'officer');
 }
 
