@@ -52,7 +52,7 @@ await legal.click('button[value=lift]');
 await legal.waitForSelector('text=没有生效中的长期保存');
 await legal.goto(`${demo.url}/language?to=en&back=/retention`);
 await legal.goto(`${demo.url}/sessions/${session}`);
-assert.match(await legal.textContent('#keeping .hold'), /Objection or complaint.*lifted/s);
+assert.match(await legal.textContent('#keeping .hold'), /Objection, complaint or petition.*Lifted/s);
 await legal.locator('#keeping').scrollIntoViewIfNeeded();
 await shot(legal, 'keeping-5-english');
 await legal.goto(`${demo.url}/disposals`);
