@@ -2,6 +2,7 @@
 //! and whatever fails without a page of its own (a time that is over, a body too large, a panic) gets one.
 
 use crate::model::refusal::Refusal;
+use crate::web::article;
 use crate::web::i18n::Lang;
 use crate::web::pages::table::came_from;
 use crate::web::pages::{self, Page, Told};
@@ -78,7 +79,7 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
 /// The page with the form filled in, and what is told of it; none when the form is not on it.
 fn fill(html: &[u8], posted: &Posted<'_>, told: &Told, headers: &HeaderMap) -> Option<Response> {
     let lang = Lang::of(headers);
-    let source = told.article.map(|a| lang.with("rule-from", &[("article", a.to_owned())]));
+    let source = told.article.map(|a| lang.with("rule-from", &[("article", article::cited(lang, a).into_owned())]));
     let title = if told.fields.is_empty() { told.message.clone() } else { lang.t("told-fields") };
     let said = Said { title, source, fields: told.fields.clone() };
     let page = refill(std::str::from_utf8(html).ok()?, posted, &said)?;

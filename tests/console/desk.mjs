@@ -61,7 +61,7 @@ await officer.fill('[name=from]', shanghai(Date.now() - 10 * 60e3));
 await officer.click('text=保存抬头');
 await officer.waitForSelector('.flash');
 await officer.click('summary:has-text("核对与签字")');
-await officer.click('text=生成中间封存码');
+await officer.click('button:has-text("生成中间封存码")');
 await officer.waitForSelector('.flash >> text=中间封存码');
 await shot(officer, 'desk-04-record');
 

@@ -13,15 +13,26 @@ const seen = fileURLToPath(new URL('../../target/golden-pictures/', import.meta.
 const MAY_DIFFER = 120;
 const HEIGHT = 1400;
 
-/** Every digit is 0, every identifier a row of them; nothing that moves is shown. */
-function settle() {
-  const plain = (text) => text.replace(/[0-9a-f]{8,}/g, (id) => '0'.repeat(Math.min(id.length, 12))).replace(/\d/g, '0');
+/** What the machine that runs the tests decides, and not the page: its clock, its disk, its alarms, the hour of the day. */
+const NOT_OURS = '#bell, #machine, .not-ready, #walkthrough li[data-step=volume], #walkthrough li[data-step=clock]';
+
+/** Every number is 0, every identifier a row of them; nothing that moves is shown. */
+function settle(notOurs) {
+  const plain = (text) => text.replace(/[0-9a-f]{8,}/g, '00000000').replace(/\b[0-9A-F]{4}(-[0-9A-F]{4})+/g, '0000-0000').replace(/\d+(\.\d+)?/g, '0');
+  document.querySelectorAll(notOurs).forEach((each) => each.remove());
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) words.currentNode.textContent = plain(words.currentNode.textContent);
   for (const field of document.querySelectorAll('input, textarea')) {
     if (/^(date|month|time|datetime-local)$/.test(field.type)) field.type = 'text';
     if (/^(text|search|number|)$/.test(field.type)) { field.removeAttribute('list'); field.type = 'text'; field.value = plain(field.value); }
     if (field.placeholder) field.placeholder = plain(field.placeholder);
+  }
+  // What is urgent, and what comes first by it, depends on the hour.
+  const things = [...document.querySelectorAll('#agenda li')].sort((a, b) => a.dataset.concern.localeCompare(b.dataset.concern));
+  for (const thing of things) {
+    thing.className = '';
+    thing.querySelectorAll('.badge, small').forEach((each) => each.remove());
+    thing.parentElement.append(thing);
   }
   for (const moving of document.querySelectorAll('video, canvas, svg.chart, img')) moving.style.visibility = 'hidden';
   document.activeElement?.blur();
@@ -34,7 +45,7 @@ export async function golden(page, name) {
   let shot;
   // A page that renews itself in between is taken again.
   do {
-    await page.evaluate(settle);
+    await page.evaluate(settle, NOT_OURS);
     const height = Math.min(HEIGHT, await page.evaluate(() => document.documentElement.scrollHeight));
     shot = await page.screenshot({ fullPage: true, animations: 'disabled', caret: 'hide', clip: { x: 0, y: 0, width: 1366, height } });
   } while (await page.evaluate(() => /[1-9]/.test(document.body.innerText)));

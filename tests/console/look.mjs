@@ -73,7 +73,7 @@ assert.deepEqual([...new Set(wrong)], []);
 {
   const shows = [
     ['officer', '/rooms/room-1/start', 'zh', 'light'], ['officer', '/plans/new', 'zh', 'light'], ['officer', '/cases/new', 'en', 'dark'], ['officer', `/cases/${cases[0]}/initiation`, 'zh', 'light'],
-    ['officer', `/sessions/${session}`, 'zh', 'light'], ['officer', `/sessions/${session}/record`, 'en', 'light'], ['officer', '/me', 'zh', 'dark'], ['officer', '/nowhere', 'zh', 'light'],
+    ['officer', `/sessions/${session}`, 'en', 'light'], ['officer', '/me', 'zh', 'dark'], ['officer', '/nowhere', 'zh', 'light'],
     ['reviewer', `/access/new?session=${session}`, 'zh', 'light'], ['reviewer', '/access', 'en', 'dark'], ['leader_in_charge', '/access', 'zh', 'light'],
     ['custodian', '/holds', 'zh', 'light'], ['custodian', '/disposals', 'en', 'light'], ['custodian', '/media', 'zh', 'dark'], ['legal_unit', '/provisions', 'zh', 'light'],
     ['office', '/devices', 'zh', 'light'], ['office', '/screens', 'en', 'dark'], ['inspector', '/oversight/review', 'zh', 'light'], ['administrator', '/accounts', 'zh', 'light'], ['administrator', '/cameras', 'en', 'dark'],

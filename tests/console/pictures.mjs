@@ -107,7 +107,7 @@ await monitor.waitForSelector('.lines >> text=二〇二六年三月');
 await monitor.screenshot({ path: join(folder, 'roomscreen.png') });
 await officer.reload();
 await officer.click('summary:has-text("核对与签字")');
-await officer.click('text=生成中间封存码');
+await officer.click('button:has-text("生成中间封存码")');
 await officer.waitForSelector('.flash');
 await picture(officer, 'record', { height: 900 });
 await officer.goto(at(`/sessions/${session}/record/print`));
