@@ -278,8 +278,8 @@ mod tests {
         let rows = || vec![("乙", 1), ("", 2), ("甲", 3), ("乙", 4)];
         let key = |r: &(&str, i32), _: &str| Key::text(Some(r.0).filter(|t| !t.is_empty()));
         let order = |address| table(address).rows(rows(), key).into_iter().map(|r| r.1).collect::<Vec<_>>();
-        assert_eq!(order("/x?sort=party"), [1, 4, 3, 2]);
-        assert_eq!(order("/x?sort=-party"), [3, 1, 4, 2]);
+        assert_eq!(order("/x?sort=party"), [3, 1, 4, 2]);
+        assert_eq!(order("/x?sort=-party"), [1, 4, 3, 2]);
     }
 
     #[test]
