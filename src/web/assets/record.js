@@ -48,6 +48,15 @@ function show(line) {
   item.append(time, ' ', kind, ' ', words);
   list.append(item);
   item.scrollIntoView({ block: 'nearest' });
+  // With the first line there is something to correct and to sign; what was typed last is the first that one corrects.
+  document.getElementById('record-empty')?.remove();
+  document.querySelectorAll('[data-after-line]').forEach((part) => { part.hidden = false; });
+  const choice = Object.assign(document.createElement('option'), { value: line.number, textContent: `${time.textContent} ${kind.textContent}${line.text.slice(0, 14)}` });
+  choice.dataset.text = line.text;
+  const lines = document.querySelector('select[name=number]');
+  const untouched = lines.selectedIndex <= 0 && !lines.closest('details').open;
+  lines.prepend(choice);
+  if (untouched) { lines.selectedIndex = 0; lines.dispatchEvent(new Event('change')); }
 }
 
 // Correcting begins with what stands there.
