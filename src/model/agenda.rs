@@ -191,6 +191,14 @@ impl Concern {
             _ => UntilKind::Due,
         }
     }
+
+    /// How long before its moment it presses. An approval of one day is not pressing from its first minute on.
+    fn soon(self) -> TimeDelta {
+        match self {
+            Self::GrantsLive | Self::CopiesReady => TimeDelta::hours(2),
+            _ => SOON,
+        }
+    }
 }
 
 /// How much there is of a concern.
@@ -258,7 +266,7 @@ fn weight(fact: &Fact, now: DateTime<Utc>) -> Weight {
     let over = fact.until.is_some_and(|until| until <= now) && concern.until_kind() != UntilKind::Good;
     if concern.is_late() || over {
         Weight::Overdue
-    } else if concern == Concern::Alarms || fact.until.is_some_and(|until| until <= now + SOON) {
+    } else if concern == Concern::Alarms || fact.until.is_some_and(|until| until <= now + concern.soon()) {
         Weight::Now
     } else if concern.asks() {
         Weight::Waits
@@ -329,7 +337,7 @@ mod tests {
             Fact::of(Concern::OwnLacking, 3).since(Some(at(50))),
             Fact::of(Concern::HandoverDue, 2).until(Some(at(110))),
             Fact::of(Concern::UrgentReport, 1).until(Some(at(99))),
-            Fact::of(Concern::GrantsLive, 1).until(Some(at(500))),
+            Fact::of(Concern::GrantsLive, 1).until(Some(at(124))),
             Fact::of(Concern::Alarms, 0),
             Fact::of(Concern::OwnUnlinked, 1).until(Some(at(200))),
         ];
