@@ -15,7 +15,7 @@ use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::measures::Theme;
 use crate::web::pages::table::{Asked, Key, Table, came_from};
 use crate::web::pages::{Page, access, after, done, html, no_page, said};
-use crate::web::{Web, api, error, guard};
+use crate::web::{Web, asked, error, guard};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -289,7 +289,7 @@ pub async fn make_account(
         access::prove_by(&web, &mut who, &fields).await?;
         let account = account_of(&draft)?;
         if let Some(id) = &changes {
-            web.desks.change_account(&who.person, &api::id("account", id, AccountId::new)?, account).await?;
+            web.desks.change_account(&who.person, &asked::id("account", id, AccountId::new)?, account).await?;
             return Ok("account-changed");
         }
         web.desks.make_account(&who.person, account, password.into()).await?;
@@ -317,7 +317,7 @@ pub async fn give_password(
     let password = all(&fields, "password").next().unwrap_or_default().to_owned();
     let given: Result<(), No> = async {
         access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.give_password(&who.person, &api::id("account", &id, AccountId::new)?, password.into()).await
+        web.desks.give_password(&who.person, &asked::id("account", &id, AccountId::new)?, password.into()).await
     }
     .await;
     match given {
@@ -372,7 +372,7 @@ pub async fn reset_factors(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let reset = match api::id("account", &id, AccountId::new) {
+    let reset = match asked::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.reset_factors(&who, &id).await,
         Err(refusal) => Err(refusal.into()),
     };
@@ -386,7 +386,7 @@ pub async fn end_account(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let ended = match api::id("account", &id, AccountId::new) {
+    let ended = match asked::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.end_account(&who.person, &id).await,
         Err(refusal) => Err(refusal.into()),
     };
