@@ -33,6 +33,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("axum::", &["web"]),
     ("axum_server", &["cli"]),
     ("pulldown_cmark", &["web"]),
+    // One order of texts, for the catalog and for pages.
+    ("icu_collator", &["model"]),
     ("clap::", &["cli", "custody"]),
     ("SystemTime::now", &["machine"]),
     ("Instant::now", &["machine"]),

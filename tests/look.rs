@@ -26,6 +26,11 @@ async fn the_console_looks_and_reads_as_one() {
         let case = json!({ "origin": "own_initiative", "kind": "penalty", "procedure": "ordinary", "cause": format!("未经批准占用土地{n:02}"), "parties": ["王某"] });
         cases.push(officer.does("/api/v1/cases", case).await["id"].clone());
     }
+    // By pinyin, and not by code point: 安, 陈, 王, 张.
+    for place in ["张湾", "安庄", "王村", "陈村"] {
+        let case = json!({ "origin": "own_initiative", "cause": format!("{place}采砂"), "parties": ["王某"] });
+        officer.does("/api/v1/cases", case).await;
+    }
     let (_, devices) = officer.get("/api/v1/devices").await;
     let device = devices[0]["device"]["id"].as_str().unwrap();
     let shots = option_env!("SHILU_SCREENSHOTS").is_some();

@@ -1,5 +1,6 @@
 //! Cases, indexed by number, party and cause; and which sessions are linked to which number.
 
+use crate::catalog::order::Column::{self, Text, Value as Kept};
 use crate::catalog::order::Order;
 use crate::catalog::{archive, bad_doc, pairs, retention};
 use crate::machine::fault::Fault;
@@ -105,12 +106,12 @@ pub fn intakes(c: &Connection, begins: &str) -> Result<u64, Fault> {
 }
 
 /// What the list can be put in order by.
-pub const COLUMNS: [(&str, &str); 5] = [
-    ("number", "coalesce(json_extract(doc, '$.versions[#-1].facts.number'), intake_no)"),
-    ("cause", "json_extract(doc, '$.versions[#-1].facts.cause')"),
-    ("unit", "unit"),
-    ("state", "state"),
-    ("opened", "opened_at"),
+pub const COLUMNS: [(&str, Column); 5] = [
+    ("number", Text("coalesce(json_extract(doc, '$.versions[#-1].facts.number'), intake_no)")),
+    ("cause", Text("json_extract(doc, '$.versions[#-1].facts.cause')")),
+    ("unit", Kept("unit")),
+    ("state", Kept("state")),
+    ("opened", Kept("opened_at")),
 ];
 
 /// Those that fit, newest first, and how many there are in all.

@@ -78,6 +78,16 @@ pub fn between(c: &Connection, from: DateTime<Utc>, until: DateTime<Utc>, kinds:
     Ok(all)
 }
 
+/// Of the entries of a kind, the newest about each thing that they name by `about`, however many came before it.
+pub fn newest_of_each(c: &Connection, kind: EntryKind, about: &str) -> Result<Vec<Entry>, Fault> {
+    let mut statement = c.prepare_cached(
+        "SELECT doc FROM entries WHERE number IN
+         (SELECT max(number) FROM entries WHERE kind = ?1 GROUP BY json_extract(doc, '$.about.' || ?2)) ORDER BY number",
+    )?;
+    let docs = statement.query_map(params![kind.as_str(), about], |r| r.get::<_, String>(0))?;
+    docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("entries"))).collect()
+}
+
 /// How many entries of a kind there are since a moment, the moment itself not counted, and when the first of them was; counted up to 10,001.
 pub fn since(c: &Connection, kind: EntryKind, from: DateTime<Utc>) -> Result<(u64, Option<DateTime<Utc>>), Fault> {
     let text = "SELECT count(*), min(at) FROM (SELECT at FROM entries WHERE kind = ?1 AND at > ?2 ORDER BY at DESC LIMIT ?3)";
@@ -104,19 +114,41 @@ pub struct Row {
     pub actor_name: Option<String>,
 }
 
+/// Oldest first, after a number, of one session or of all; with the actors' names.
+pub fn later(c: &Connection, after: Option<u64>, session: Option<&str>, rows_max: u32) -> Result<Vec<Row>, Fault> {
+    let mut statement = c.prepare_cached(
+        "SELECT number, doc, accounts.name FROM entries LEFT JOIN accounts ON accounts.id = entries.actor
+         WHERE number > ?1 AND (?2 IS NULL OR session = ?2) ORDER BY number LIMIT ?3",
+    )?;
+    let after = after.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
+    let rows = statement.query_map(params![after, session, rows_max], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    rows.map(|row| listed(row?)).collect()
+}
+
+/// The numbers of the first and the last entry, of one session or of all.
+pub fn ends(c: &Connection, session: Option<&str>) -> Result<Option<(u64, u64)>, Fault> {
+    let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?));
+    let (first, last) = match session {
+        Some(session) => c.prepare_cached("SELECT min(number), max(number) FROM entries WHERE session = ?1")?.query_row([session], read)?,
+        // Each by itself: both at once would walk through the whole log.
+        None => c.prepare_cached("SELECT (SELECT min(number) FROM entries), (SELECT max(number) FROM entries)")?.query_row([], read)?,
+    };
+    Ok(first.zip(last).map(|(first, last)| (first as u64, last as u64)))
+}
+
+fn listed((number, doc, actor_name): (i64, String, Option<String>)) -> Result<Row, Fault> {
+    Ok(Row { number: number as u64, entry: serde_json::from_str(&doc).map_err(bad_doc("entries"))?, actor_name })
+}
+
 /// Newest first, before a number, of one session or of all; with the actors' names.
 pub fn page(c: &Connection, before: Option<u64>, session: Option<&str>, rows_max: u32) -> Result<Vec<Row>, Fault> {
     let mut statement = c.prepare_cached(
         "SELECT number, doc, accounts.name FROM entries LEFT JOIN accounts ON accounts.id = entries.actor
          WHERE number < ?1 AND (?2 IS NULL OR session = ?2) ORDER BY number DESC LIMIT ?3",
     )?;
-    let before = before.map_or(i64::MAX, |n| n as i64);
-    let rows = statement.query_map(params![before, session, rows_max], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get(2)?)))?;
-    rows.map(|row| {
-        let (number, doc, actor_name) = row?;
-        Ok(Row { number: number as u64, entry: serde_json::from_str(&doc).map_err(bad_doc("entries"))?, actor_name })
-    })
-    .collect()
+    let before = before.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX));
+    let rows = statement.query_map(params![before, session, rows_max], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    rows.map(|row| listed(row?)).collect()
 }
 
 /// Which entries somebody looks for.
@@ -163,4 +195,42 @@ pub fn watched(c: &Connection, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
 pub fn base_of(c: &Connection, origin: &str) -> Result<Option<u64>, Fault> {
     let base = c.query_row("SELECT base FROM logs WHERE origin = ?1", [origin], |r| r.get::<_, i64>(0)).optional()?;
     Ok(base.map(|b| b as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::tests::connection;
+    use crate::model::entry::Draft;
+
+    fn say(c: &Connection, index: u64, step: &str, said: &str) {
+        let draft = Draft::new(EntryKind::WalkthroughSaid).about("step", step).about("said", said);
+        let doc = serde_json::json!({ "index": index, "at": "2026-11-26T08:00:00.000Z", "kind": "walkthrough_said", "about": draft.about });
+        let entry: Entry = serde_json::from_value(doc).unwrap();
+        add(c, "shilu.example", &entry).unwrap();
+    }
+
+    #[test]
+    fn the_newest_word_to_each_step_is_found_however_much_was_said_before() {
+        let c = connection();
+        say(&c, 0, "mirror", "not_wanted");
+        (1..2_500).for_each(|n| say(&c, n, "clock", "wanted"));
+        say(&c, 2_500, "clock", "not_wanted");
+        let said = newest_of_each(&c, EntryKind::WalkthroughSaid, "step").unwrap();
+        let words: Vec<_> = said.iter().map(|e| (e.about["step"].as_str(), e.about["said"].as_str())).collect();
+        assert_eq!(words, [("mirror", "not_wanted"), ("clock", "not_wanted")]);
+    }
+
+    #[test]
+    fn the_log_is_paged_both_ways_and_knows_its_ends() {
+        let c = connection();
+        assert_eq!(ends(&c, None).unwrap(), None);
+        (0..10).for_each(|n| say(&c, n, "clock", "wanted"));
+        let numbers = |rows: Vec<Row>| rows.iter().map(|r| r.number).collect::<Vec<_>>();
+        assert_eq!(numbers(page(&c, Some(4), None, 3).unwrap()), [3, 2, 1]);
+        assert_eq!(numbers(later(&c, Some(4), None, 3).unwrap()), [5, 6, 7]);
+        assert_eq!(numbers(later(&c, None, None, 2).unwrap()), [0, 1]);
+        assert_eq!(ends(&c, None).unwrap(), Some((0, 9)));
+        assert!(ends(&c, Some("room-1-x")).unwrap().is_none() && later(&c, Some(u64::MAX), None, 2).unwrap().is_empty());
+    }
 }

@@ -205,6 +205,7 @@ impl Catalog {
         } else {
             let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             connection.busy_timeout(Duration::from_secs(5))?;
+            order::teach(&connection)?;
             connection
         };
         let result = work(&connection);
@@ -254,6 +255,7 @@ pub(crate) mod tests {
     pub(crate) fn connection() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", "ON").unwrap();
+        order::teach(&connection).unwrap();
         Migrations::from_slice(STEPS).to_latest(&mut connection).unwrap();
         connection
     }

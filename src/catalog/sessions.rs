@@ -1,5 +1,6 @@
 //! Sessions, indexed by the six fields of 第十七条.
 
+use crate::catalog::order::Column::{self, Text, Value as Kept};
 use crate::catalog::order::Order;
 use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, imports, retention, search, timestamps};
 use crate::machine::fault::Fault;
@@ -37,14 +38,14 @@ pub struct Filter {
 }
 
 /// What the list can be put in order by.
-pub const COLUMNS: [(&str, &str); 7] = [
-    ("at", "started_at"),
-    ("length", "length_ms"),
-    ("kind", "kind"),
-    ("party", "party"),
-    ("cause", "cause"),
-    ("case", "case_no"),
-    ("state", "state"),
+pub const COLUMNS: [(&str, Column); 7] = [
+    ("at", Kept("started_at")),
+    ("length", Kept("length_ms")),
+    ("kind", Kept("kind")),
+    ("party", Text("party")),
+    ("cause", Text("cause")),
+    ("case", Text("case_no")),
+    ("state", Kept("state")),
 ];
 
 /// The same sessions in another order; what is absent comes last, equals the newest first.

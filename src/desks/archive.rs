@@ -29,8 +29,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
-/// Lines of the queue that a page shows.
-const QUEUE_ROWS: u32 = 50;
+/// Lines of the queue that are shown.
+const QUEUE_ROWS: u32 = 500;
 
 /// What the configuration says of it.
 #[derive(Debug, Clone)]

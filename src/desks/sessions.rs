@@ -9,7 +9,7 @@ use crate::model::access::{AccessRequest, Grant};
 use crate::model::completeness::{self, Coverage};
 use crate::model::ids::SessionId;
 use crate::model::missing::{self, Missing};
-use crate::model::people::{Act, Person};
+use crate::model::people::{Act, Person, words};
 use crate::model::prompts::{self, Prompt};
 use crate::model::record::InterviewRecord;
 use crate::model::refusal::Refusal;
@@ -23,8 +23,18 @@ use serde::{Deserialize, Serialize};
 const PAGE_ROWS: u32 = 50;
 /// One's own sessions that lack something, at most.
 pub(super) const OWN_MAX: u32 = 500;
-/// Lists of what lacks something.
-const LACKING: &[&str] = &["own", "own_unlinked", "units"];
+
+words!(
+    /// Lists of what lacks something.
+    Lacking {
+        /// One's own.
+        Own = "own",
+        /// One's own without case or intake.
+        OwnUnlinked = "own_unlinked",
+        /// Of one's units.
+        Units = "units",
+    }
+);
 
 /// What to search for; empty fields do not narrow.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
@@ -165,7 +175,7 @@ impl Desks {
     /// Sessions that this person may list and that fit. What a person may not list, they do not see counts of either.
     pub async fn sessions(&self, who: &Person, search: &Search) -> Answer<SessionPage> {
         self.need(who, Act::ListUnitSessions)?;
-        if let Some(of) = search.lacking.as_deref().filter(|l| LACKING.contains(l)) {
+        if let Some(of) = search.lacking.as_deref().and_then(Lacking::from_word) {
             return self.lacking_sessions(who, of, search.page.unwrap_or(1).clamp(1, 100_000)).await;
         }
         let mut filter = filter(search)?;
@@ -182,8 +192,8 @@ impl Desks {
     }
 
     /// Sessions that lack something, as the first page counts them.
-    async fn lacking_sessions(&self, who: &Person, of: &str, page: u32) -> Answer<SessionPage> {
-        let (filter, unlinked) = (self.lacking_filter(who, of != "units"), of == "own_unlinked");
+    async fn lacking_sessions(&self, who: &Person, of: Lacking, page: u32) -> Answer<SessionPage> {
+        let (filter, unlinked) = (self.lacking_filter(who, of != Lacking::Units), of == Lacking::OwnUnlinked);
         let found = self.read(move |c| {
             // Without a case: few, and looked at one by one.
             if unlinked {

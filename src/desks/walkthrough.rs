@@ -9,12 +9,9 @@ use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::walkthrough::{self, ALL, Step, StepState, StepWord};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// Words that are looked back at.
-const SAID_MAX: u32 = 1_000;
 
 /// The list as it stands.
 #[derive(Debug, Clone)]
@@ -56,8 +53,7 @@ impl Desks {
     }
 
     async fn said_to_steps(&self) -> Answer<BTreeMap<String, StepWord>> {
-        let kinds = [EntryKind::WalkthroughSaid];
-        let all = self.read(move |c| entries::between(c, DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC, &kinds, SAID_MAX)).await?;
+        let all = self.read(|c| entries::newest_of_each(c, EntryKind::WalkthroughSaid, "step")).await?;
         let word = |name: &str, about: &BTreeMap<String, String>| about.get(name).cloned();
         Ok(all.iter().filter_map(|e| Some((word("step", &e.about)?, StepWord::from_word(&word("said", &e.about)?)?))).collect())
     }

@@ -95,3 +95,5 @@ pub mod ids;
 pub mod time;
 pub mod words;
 pub mod refusal;
+#[cfg(feature = "recorder")]
+pub mod pinyin;

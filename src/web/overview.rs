@@ -84,7 +84,7 @@ fn page(overview: &Overview, headers: &HeaderMap, path: &str) -> Page {
         media_due: 0,
         devices_waiting: 0,
         alarms_waiting: (0, None),
-        narrowed: false,
+        narrowed: None,
         done: None,
         is_proved: false,
         theme: pages::theme(headers),

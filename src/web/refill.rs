@@ -28,6 +28,8 @@ pub struct Posted<'a> {
     pub page: &'a str,
     /// Only a form that asks for the password will do.
     pub needs_secret: bool,
+    /// The page has its rows as they were typed, without those that were empty: what repeats stands as it is.
+    pub own: bool,
 }
 
 /// The field in which a form carries its page.
@@ -237,15 +239,15 @@ struct Pen<'a> {
 impl Pen<'_> {
     /// What is wrong, with a link to each field.
     fn summary(&self) -> String {
-        let holds = |name: &String| self.form.names.contains(name);
+        let field = |name: &String| self.form.names.iter().find(|field| is_of(name, field));
         let item = |(name, problem): &(String, String)| {
             let text = escaped(problem);
-            if holds(name) { format!("<li><a href=\"#field-{}\">{text}</a></li>", escaped(name)) } else { format!("<li>{text}</li>") }
+            field(name).map_or_else(|| format!("<li>{text}</li>"), |f| format!("<li><a href=\"#field-{}\">{text}</a></li>", escaped(f)))
         };
         let items: String = self.said.fields.iter().map(item).collect();
         let list = if items.is_empty() { items } else { format!("<ul>{items}</ul>") };
         let source = self.said.source.as_ref().map(|s| format!("<small>{}</small>", escaped(s))).unwrap_or_default();
-        let focus = if self.said.fields.iter().any(|(n, _)| holds(n)) { "" } else { " autofocus" };
+        let focus = if self.said.fields.iter().any(|(n, _)| field(n).is_some()) { "" } else { " autofocus" };
         let (page, title) = (escaped(self.posted.page), escaped(&self.said.title));
         format!(
             "<div class=\"problem\" id=\"told\" role=\"alert\" tabindex=\"-1\" data-told=\"{page}\"{focus}>{title}{list}{source}</div>\
@@ -277,6 +279,9 @@ impl Pen<'_> {
             }
             return None;
         }
+        if self.posted.own && self.posted.typed.iter().filter(|(n, _)| *n == name).count() > 1 {
+            return None;
+        }
         let number = self.taken.entry(name.clone()).or_default();
         let typed = self.posted.typed.iter().filter(|(n, _)| *n == name).nth(*number).map(|(_, v)| v.clone())?;
         *number += 1;
@@ -290,7 +295,7 @@ impl Pen<'_> {
 
     /// Says of a wrong field that it is wrong, and where that is told.
     fn mark(&mut self, tag: &mut Tag, name: &str, kind: &str) {
-        if kind == "hidden" || self.named.iter().any(|n| n == name) || !self.said.fields.iter().any(|(n, _)| n == name) {
+        if kind == "hidden" || self.named.iter().any(|n| n == name) || !self.said.fields.iter().any(|(n, _)| is_of(n, name)) {
             return;
         }
         self.named.push(name.to_owned());
@@ -301,6 +306,15 @@ impl Pen<'_> {
             tag.set("autofocus", "");
         }
     }
+}
+
+/// What the rules for a case call otherwise than its form.
+const ALSO: &[(&str, &str)] = &[("case_no", "number"), ("party", "parties")];
+
+/// Whether what is wrong is a field's: rules speak of roles and of a session where forms repeat a role and take sessions.
+fn is_of(wrong: &str, field: &str) -> bool {
+    let several = wrong.strip_suffix('s') == Some(field) || field.strip_suffix('s') == Some(wrong);
+    wrong == field || several || ALSO.contains(&(wrong, field))
 }
 
 fn escaped(text: &str) -> String {
@@ -347,7 +361,7 @@ mod tests {
             ("kind", "b&c"),
             ("password", "geheim"),
         ]);
-        let posted = Posted { action: "/a", typed: &typed, page: "/a?x=1&y", needs_secret: false };
+        let posted = Posted { action: "/a", typed: &typed, page: "/a?x=1&y", needs_secret: false, own: false };
         let said = Said { title: "不对".into(), source: None, fields: vec![("party".into(), "当事人：<太长>".into())] };
         let page = refill(PAGE_TEXT, &posted, &said).unwrap();
         for part in [
@@ -369,13 +383,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_several_is_told_at_the_field_that_takes_them() {
+        let typed = typed(&[("change", "facts"), ("party", "王")]);
+        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false, own: false };
+        let said =
+            Said { title: "不对".into(), source: None, fields: vec![("kinds".into(), "一".into()), ("nowhere".into(), "二".into())] };
+        let page = refill(PAGE_TEXT, &posted, &said).unwrap();
+        assert!(page.contains("<a href=\"#field-kind\">一</a>") && page.contains("<li>二</li>"), "{page}");
+        assert!(page.contains("<select name=\"kind\" id=\"field-kind\" aria-invalid=\"true\" aria-describedby=\"told\""), "{page}");
+    }
+
+    #[test]
+    fn rows_that_a_page_has_of_itself_stand_as_they_are() {
+        let typed = typed(&[("change", "facts"), ("party", ""), ("party", "王"), ("kind", "b&c"), ("text", "typed")]);
+        let posted = Posted { action: "/a", typed: &typed, page: "/a", needs_secret: false, own: true };
+        let said = Said { title: "不对".into(), source: None, fields: vec![("party".into(), "一".into())] };
+        let page = refill(PAGE_TEXT, &posted, &said).unwrap();
+        assert!(page.contains("name=\"party\" value=\"before\" id=\"field-party\"") && page.contains("typed"), "{page}");
+    }
+
+    #[test]
     fn a_form_that_is_not_there_is_not_filled() {
         let said = Said { title: String::new(), source: None, fields: vec![] };
         for (action, change) in [("/b", "facts"), ("/a", "archive")] {
             let typed = typed(&[("change", change)]);
-            assert!(refill(PAGE_TEXT, &Posted { action, typed: &typed, page: "/a", needs_secret: false }, &said).is_none());
+            assert!(refill(PAGE_TEXT, &Posted { action, typed: &typed, page: "/a", needs_secret: false, own: false }, &said).is_none());
         }
         let typed = typed(&[("change", "close")]);
-        assert!(refill(PAGE_TEXT, &Posted { action: "/a", typed: &typed, page: "/a", needs_secret: true }, &said).is_none());
+        assert!(refill(PAGE_TEXT, &Posted { action: "/a", typed: &typed, page: "/a", needs_secret: true, own: false }, &said).is_none());
     }
 }

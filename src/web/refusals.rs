@@ -5,7 +5,7 @@ use crate::model::refusal::Refusal;
 use crate::web::article;
 use crate::web::i18n::Lang;
 use crate::web::pages::table::came_from;
-use crate::web::pages::{self, Told};
+use crate::web::pages::{self, Page, Told};
 use crate::web::refill::{self, Posted, Said, refill};
 use crate::web::{BODY_BYTES_MAX, Web};
 use axum::Router;
@@ -37,7 +37,7 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
         return next.run(request).await;
     }
     let form = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    if request.method() != Method::POST || !form || came_from(&headers).is_none() {
+    if request.method() != Method::POST || !form {
         return looked_after(&around.web, &headers, next.run(request).await);
     }
     let (parts, body) = request.into_parts();
@@ -50,9 +50,18 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
     let Some(told) = response.extensions().get::<Told>().cloned() else { return looked_after(&around.web, &headers, response) };
     let typed: Vec<(String, String)> = url::form_urlencoded::parse(&bytes).into_owned().collect();
     // The page goes along with the form once it was refused: the browser then stands at the form's address.
-    let page = typed.iter().find(|(n, _)| n == refill::PAGE).map(|(_, v)| v.clone()).or_else(|| came_from(&headers)).unwrap_or_default();
+    let from = typed.iter().find(|(n, _)| n == refill::PAGE).map(|(_, v)| v.clone()).or_else(|| came_from(&headers));
+    let from = from.and_then(|page| Some((page.parse::<Uri>().ok().filter(|u| u.authority().is_none() && page.starts_with('/'))?, page)));
+    if told.own {
+        let page = from.map_or_else(|| path.clone(), |(_, page)| page);
+        let shown = to_bytes(response.into_body(), PAGE_BYTES_MAX).await.ok();
+        let filled = shown.and_then(|html| {
+            fill(&html, &Posted { action: &path, typed: &typed, page: &page, needs_secret: false, own: true }, &told, &headers)
+        });
+        return filled.unwrap_or_else(|| pages::told_page(Page::plain(&around.web, &headers), told));
+    }
+    let Some((uri, page)) = from else { return response };
     let mut again = Request::new(Body::empty());
-    let Some(uri) = page.parse::<Uri>().ok().filter(|u| u.authority().is_none() && page.starts_with('/')) else { return response };
     *again.uri_mut() = uri;
     *again.headers_mut() = asking(&headers);
     if let Some(place) = place {
@@ -63,18 +72,18 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
         return response;
     }
     let Ok(html) = to_bytes(shown.into_body(), PAGE_BYTES_MAX).await else { return response };
-    let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove };
-    let lang = Lang::of(&headers);
+    let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove, own: false };
+    fill(&html, &posted, &told, &headers).unwrap_or(response)
+}
+
+/// The page with the form filled in, and what is told of it; none when the form is not on it.
+fn fill(html: &[u8], posted: &Posted<'_>, told: &Told, headers: &HeaderMap) -> Option<Response> {
+    let lang = Lang::of(headers);
     let source = told.article.map(|a| lang.with("rule-from", &[("article", article::cited(lang, a).into_owned())]));
-    let said = Said {
-        title: if told.fields.is_empty() { told.message.clone() } else { lang.t("told-fields") },
-        source,
-        fields: told.fields.clone(),
-    };
-    match std::str::from_utf8(&html).ok().and_then(|html| refill(html, &posted, &said)) {
-        Some(page) => (told.status, Html(page)).into_response(),
-        None => response,
-    }
+    let title = if told.fields.is_empty() { told.message.clone() } else { lang.t("told-fields") };
+    let said = Said { title, source, fields: told.fields.clone() };
+    let page = refill(std::str::from_utf8(html).ok()?, posted, &said)?;
+    Some((told.status, Html(page)).into_response())
 }
 
 /// Who asks, and in which language; not what was just done: nothing was.

@@ -141,6 +141,55 @@ assert.deepEqual(wrong, []);
   await log.click('.pages [rel=next], .pages a');
   await log.waitForURL(/before=/);
   assert.ok((await numbers())[0] < newest.at(-1));
+  await log.click('.pages [rel=prev]');
+  await log.waitForURL(/after=/);
+  assert.deepEqual(await numbers(), newest, 'there and back');
+  await log.click('.orders a:has-text("由旧到新")');
+  await log.waitForURL(/order=oldest/);
+  const oldest = await numbers();
+  assert.ok(oldest[0] === 0 && oldest.every((n, at) => n === at), 'from the first entry on');
+  await log.click('.pages [rel=next]');
+  await log.waitForURL(/order=oldest.*after=/);
+  assert.equal((await numbers())[0], oldest.at(-1) + 1);
+  await log.fill('[name=session]', session);
+  await log.click('form.row button.primary');
+  await log.waitForURL(/session=/);
+  const about = await numbers();
+  assert.ok(/order=oldest/.test(log.url()) && about.length > 2 && about.every((n, at) => at === 0 || n > about[at - 1]), 'the order goes with the filter');
+}
+
+// Chinese stands by pinyin; a page with several lists keeps the order of each; heads work where lists had none.
+{
+  const page = people.officer;
+  const cause = () => page.$$eval('tbody tr td:nth-child(2)', (all) => all.map((e) => e.textContent.trim()));
+  for (const [sort, right] of [['cause', ['安庄采砂', '陈村采砂', '王村采砂', '张湾采砂']], ['-cause', ['张湾采砂', '王村采砂', '陈村采砂', '安庄采砂']]]) {
+    await page.goto(`${demo.url}/cases?text=${encodeURIComponent('采砂')}&sort=${sort}`);
+    assert.deepEqual(await cause(), right);
+  }
+  await page.goto(`${demo.url}/handover`);
+  const mine = () => page.$$eval('#mine tbody tr', (all) => all.map((r) => r.querySelector('a').textContent));
+  const rows = (await mine()).sort();
+  await page.click('#mine th a');
+  await page.waitForURL(/mine_sort=session#mine/);
+  assert.deepEqual(await mine(), rows);
+  await page.click('#mine th a');
+  await page.waitForURL(/mine_sort=-session/);
+  assert.deepEqual(await mine(), [...rows].reverse());
+  assert.equal(await page.$$eval('#mine [name=session]:checked', (all) => all.length), rows.length, 'what can be handed over is ticked, all of it');
+  await page.goto(`${demo.url}/plans?show=nonsense`);
+  assert.equal(await page.$('.narrowed'), null, 'an unknown word shows the whole list');
+  await page.goto(`${demo.url}/plans?show=missed`);
+  await page.click('.narrowed a');
+  await page.waitForURL(/\/plans$/);
+  const legal = people.legal_unit;
+  await legal.goto(`${demo.url}/supervision`);
+  await legal.click('#officers thead th:nth-child(2) a');
+  await legal.waitForURL(/officers_sort=officer#officers/);
+  assert.equal(await legal.getAttribute('#officers thead th:nth-child(2)', 'aria-sort'), 'ascending');
+  const inspector = people.inspector;
+  await inspector.goto(`${demo.url}/oversight?sort=index`);
+  const index = await inspector.$$eval('table.list tbody td:first-child', (all) => all.map((e) => Number(e.textContent)));
+  assert.ok(index.every((n, at) => at === 0 || n > index[at - 1]), 'what was taken from the log can be put in order');
 }
 
 // A form that is refused comes back as it was typed, and says where it is wrong; the second refusal too.
@@ -150,13 +199,17 @@ async function refused(page, address, fill, submit, kept) {
     await fill(page);
     await page.$eval(submit, (button) => { button.form.noValidate = true; });
     await Promise.all([page.waitForEvent('load'), page.click(submit)]);
-    await page.waitForSelector('.problem:visible');
-    const told = await page.evaluate(() => ({ focus: document.activeElement.outerHTML.slice(0, 200), path: location.pathname }));
-    if (await page.$('[data-told]')) {
-      assert.match(told.focus, /aria-invalid|data-told/, `${address} ${twice}`);
-      assert.equal(told.path, address.split(/[?#]/)[0], 'the address is the page’s');
-      await looks(page, `${address} refused`);
-    }
+    await page.waitForSelector('form > .problem[data-told]:visible');
+    const told = await page.evaluate(() => {
+      const links = [...document.querySelectorAll('[data-told] a')].map((a) => document.getElementById(a.hash.slice(1)));
+      return { focus: document.activeElement.outerHTML.slice(0, 400), path: location.pathname, links: links.map((f) => `${f?.getAttribute('aria-invalid')} ${f?.getAttribute('aria-describedby')}`), alone: document.querySelectorAll('.problem[role=alert]:not([hidden])').length };
+    });
+    assert.match(told.focus, /aria-invalid|data-told/, `${address} ${twice}`);
+    assert.equal(told.path, address.split(/[?#]/)[0], 'the address is the page’s');
+    assert.equal(told.alone, 1, `${address}: what is wrong is said once`);
+    assert.ok(told.links.every((l) => l === 'true told'), `${address}: each link leads to a field that says so`);
+    if (/^\/(plans|rooms|provisions|accounts|devices|cases\/new)/.test(address)) assert.ok(told.links.length > 0, `${address}: it says at which field`);
+    await looks(page, `${address} refused`);
     for (const [field, value] of Object.entries(kept)) assert.equal(await page.inputValue(field), value, `${address}: ${field} stays (${twice})`);
   }
   await shot(page, `look-refused${address.replaceAll(/[/?=&#]/g, '_')}`);
@@ -165,17 +218,26 @@ const long = '长'.repeat(2100);
 {
   const officer = people.officer;
   await refused(officer, '/plans/new', (p) => p.fill('[name=party]', '王某').then(() => p.$eval('[name=case_no]', (e) => { e.value = '../etc'; })), 'main form button.primary', { '[name=party]': '王某' });
-  await refused(officer, '/rooms/room-1/start', (p) => p.fill('[name=cause]', '"<b>非法&占用</b>"').then(() => p.$eval('[name=case_no]', (e) => { e.value = '../etc'; })), 'main form .record', { '[name=cause]': '"<b>非法&占用</b>"' });
+  await refused(officer, '/rooms/room-1/start', async (p) => {
+    await p.fill('[name=cause]', '"<b>非法&占用</b>"');
+    if (await p.locator('[name=officer]').count() < 3) await p.click('main form [data-more] >> nth=0');
+    await p.locator('[name=officer]').nth(1).fill('钱五');
+    await p.locator('[name=officer]').nth(2).fill('赵六');
+    await p.$eval('[name=case_no]', (e) => { e.value = '../etc'; });
+  }, 'main form .record', { '[name=cause]': '"<b>非法&占用</b>"', '[data-row]:nth-of-type(3) [name=officer]': '赵六' });
+  assert.ok(await officer.isVisible('main form [name=anyway]'), 'recording can begin without what is not right');
   await refused(officer, '/cases/new', (p) => p.fill('[name=cause]', '采矿').then(() => p.$eval('[name=number]', (e) => { e.value = 'x'.repeat(300); })), 'main form button.primary', { '[name=cause]': '采矿' });
   await refused(officer, `/cases/${cases[0]}?add=corrected_on_the_spot`, async (p) => { await p.fill('[name="field:confirmed_by"]', '王某'); await p.$eval('[name="field:what"]', (e, text) => { e.value = text; }, long); }, '#add form[method=post] button.primary', { '[name="field:confirmed_by"]': '王某', '[name="field:what"]': long });
   const legal = people.legal_unit;
-  await refused(legal, '/provisions', (p) => p.fill('[name=letter_no]', '法函〔2026〕3号').then(() => p.fill('[name=sessions]', 'no such session 0:01')), 'form[action="/provisions"] button.primary', { '[name=letter_no]': '法函〔2026〕3号' });
+  await refused(legal, '/provisions?show=due', (p) => p.fill('[name=letter_no]', '法函〔2026〕3号').then(() => p.fill('[name=sessions]', 'no such session 0:01')), 'form[action="/provisions"] button.primary', { '[name=letter_no]': '法函〔2026〕3号' });
+  assert.ok(await legal.isVisible('.narrowed'), 'the list is narrowed as it was');
   const admin = people.administrator;
   await refused(admin, '/accounts', (p) => p.fill('[name=username]', 'zhao').then(() => p.fill('[name=name]', '赵某')), '#account button.primary', { '[name=username]': 'zhao', '#account [name=name]': '赵某' });
   await admin.goto(`${demo.url}/accounts`);
   const reviewer = people.reviewer;
   await refused(reviewer, `/sessions/${session}`, async (p) => { await p.fill('[name=basis]', '函〔2026〕9号'); await p.$eval('form:has([name=basis]) [name=purpose]', (e) => { e.value = ' '; }); }, 'form:has([name=basis]) button.primary', { '[name=basis]': '函〔2026〕9号' });
   const office = people.office;
+  await refused(office, '/devices', async (p) => { await p.$eval('form[action="/devices"][method=post]', (f) => { f.closest('details').open = true; }); await p.fill('[name=device_number]', 'JX-9'); await p.$eval('form[action="/devices"][method=post] [name=device_name]', (e, text) => { e.value = text; }, long); }, 'form[action="/devices"][method=post] button.primary', { '[name=device_number]': 'JX-9' });
   await refused(office, `/devices/${device}`, async (p) => { const f = await p.$('form:has([name=device_name])'); if (f) await p.$eval('[name=device_name]', (e, text) => { e.closest('details')?.setAttribute('open', ''); e.value = text; }, long); }, 'form:has([name=device_name]) button.primary', { '[name=device_name]': long });
 }
 

@@ -2,7 +2,7 @@
 
 use crate::desks::custody::AnchorSheet;
 use crate::desks::logins::SignedIn;
-use crate::desks::reports::LogRow;
+use crate::desks::reports::{LogPlace, LogRow};
 use crate::model::status::Status;
 use crate::web::Web;
 use crate::web::error::{ApiResult, Problem};
@@ -70,7 +70,10 @@ pub async fn log(
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> ApiResult<Json<Vec<LogRow>>> {
     let Query(q) = query?;
-    Ok(Json(web.desks.log(&who.person, q.before, q.session.as_deref()).await?))
+    let place = q.before.map_or(LogPlace::Newest, LogPlace::Before);
+    let part = web.desks.log(&who.person, place, q.session.as_deref()).await?;
+    // Nothing before it is an empty list: who reads on page by page ends there.
+    Ok(Json(part.rows.into_iter().filter(|r| q.before.is_none_or(|before| r.number < before)).collect()))
 }
 
 /// The log's newest head, signed (C2SP tlog-checkpoint).

@@ -118,7 +118,7 @@ async function follow(id) {
 
 /** The day's list as it is now; what is typed stays. */
 async function refresh() {
-  const answer = await fetch('/imports').catch(() => null);
+  const answer = await fetch(`/imports${location.search}`).catch(() => null);
   if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('today');
   if (fresh) document.getElementById('today').replaceChildren(...fresh.childNodes);

@@ -13,6 +13,7 @@ use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::shown::Requests;
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, asked};
@@ -90,18 +91,18 @@ impl InboxPage {
 
 /// Requests: to decide, open, one's own.
 pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let only = asked.shows().to_owned();
-    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(matches!(only.as_str(), "live" | "refused"));
+    let only = asked.shows::<Requests>();
+    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(only);
     let now = web.desks.wall_clock();
     let found = async {
         let mut inbox = web.desks.inbox(&who.person).await?;
-        inbox.own.retain(|r| match only.as_str() {
-            "live" => r.is_live(now),
-            "refused" => {
+        inbox.own.retain(|r| match only {
+            Some(Requests::Live) => r.is_live(now),
+            Some(Requests::Refused) => {
                 matches!(r.state, RequestState::Rejected | RequestState::Revoked)
                     && r.decided_at.is_some_and(|at| agenda::is_still_told(at, now))
             }
-            _ => true,
+            None => true,
         });
         let known = web.desks.asked_for(&who.person, &inbox).await?;
         Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))

@@ -1,7 +1,11 @@
 //! What needs a person now, in words: each line with how many, since when or until when, and the one link to exactly those.
 
+use crate::desks::oversight::Watch;
+use crate::desks::sessions::Lacking;
 use crate::model::agenda::{Concern, Thing, UntilKind, Weight};
+use crate::model::case::CaseState;
 use crate::web::pages::Page;
+use crate::web::pages::shown::{Accounts, Devices, Disposals, Holds, Media, Part, Plans, Provisions, Requests};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A line.
@@ -68,41 +72,87 @@ fn link(thing: &Thing) -> String {
     let about = thing.fact.about.as_deref().unwrap_or_default();
     match thing.fact.concern {
         Concern::Alarms => "/alarms#open-alarms".into(),
-        Concern::UrgentReport => "/cases?state=urgent_initiated".into(),
-        Concern::Initiations => "/cases?state=initiation_pending".into(),
-        Concern::PlansToday => "/plans?show=today".into(),
-        Concern::PlansMissed => "/plans?show=missed".into(),
+        Concern::UrgentReport => cases(CaseState::UrgentInitiated),
+        Concern::Initiations => cases(CaseState::InitiationPending),
+        Concern::PlansToday => Plans::Today.link(),
+        Concern::PlansMissed => Plans::Missed.link(),
         Concern::HandoverDue => "/handover#mine".into(),
         Concern::HandoverOverdue => "/handover#overdue".into(),
         Concern::CheckOutsOverdue => "/handover#check-outs".into(),
         Concern::Receipts => "/handover#inbox".into(),
-        Concern::OwnUnlinked => "/sessions?lacking=own_unlinked".into(),
-        Concern::OwnLacking => "/sessions?lacking=own".into(),
-        Concern::UnitsLacking => "/sessions?lacking=units".into(),
+        Concern::OwnUnlinked => Lacking::OwnUnlinked.link(),
+        Concern::OwnLacking => Lacking::Own.link(),
+        Concern::UnitsLacking => Lacking::Units.link(),
         Concern::Requests => "/access#to-decide".into(),
-        Concern::GrantsLive => "/access?show=live#own".into(),
-        Concern::RequestsRefused => "/access?show=refused#own".into(),
+        Concern::GrantsLive => Requests::Live.link(),
+        Concern::RequestsRefused => Requests::Refused.link(),
         Concern::CopiesReady => format!("/sessions/{about}#copies"),
         Concern::DeputiesEnding => "/access#deputies".into(),
-        Concern::ProvisionsDue => "/provisions?show=due".into(),
-        Concern::ProvisionsToAgree => "/provisions?show=agree".into(),
-        Concern::ProvisionsToClose => "/provisions?show=close".into(),
+        Concern::ProvisionsDue => Provisions::Due.link(),
+        Concern::ProvisionsToAgree => Provisions::Agree.link(),
+        Concern::ProvisionsToClose => Provisions::Close.link(),
         Concern::PeriodsOver => "/retention?list=due".into(),
-        Concern::Holds => "/holds?show=mine".into(),
-        Concern::DisposalsToDecide => "/disposals?show=decide".into(),
-        Concern::DisposalsToClose => "/disposals?show=close".into(),
-        Concern::MediaDue => "/media?show=due".into(),
+        Concern::Holds => Holds::Mine.link(),
+        Concern::DisposalsToDecide => Disposals::Decide.link(),
+        Concern::DisposalsToClose => Disposals::Close.link(),
+        Concern::MediaDue => Media::Due.link(),
         Concern::SecondMediumDue => "/media#without".into(),
         Concern::ReviewDue => format!("/oversight/review?quarter={about}"),
         Concern::Patterns => "/oversight#questions".into(),
-        Concern::Refusals => format!("/oversight?what=refusals&since={about}"),
-        Concern::SignInsFailed => format!("/oversight?what=sign_ins&since={about}"),
+        Concern::Refusals => format!("/oversight?what={}&since={about}", Watch::Refusals.as_str()),
+        Concern::SignInsFailed => format!("/oversight?what={}&since={about}", Watch::SignIns.as_str()),
         Concern::RoomUnready => format!("/rooms/{about}/readiness"),
-        Concern::DevicesIll => "/devices?show=ill".into(),
-        Concern::DevicesDue => "/devices?show=due".into(),
+        Concern::DevicesIll => Devices::Ill.link(),
+        Concern::DevicesDue => Devices::Due.link(),
         Concern::StorageSoon => "/figures#storage".into(),
         Concern::BackupTrouble => "/#machine".into(),
         Concern::ArchiveTrouble => "/archive".into(),
-        Concern::AccountsEnding => "/accounts?show=ending".into(),
+        Concern::AccountsEnding => Accounts::Ending.link(),
+    }
+}
+
+fn cases(state: CaseState) -> String {
+    format!("/cases?state={}", state.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desks::retention::LISTS;
+    use crate::model::agenda::Fact;
+    use crate::web::pages::table::Asked;
+
+    /// What a line says that its list is narrowed to is what the line said.
+    #[test]
+    fn a_line_leads_to_the_part_that_is_called_as_it_is() {
+        fn named<P: Part>(asked: &Asked) -> Option<&'static str> {
+            asked.shows::<P>().map(|p| p.name().1)
+        }
+        for concern in Concern::ALL {
+            let link = link(&Thing { fact: Fact::of(*concern, 1), weight: Weight::Waits });
+            let asked = Asked::of(&link.parse().unwrap());
+            let page = link.split(['?', '#']).next().unwrap();
+            let part = match page {
+                "/plans" => named::<Plans>(&asked),
+                "/access" if link.contains('?') => named::<Requests>(&asked),
+                "/provisions" => named::<Provisions>(&asked),
+                "/holds" => named::<Holds>(&asked),
+                "/disposals" => named::<Disposals>(&asked),
+                "/accounts" => named::<Accounts>(&asked),
+                "/sessions" => named::<Lacking>(&asked),
+                // Lists that people narrow by themselves have names of their own.
+                "/media" | "/devices" => {
+                    let known = named::<Media>(&asked).is_some() || named::<Devices>(&asked).is_some() || link.contains('#');
+                    assert!(known, "{link}");
+                    continue;
+                }
+                "/retention" => {
+                    assert!(LISTS.iter().any(|l| link.ends_with(&format!("?list={l}"))), "{link}");
+                    continue;
+                }
+                _ => continue,
+            };
+            assert_eq!(part, Some(concern.as_str()), "{link}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::desks::archive::ArchiveView;
 use crate::desks::logins::SignedIn;
 use crate::web::Web;
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -15,6 +16,7 @@ use axum::response::Response;
 struct ArchivePage {
     page: Page,
     archive: ArchiveView,
+    table: Table,
 }
 
 impl ArchivePage {
@@ -26,10 +28,19 @@ impl ArchivePage {
 }
 
 /// The page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/archive").await;
     match web.desks.archive_view(&who.person).await {
-        Ok(archive) => html(&ArchivePage { page, archive }),
+        Ok(mut archive) => {
+            let mut table = Table::named("queue", &asked, &["kind", "item", "since", "state"]);
+            archive.queue = table.rows(archive.queue, |q, column| match column {
+                "kind" => Key::text(Some(page.word("archive-kind", &q.kind))),
+                "item" => Key::text(Some(&q.id).filter(|id| **id != q.kind)),
+                "since" => Key::at(q.since),
+                _ => Key::text(q.problem.as_deref()),
+            });
+            html(&ArchivePage { page, archive, table })
+        }
         Err(no) => no_page(page, &no),
     }
 }

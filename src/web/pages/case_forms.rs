@@ -12,9 +12,8 @@ use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::Web;
 use crate::web::asked;
-use crate::web::error;
 use crate::web::pages::form::{self, Form, one};
-use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::pages::{Page, after, brought_back, done, html, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -29,7 +28,6 @@ struct NewPage {
     origin: Origin,
     named: bool,
     facts: CaseFacts,
-    problem: Option<String>,
 }
 
 impl NewPage {
@@ -41,7 +39,7 @@ impl NewPage {
 /// The form.
 pub async fn new_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
     let page = Page::of(&web, &headers, who, "/cases/new").await;
-    html(&NewPage { page, origin: Origin::OwnInitiative, named: false, facts: CaseFacts::default(), problem: None })
+    html(&NewPage { page, origin: Origin::OwnInitiative, named: false, facts: CaseFacts::default() })
 }
 
 /// What a case is, as its form gives it. Parties stand one a line.
@@ -71,8 +69,8 @@ pub async fn open(
         Ok(case) => done(&format!("/cases/{}", case.id), "case-opened"),
         Err(No::Refusal(refusal)) => {
             let page = Page::of(&web, &headers, who, "/cases/new").await;
-            let problem = Some(error::text(&refusal, page.lang));
-            html(&NewPage { page, origin, named, facts, problem })
+            let lang = page.lang;
+            brought_back(html(&NewPage { page, origin, named, facts }), lang, &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/cases").await, &no),
     }

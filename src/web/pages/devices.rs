@@ -9,13 +9,14 @@ use crate::model::device_fault::{DeviceFault, FaultKind, FaultState, FaultStep};
 use crate::model::ids::{RoomId, UnitId};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
+use crate::web::Web;
 use crate::web::asked;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
+use crate::web::pages::shown::{Devices, Part};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, act, done, html, no_page};
-use crate::web::{Web, error};
+use crate::web::pages::{Page, act, brought_back, done, html, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -31,14 +32,16 @@ struct ListPage {
     page: Page,
     table: Table,
     rows: Vec<DeviceView>,
-    show: String,
+    show: Option<Devices>,
     text: String,
     total: usize,
     form: DeviceForm,
-    problem: Option<String>,
 }
 
 impl ListPage {
+    fn parts(&self) -> Vec<Devices> {
+        Devices::all()
+    }
     fn badge(&self, row: &DeviceView) -> &'static str {
         badge(row.standing)
     }
@@ -95,36 +98,23 @@ fn due_badge(due: Due) -> &'static str {
     }
 }
 
-/// The register: `show` narrows to `due`, `ill` or a kind; `text` to a number, a name or a serial number.
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    Query(query): Query<Fields>,
-) -> Response {
-    list_page(&web, who, &headers, (asked, &query), vec![], None).await
+/// The register: `show` narrows to a part ([`Devices`]), `text` to a number, a name or a serial number.
+pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+    list_page(&web, who, &headers, asked, vec![]).await
 }
 
-async fn list_page(
-    web: &Web,
-    who: SignedIn,
-    headers: &HeaderMap,
-    (asked, query): (Asked, &Fields),
-    typed: Fields,
-    problem: Option<String>,
-) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/devices").await;
-    let (show, text) = (one(query, "show").unwrap_or_default(), one(query, "text").unwrap_or_default());
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, typed: Fields) -> Response {
+    let (show, text) = (asked.shows::<Devices>(), asked.text());
+    let page = Page::of(web, headers, who.clone(), "/devices").await.narrowed(show);
     match web.desks.equipment_register(&who.person) {
         Ok(mut rows) => {
             let total = rows.len();
-            rows.retain(|r| match show.as_str() {
-                "due" => r.due != Due::Not,
-                "ill" => matches!(r.standing, Standing::Faulty | Standing::OutOfUse),
-                "" => r.standing != Standing::Retired || !text.is_empty(),
-                "retired" => r.standing == Standing::Retired,
-                kind => r.device.known.kind.as_str() == kind,
+            rows.retain(|r| match show {
+                Some(Devices::Due) => r.due != Due::Not,
+                Some(Devices::Ill) => matches!(r.standing, Standing::Faulty | Standing::OutOfUse),
+                Some(Devices::Retired) => r.standing == Standing::Retired,
+                Some(Devices::Kind(kind)) => r.device.known.kind == kind,
+                None => r.standing != Standing::Retired || !text.is_empty(),
             });
             let k =
                 |r: &DeviceView| [Some(r.device.known.number.clone()), Some(r.device.known.name.clone()), r.device.known.serial.clone()];
@@ -139,7 +129,7 @@ async fn list_page(
                 "next" => Key::text(r.next_maintenance.map(|day| day.to_string())),
                 _ => Key::text(Some(page.word("standing", r.standing.as_str()))),
             });
-            html(&ListPage { page, table, rows, show, text, total, form: DeviceForm::of(web, typed, false), problem })
+            html(&ListPage { page, table, rows, show, text, total, form: DeviceForm::of(web, typed, false) })
         }
         Err(no) => no_page(page, &no),
     }
@@ -180,8 +170,8 @@ pub async fn register(
     match registered {
         Ok(id) => done(&format!("/devices/{id}"), "device-registered"),
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, Lang::of(&headers));
-            list_page(&web, who, &headers, (Asked::list("/devices"), &vec![]), fields, Some(problem)).await
+            let page = list_page(&web, who, &headers, Asked::before(&headers, "/devices"), fields).await;
+            brought_back(page, Lang::of(&headers), &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/devices").await, &no),
     }

@@ -1,13 +1,14 @@
 //! The handover: the officer's list, the custodian's inbox with the receipt, what is overdue, and portable devices that are out.
 
 use crate::desks::No;
-use crate::desks::handover::{HandoverDesk, HandoverRow, HandoverView};
+use crate::desks::handover::{HandoverDesk, HandoverLine, HandoverRow, HandoverView};
 use crate::desks::logins::SignedIn;
 use crate::model::digest;
 use crate::model::handover::CheckOutState;
 use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, done, html, no_page};
 use crate::web::{Web, asked};
 use askama::Template;
@@ -31,6 +32,12 @@ fn text(value: Option<&String>) -> String {
 struct DeskPage {
     page: Page,
     desk: HandoverDesk,
+    /// Handovers that wait for a receipt.
+    waiting: Vec<HandoverLine>,
+    overdue: Table,
+    mine: Table,
+    out: Table,
+    register: Table,
 }
 
 impl DeskPage {
@@ -54,11 +61,50 @@ impl DeskPage {
     }
 }
 
-/// The lists.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+fn session_key(row: &HandoverRow, column: &str) -> Key {
+    match column {
+        "session" => Key::text(Some(row.session.as_str())),
+        "unit" => Key::text(Some(&row.unit_name)),
+        "officers" => Key::text(Some(&row.officers)),
+        "device" => Key::text(Some(&row.devices)),
+        "used" => Key::at(row.used_at),
+        "party" => Key::text(row.party.as_deref()),
+        "cause" => Key::text(row.cause.as_deref()),
+        "size" => Key::Number(row.bytes as i64),
+        "due" => Key::at(row.due),
+        _ => Key::count(row.lacks.len()),
+    }
+}
+
+/// The lists. What waits for a receipt stands in the order in which it came; what can be handed over stands on one page, for all of it
+/// is ticked.
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/handover").await;
     match web.desks.handover_desk(&who.person).await {
-        Ok(desk) => html(&DeskPage { page, desk }),
+        Ok(mut desk) => {
+            let mut overdue = Table::named("overdue", &asked, &["session", "unit", "officers", "device", "used", "due"]);
+            desk.overdue = overdue.rows(desk.overdue, session_key);
+            let mut mine = Table::named("mine", &asked, &["session", "device", "used", "party", "cause", "size", "due", "lacks"]);
+            desk.mine = mine.whole(desk.mine, session_key);
+            let mut out = Table::named("check-outs", &asked, &["device", "unit", "by", "at", "state"]);
+            desk.check_outs = out.rows(desk.check_outs, |o, column| match column {
+                "device" => Key::text(Some(&o.device_no)),
+                "unit" => Key::text(Some(&o.unit_name)),
+                "by" => Key::text(Some(&o.name)),
+                "at" => Key::at(o.at),
+                _ => Key::text(Some(page.word("device-out", o.state.as_str()))),
+            });
+            // The register is cut after what waits was taken from it: what waits is never on another page.
+            let waiting: Vec<HandoverLine> = desk.handovers.iter().filter(|h| h.received < h.sessions).cloned().collect();
+            let mut register = Table::named("register", &asked, &["no", "at", "sessions", "state"]);
+            desk.handovers = register.rows(desk.handovers, |h, column| match column {
+                "no" => Key::text(Some(h.id.as_str())),
+                "at" => Key::at(h.at),
+                "sessions" => Key::Number(h.sessions as i64),
+                _ => Key::Number(h.received.cmp(&h.sessions) as i64),
+            });
+            html(&DeskPage { page, desk, waiting, overdue, mine, out, register })
+        }
         Err(no) => no_page(page, &no),
     }
 }

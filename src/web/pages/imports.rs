@@ -9,6 +9,7 @@ use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{FactsForm, Form, one};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
 use crate::web::{Web, asked};
 use askama::Template;
@@ -23,6 +24,7 @@ struct ImportsPage {
     page: Page,
     view: ImportsView,
     form: FactsForm,
+    table: Table,
 }
 
 impl ImportsPage {
@@ -64,13 +66,23 @@ impl ImportsPage {
 }
 
 /// The page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/imports").await;
     match web.desks.imports(&who.person).await {
-        Ok(view) => {
+        Ok(mut view) => {
+            let mut table = Table::named("today", &asked, &["session", "file", "device", "used", "length", "size", "lacks"]);
+            view.today = table.whole(view.today, |r, column| match column {
+                "session" => Key::text(Some(r.session.as_str())),
+                "file" => Key::text(Some(&r.file_name)),
+                "device" => Key::text(Some(&r.device).filter(|d| !d.is_empty())),
+                "used" => Key::at(r.used_at),
+                "length" => Key::Number(r.length_ms as i64),
+                "size" => Key::Number(r.bytes as i64),
+                _ => Key::count(r.lacks.len()),
+            });
             let facts = web.desks.import_defaults(&who.person).facts;
             let form = FactsForm::new(&web, &who, page.lang, facts, vec![]).await;
-            html(&ImportsPage { page, view, form })
+            html(&ImportsPage { page, view, form, table })
         }
         Err(no) => no_page(page, &no),
     }

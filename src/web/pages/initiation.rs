@@ -8,10 +8,10 @@ use crate::model::initiation::{FormFields, InitiationForm};
 use crate::model::time;
 use crate::web::Web;
 use crate::web::asked;
-use crate::web::error;
+use crate::web::i18n::Lang;
 use crate::web::pages::cases::standing_text;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, after, done, html, no_page};
+use crate::web::pages::{Page, after, brought_back, done, html, no_page};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -29,7 +29,6 @@ struct InitiationPage {
     page: Page,
     view: CaseView,
     typed: FormFields,
-    problem: Option<String>,
 }
 
 impl InitiationPage {
@@ -66,10 +65,10 @@ fn value(fields: &FormFields, name: &str) -> String {
 
 /// The form, as it stands or to be filled in.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    page_of(&web, who, &headers, &id, None, None).await
+    page_of(&web, who, &headers, &id, None).await
 }
 
-async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed: Option<FormFields>, problem: Option<String>) -> Response {
+async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed: Option<FormFields>) -> Response {
     let page = Page::of(web, headers, who.clone(), &format!("/cases/{id}/initiation")).await;
     let found = async { web.desks.case(&who.person, &asked::case(id)?).await }.await;
     match found {
@@ -84,7 +83,7 @@ async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed:
                 ..FormFields::default()
             };
             let typed = typed.or_else(|| view.case.forms.last().map(|f| f.fields.clone())).unwrap_or_else(known);
-            html(&InitiationPage { page, view, typed, problem })
+            html(&InitiationPage { page, view, typed })
         }
         Err(no) => no_page(page, &no),
     }
@@ -112,8 +111,8 @@ pub async fn submit(
     match handed_in.await {
         Ok(_) => done(&format!("/cases/{id}/initiation"), "submitted"),
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
-            page_of(&web, who, &headers, &id, Some(typed), Some(problem)).await
+            let page = page_of(&web, who, &headers, &id, Some(typed)).await;
+            brought_back(page, Lang::of(&headers), &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/cases").await, &no),
     }

@@ -1,8 +1,8 @@
-//! The custody log, for who supervises.
+//! The custody log, for who supervises. It is evidence, and stands in its own order: from its end or from its beginning, and in no other.
 
 use crate::desks::custody::{AnchorSheet, Standing};
 use crate::desks::logins::SignedIn;
-use crate::desks::reports::LogRow;
+use crate::desks::reports::{LogPart, LogPlace, LogRow};
 use crate::model::entry::Entry;
 use crate::web::Web;
 use crate::web::pages::record::qr;
@@ -20,15 +20,23 @@ use serde::Deserialize;
 #[derive(Default, Deserialize)]
 pub struct LogQuery {
     before: Option<u64>,
+    after: Option<u64>,
     session: Option<String>,
+    order: Option<String>,
 }
+
+/// The word of the order that begins with the oldest.
+const OLDEST: &str = "oldest";
 
 #[derive(Template)]
 #[template(path = "log.html", config = "src/web/askama.toml")]
 struct LogPage {
     page: Page,
     rows: Vec<LogRow>,
+    older: Option<u64>,
+    newer: Option<u64>,
     session: String,
+    oldest_first: bool,
     standing: Standing,
 }
 
@@ -50,8 +58,36 @@ impl LogPage {
             _ => "",
         }
     }
-    fn older(&self) -> Option<u64> {
-        self.rows.last().map(|r| r.number).filter(|number| *number > 0)
+    /// The same entries asked for, in one order or the other, from an end or from a number.
+    fn address(&self, oldest_first: bool, place: Option<(&str, u64)>) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if !self.session.is_empty() {
+            query.append_pair("session", &self.session);
+        }
+        if oldest_first {
+            query.append_pair("order", OLDEST);
+        }
+        if let Some((side, number)) = place {
+            query.append_pair(side, &number.to_string());
+        }
+        let query = query.finish();
+        if query.is_empty() { "/log".into() } else { format!("/log?{query}") }
+    }
+    /// The two orders: their words, where they are, and whether it is this one.
+    fn orders(&self) -> [(&'static str, String, bool); 2] {
+        let one = |word, oldest_first| (word, self.address(oldest_first, None), oldest_first == self.oldest_first);
+        [one("log-newest-first", false), one("log-oldest-first", true)]
+    }
+    /// The pages beside this one, as one reads on: relation, word, address.
+    fn beside(&self) -> Vec<(&'static str, &'static str, String)> {
+        let older = self.older.map(|n| ("older", self.address(self.oldest_first, Some(("before", n)))));
+        let newer = self.newer.map(|n| ("newer", self.address(self.oldest_first, Some(("after", n)))));
+        let (back, on) = if self.oldest_first { (older, newer) } else { (newer, older) };
+        back.map(|(word, to)| ("prev", word, to)).into_iter().chain(on.map(|(word, to)| ("next", word, to))).collect()
+    }
+    /// All sessions, in this order.
+    fn clear(&self) -> &'static str {
+        if self.oldest_first { "/log?order=oldest" } else { "/log" }
     }
 }
 
@@ -101,12 +137,20 @@ pub async fn show(
     // An address that was typed by hand and cannot be read shows the newest.
     let q = query.map(|Query(q)| q).unwrap_or_default();
     let session = q.session.map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
+    let oldest_first = q.order.as_deref() == Some(OLDEST);
+    let begins = if oldest_first { LogPlace::Oldest } else { LogPlace::Newest };
+    let place = q.before.map(LogPlace::Before).or(q.after.map(LogPlace::After)).unwrap_or(begins);
     let found = async {
-        let rows = web.desks.log(&who.person, q.before, session.as_deref()).await?;
-        Ok((rows, web.desks.standing(&who.person).await?))
+        let part = web.desks.log(&who.person, place, session.as_deref()).await?;
+        Ok((part, web.desks.standing(&who.person).await?))
     };
     match found.await {
-        Ok((rows, standing)) => html(&LogPage { page, rows, session: session.unwrap_or_default(), standing }),
+        Ok((LogPart { mut rows, older, newer }, standing)) => {
+            if oldest_first {
+                rows.reverse();
+            }
+            html(&LogPage { page, rows, older, newer, session: session.unwrap_or_default(), oldest_first, standing })
+        }
         Err(no) => no_page(page, &no),
     }
 }

@@ -10,6 +10,7 @@ use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
+use crate::web::pages::shown::{Media, Part};
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, access, act, done, html, no_page};
 use crate::web::{Web, asked, error};
@@ -29,7 +30,7 @@ struct ListPage {
     due: usize,
     damaged: usize,
     register: Register,
-    show: String,
+    show: Option<Media>,
     text: String,
     total: usize,
 }
@@ -47,6 +48,12 @@ fn is_over(held: &HeldSession) -> bool {
 }
 
 impl ListPage {
+    fn parts(&self) -> Vec<Media> {
+        Media::all()
+    }
+    fn link(&self, part: Media) -> String {
+        part.link()
+    }
     fn second(&self, held: &HeldSession) -> String {
         second(&self.page, held)
     }
@@ -79,7 +86,7 @@ fn badge(standing: CopyStanding) -> &'static str {
     }
 }
 
-/// The register: `show` narrows to what is `due`, `damaged` or `open`; `text` to a number, a place or a session.
+/// The register: `show` narrows to a part ([`Media`]), `text` to a number, a place or a session.
 pub async fn list(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
@@ -87,18 +94,18 @@ pub async fn list(
     asked: Asked,
     Query(query): Query<Fields>,
 ) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/media").await;
-    let (show, text) = (one(&query, "show").unwrap_or_default(), one(&query, "text").unwrap_or_default());
+    let (show, text) = (asked.shows::<Media>(), one(&query, "text").unwrap_or_default());
+    let page = Page::of(&web, &headers, who.clone(), "/media").await.narrowed(show);
     match web.desks.media_register(&who.person).await {
         Ok(mut register) => {
             let total = register.media.len();
             let due = register.media.iter().filter(|m| m.due).count();
             let damaged = register.media.iter().filter(|m| m.needs_new_copy).count();
-            register.media.retain(|m| match show.as_str() {
-                "due" => m.due || m.due_soon,
-                "damaged" => m.needs_new_copy,
-                "open" => matches!(m.medium.state, MediumState::Making | MediumState::Ready),
-                _ => true,
+            register.media.retain(|m| match show {
+                Some(Media::Due) => m.due || m.due_soon,
+                Some(Media::Damaged) => m.needs_new_copy,
+                Some(Media::Open) => matches!(m.medium.state, MediumState::Making | MediumState::Ready),
+                None => true,
             });
             let holds = |s: &str| s.contains(&text);
             register.media.retain(|m| {

@@ -33,6 +33,7 @@ pub mod rooms;
 pub mod running;
 pub mod screen;
 pub mod sessions;
+pub mod shown;
 pub mod supervision;
 pub mod table;
 pub mod wall;
@@ -47,6 +48,7 @@ use crate::model::time;
 use crate::web::article;
 use crate::web::i18n::{self, Lang};
 use crate::web::pages::measures::{Theme, When};
+use crate::web::pages::shown::Part;
 use crate::web::pages::table::Table;
 use crate::web::{Web, error, guard};
 use askama::Template;
@@ -85,8 +87,8 @@ pub struct Page {
     pub devices_waiting: usize,
     /// Alarms that nobody has acknowledged, and the gravest of them, for who sees the rooms' status.
     pub alarms_waiting: (usize, Option<Severity>),
-    /// Only what a line of the first page led to is shown.
-    pub narrowed: bool,
+    /// What the list is narrowed to, in words.
+    pub narrowed: Option<String>,
     /// What was just done, by its word: said once.
     pub done: Option<String>,
     /// Password or key were shown lately enough for an approval or an export.
@@ -119,17 +121,18 @@ impl Page {
             media_due: of(&[Concern::MediaDue]),
             devices_waiting: of(&[Concern::DevicesIll, Concern::DevicesDue]),
             alarms_waiting: web.desks.alarms_waiting(),
-            narrowed: false,
+            narrowed: None,
             done,
             theme: theme(headers),
             made_at: When(web.desks.wall_clock()),
         }
     }
 
-    /// The same; whether it shows only what a line of the first page led to.
+    /// The same; which part of its list it shows, if not all.
     #[must_use]
-    pub fn narrowed(self, narrowed: bool) -> Self {
-        Self { narrowed, ..self }
+    pub fn narrowed(self, part: Option<impl Part>) -> Self {
+        let what = part.map(Part::name).map(|(of, word)| self.with("shown-part", "part", self.word(of, word)));
+        Self { narrowed: what, ..self }
     }
 
     /// A page for nobody in particular.
@@ -148,7 +151,7 @@ impl Page {
             media_due: 0,
             devices_waiting: 0,
             alarms_waiting: (0, None),
-            narrowed: false,
+            narrowed: None,
             done: None,
             is_proved: false,
             theme: theme(headers),
@@ -402,6 +405,8 @@ pub struct Told {
     pub fields: Vec<(String, String)>,
     /// The password is asked for once more.
     pub prove: bool,
+    /// The page brings its form back by itself, with what only it knows: more rows than it opens with, a second button.
+    pub own: bool,
 }
 
 impl Told {
@@ -409,7 +414,7 @@ impl Told {
         let (status, problem) = error::problem(no);
         let message = if lang == Lang::Zh { problem.message } else { problem.message_en };
         let fields = problem.fields.iter().map(|f| (f.field.clone(), error::field_text(f, lang))).collect();
-        Self { status, message, article: problem.article, fields, prove: false }
+        Self { status, message, article: problem.article, fields, prove: false, own: false }
     }
 }
 
@@ -428,9 +433,30 @@ pub fn refused(web: &Web, headers: &HeaderMap, no: &No) -> Response {
     no_page(Page::plain(web, headers), no)
 }
 
+/// A page that brings its refused form back by itself: what was wrong is said in it as in every other (`web::refusals`).
+pub fn brought_back(mut page: Response, lang: Lang, refusal: &Refusal) -> Response {
+    if page.status() != StatusCode::OK {
+        return page;
+    }
+    let mut told = Told { own: true, ..Told::of(lang, &refusal.clone().into()) };
+    // A thing that is not there was typed into a field of this form.
+    if let Refusal::NoSuch { what, .. } = refusal {
+        told.status = StatusCode::UNPROCESSABLE_ENTITY;
+        told.fields = vec![((*what).to_owned(), told.message.clone())];
+    }
+    *page.status_mut() = told.status;
+    page.extensions_mut().insert(told);
+    page
+}
+
 /// The same for somebody who is signed in, with the navigation.
 pub fn no_page(page: Page, no: &No) -> Response {
     let told = Told::of(page.lang, no);
+    told_page(page, told)
+}
+
+/// What is told, on a page of its own.
+pub fn told_page(page: Page, told: Told) -> Response {
     let kind = match told.status {
         StatusCode::NOT_FOUND => "not-found",
         StatusCode::INTERNAL_SERVER_ERROR => "fault",

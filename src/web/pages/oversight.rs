@@ -6,6 +6,7 @@ use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed
 use crate::model::time;
 use crate::web::Web;
 use crate::web::pages::csv::{self, cell};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, html, log, no_page};
 use askama::Template;
 use axum::Extension;
@@ -22,6 +23,7 @@ struct OversightPage {
     page: Page,
     search: OversightSearch,
     found: Oversight,
+    table: Table,
 }
 
 fn at(text: &str) -> String {
@@ -54,9 +56,6 @@ impl OversightPage {
         let s = &self.search;
         [("what", &s.what), ("from", &s.from), ("until", &s.until), ("person", &s.person), ("session", &s.session)]
     }
-    fn narrowed(&self) -> bool {
-        self.fields().into_iter().filter_map(|(_, v)| v.as_ref()).any(|v| !v.trim().is_empty())
-    }
     /// The same question, as CSV.
     fn csv(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -69,19 +68,38 @@ impl OversightPage {
     }
 }
 
-/// Who saw what.
+fn row_key(page: &Page, row: &OversightRow, column: &str) -> Key {
+    match column {
+        // The number through all logs: an index begins anew with each.
+        "index" => Key::Number(row.number as i64),
+        "at" => row.at.parse::<DateTime<Utc>>().map_or(Key::Absent, Key::at),
+        "act" => Key::text(Some(page.word("entry", row.kind.as_str()))),
+        "who" => Key::text(Some(&row.who)),
+        "session" => Key::text(row.session.as_deref()),
+        "request" => Key::text(row.request.as_deref()),
+        "seconds" => row.seconds.map_or(Key::Absent, |s| Key::Number(s as i64)),
+        _ => Key::text(row.from.as_deref()),
+    }
+}
+
+/// Who saw what: rows taken from the log, put in order to be compared, with the index by which each is proved. All of them on one
+/// page, which prints; the file keeps the order of the log.
 pub async fn show(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<OversightSearch>, QueryRejection>,
 ) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+    let mut page = Page::of(&web, &headers, who.clone(), "/oversight").await;
     let search = query.map(|Query(q)| q).unwrap_or_default();
     match web.desks.oversight(&who.person, &search).await {
-        Ok(found) => {
+        Ok(mut found) => {
             looked(&web, &who, &search);
-            html(&OversightPage { page: page.narrowed(search.since.is_some()), search, found })
+            page.narrowed = search.since.as_ref().map(|_| page.t("shown-only"));
+            let mut table = Table::new(asked, &["index", "at", "act", "who", "session", "request", "seconds", "from"]);
+            found.rows = table.whole(found.rows, |r, column| row_key(&page, r, column));
+            html(&OversightPage { page, search, found, table })
         }
         Err(no) => no_page(page, &no),
     }

@@ -13,8 +13,9 @@ use crate::web::i18n::Lang;
 use crate::web::pages::factors::inside;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::measures::Theme;
+use crate::web::pages::shown::Accounts;
 use crate::web::pages::table::{Asked, Key, Table, came_from};
-use crate::web::pages::{Page, access, after, done, html, no_page, said};
+use crate::web::pages::{Page, access, after, brought_back, done, html, no_page, said};
 use crate::web::{Web, asked, error, guard};
 use askama::Template;
 use axum::Extension;
@@ -145,7 +146,6 @@ struct AccountsPage {
     draft: AccountDraft,
     /// The account that the form changes; none: it makes one.
     changes: Option<String>,
-    problem: Option<String>,
 }
 
 impl AccountsPage {
@@ -166,7 +166,7 @@ impl AccountsPage {
 
 /// All accounts.
 pub async fn accounts(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None, None).await
+    accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None).await
 }
 
 async fn accounts_page(
@@ -176,15 +176,17 @@ async fn accounts_page(
     (asked, draft): (Asked, AccountDraft),
     changes: Option<String>,
     token: Option<String>,
-    problem: Option<String>,
 ) -> Response {
-    let ending = asked.shows() == "ending";
-    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(ending);
+    let only = asked.shows::<Accounts>();
+    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(only);
     let now = web.desks.wall_clock();
     let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
     match found.await {
         Ok((mut rows, tokens)) => {
-            rows.retain(|r| !ending || (r.open && r.valid_until.is_some_and(|last| agenda::ends_soon(last, now).is_some())));
+            rows.retain(|r| match only {
+                Some(Accounts::Ending) => r.open && r.valid_until.is_some_and(|last| agenda::ends_soon(last, now).is_some()),
+                None => true,
+            });
             let mut table = Table::new(asked, &["username", "name", "unit", "state"]);
             let rows = table.rows(rows, |r, column| match column {
                 "username" => Key::text(Some(&r.person.username)),
@@ -192,7 +194,7 @@ async fn accounts_page(
                 "unit" => Key::text(r.person.unit.as_ref().map(UnitId::as_str)),
                 _ => Key::count(usize::from(!r.open) + usize::from(!r.active)),
             });
-            html(&AccountsPage { page, table, rows, units: web.desks.units(), tokens, token, draft, changes, problem })
+            html(&AccountsPage { page, table, rows, units: web.desks.units(), tokens, token, draft, changes })
         }
         Err(no) => no_page(page, &no),
     }
@@ -209,7 +211,7 @@ pub async fn account_page(
         let no = No::from(Refusal::no_such("account", &id));
         return no_page(Page::of(&web, &headers, who, "/accounts").await, &no);
     };
-    accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None, None).await
+    accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None).await
 }
 
 /// An account as its form shows it.
@@ -299,8 +301,8 @@ pub async fn make_account(
     match made {
         Ok(word) => done("/accounts", word),
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, Lang::of(&headers));
-            accounts_page(web, who, headers, (Asked::list("/accounts"), draft), changes, None, Some(problem)).await
+            let (lang, asked) = (Lang::of(&headers), Asked::before(&headers, "/accounts"));
+            brought_back(accounts_page(web, who, headers, (asked, draft), changes, None).await, lang, &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }
@@ -323,9 +325,8 @@ pub async fn give_password(
     match given {
         Ok(()) => done("/accounts", "password-given"),
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, Lang::of(&headers));
-            let draft = drafted(&web, &who, &id).await.unwrap_or_default();
-            accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None, Some(problem)).await
+            let (lang, draft) = (Lang::of(&headers), drafted(&web, &who, &id).await.unwrap_or_default());
+            brought_back(accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None).await, lang, &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
     }
@@ -346,12 +347,14 @@ pub async fn make_token(
         Ok(web.desks.make_token(&who.person, &line("token_name"), &line("token_account"), scopes, days).await?.1)
     }
     .await;
-    let (token, problem) = match made {
-        Ok(token) => (Some(token), None),
-        Err(No::Refusal(refusal)) => (None, Some(error::text(&refusal, Lang::of(&headers)))),
-        Err(no) => return no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
-    };
-    accounts_page(web, who, headers, (Asked::list("/accounts"), AccountDraft::default()), None, token, problem).await
+    let (lang, asked) = (Lang::of(&headers), Asked::before(&headers, "/accounts"));
+    match made {
+        Ok(token) => accounts_page(web, who, headers, (asked, AccountDraft::default()), None, Some(token)).await,
+        Err(No::Refusal(refusal)) => {
+            brought_back(accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None).await, lang, &refusal)
+        }
+        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+    }
 }
 
 /// Ends a token.

@@ -11,9 +11,10 @@ use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::pages::form::{self, FactsForm, Form, one};
+use crate::web::pages::shown::Plans;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, done, html, no_page};
-use crate::web::{Web, asked, error};
+use crate::web::pages::{Page, after, brought_back, done, html, no_page};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -36,15 +37,15 @@ impl PlansPage {
 
 /// What is planned, and what nobody kept.
 pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let only = asked.shows().to_owned();
-    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(matches!(only.as_str(), "today" | "missed"));
+    let only = asked.shows::<Plans>();
+    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(only);
     match web.desks.plans(&who.person).await {
         Ok(mut rows) => {
             let today = time::shanghai_day(web.desks.wall_clock());
-            rows.retain(|r| match only.as_str() {
-                "today" => r.state == PlanState::Planned && time::shanghai_day(r.plan.at) == today,
-                "missed" => r.state == PlanState::Missed,
-                _ => true,
+            rows.retain(|r| match only {
+                Some(Plans::Today) => r.state == PlanState::Planned && time::shanghai_day(r.plan.at) == today,
+                Some(Plans::Missed) => r.state == PlanState::Missed,
+                None => true,
             });
             let mut table = Table::new(asked, &["at", "room", "kind", "party", "cause", "case", "state"]);
             let rows = table.rows(rows, |r, column| match column {
@@ -71,7 +72,6 @@ struct NewPage {
     at: String,
     kind: SessionKind,
     form: FactsForm,
-    problem: Option<String>,
 }
 
 impl NewPage {
@@ -101,12 +101,16 @@ async fn new_form(
     refusal: Option<Refusal>,
 ) -> Response {
     let page = Page::of(web, headers, who.clone(), "/plans/new").await;
-    let problem = refusal.as_ref().map(|r| error::text(r, page.lang));
-    let fields = if let Some(Refusal::BadFields { fields }) = refusal { fields } else { vec![] };
+    let lang = page.lang;
+    let fields = if let Some(Refusal::BadFields { fields }) = &refusal { fields.clone() } else { vec![] };
     let form = FactsForm::new(web, &who, page.lang, facts, fields).await;
     let kind = one(&typed, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
     let (room, at) = (one(&typed, "room").unwrap_or_default(), one(&typed, "at").unwrap_or_default());
-    html(&NewPage { page, rooms: web.desks.rooms(), room, at, kind, form, problem })
+    let shown = html(&NewPage { page, rooms: web.desks.rooms(), room, at, kind, form });
+    match refusal {
+        Some(refusal) => brought_back(shown, lang, &refusal),
+        None => shown,
+    }
 }
 
 /// Plans, or shows the form again with what was typed.

@@ -7,10 +7,12 @@ use crate::model::ids::{ProvisionId, SessionId};
 use crate::model::provision::{Clip, ProvisionKind, ProvisionState};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
+use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, one};
+use crate::web::pages::shown::Provisions;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, act, done, html, no_page};
-use crate::web::{Web, asked, error};
+use crate::web::pages::{Page, act, brought_back, done, html, no_page};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -26,7 +28,6 @@ struct ListPage {
     table: Table,
     rows: Vec<ProvisionView>,
     draft: Fields,
-    problem: Option<String>,
 }
 
 impl ListPage {
@@ -48,19 +49,19 @@ fn days(page: &Page, row: &ProvisionView) -> String {
 
 /// All of them, and the form for a new letter.
 pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    list_page(&web, who, &headers, asked, (vec![], None)).await
+    list_page(&web, who, &headers, asked, vec![]).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, (draft, problem): (Fields, Option<String>)) -> Response {
-    let only = asked.shows().to_owned();
-    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(matches!(only.as_str(), "due" | "agree" | "close"));
+async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, draft: Fields) -> Response {
+    let only = asked.shows::<Provisions>();
+    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(only);
     match web.desks.provisions(&who.person).await {
         Ok(mut rows) => {
-            rows.retain(|r| match only.as_str() {
-                "due" => r.days_left.is_some(),
-                "agree" => r.may_approve,
-                "close" => r.provision.state == ProvisionState::HandedOver,
-                _ => true,
+            rows.retain(|r| match only {
+                Some(Provisions::Due) => r.days_left.is_some(),
+                Some(Provisions::Agree) => r.may_approve,
+                Some(Provisions::Close) => r.provision.state == ProvisionState::HandedOver,
+                None => true,
             });
             let mut table = Table::new(asked, &["no", "letter", "body", "kind", "received", "due", "state"]);
             let rows = table.rows(rows, |r, column| match column {
@@ -72,7 +73,7 @@ async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, 
                 "due" => Key::text(Some(r.provision.due.to_string())),
                 _ => Key::text(Some(page.word("provision-state", r.provision.state.as_str()))),
             });
-            html(&ListPage { page, table, rows, draft, problem })
+            html(&ListPage { page, table, rows, draft })
         }
         Err(no) => no_page(page, &no),
     }
@@ -95,7 +96,7 @@ fn sessions(text: &str) -> Result<(Vec<SessionId>, Vec<Clip>), Refusal> {
         let session = asked::id("session", words.next().unwrap_or_default(), SessionId::new)?;
         for stretch in words {
             let read = stretch.split_once(['-', '–']).and_then(|(a, b)| Some((moment_ms(a)?, moment_ms(b)?)));
-            let (from_ms, to_ms) = read.ok_or_else(|| Refusal::from(BadField::form("clips", "end after they begin")))?;
+            let (from_ms, to_ms) = read.ok_or_else(|| Refusal::from(BadField::form("sessions", "end after they begin")))?;
             clips.push(Clip { session: session.clone(), from_ms, to_ms });
         }
         sessions.push(session);
@@ -125,8 +126,8 @@ pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
     match opened {
         Ok(id) => done(&format!("/provisions/{id}"), "provision-entered"),
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
-            list_page(&web, who, &headers, Asked::list("/provisions"), (fields, Some(problem))).await
+            let page = list_page(&web, who, &headers, Asked::before(&headers, "/provisions"), fields).await;
+            brought_back(page, Lang::of(&headers), &refusal)
         }
         Err(no) => no_page(Page::of(&web, &headers, who, "/provisions").await, &no),
     }

@@ -16,6 +16,7 @@ use crate::model::retention::{Table, Version, Why};
 use crate::model::words::BadField;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
+use crate::web::pages::shown::{Disposals, Holds};
 use crate::web::pages::table::{Asked, Key, Table as Listed};
 use crate::web::pages::{Page, act, after, html, no_page};
 use crate::web::{Web, asked};
@@ -126,11 +127,11 @@ impl HoldsPage {
 
 /// The register of holds.
 pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let narrowed = asked.shows() == "mine";
-    let page = Page::of(&web, &headers, who.clone(), "/holds").await.narrowed(narrowed);
+    let only = asked.shows::<Holds>();
+    let page = Page::of(&web, &headers, who.clone(), "/holds").await.narrowed(only);
     match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
         Ok(mut rows) => {
-            if narrowed {
+            if only == Some(Holds::Mine) {
                 rows.iter_mut().for_each(|r| r.holds.retain(|h| h.may_confirm || h.may_lift));
                 rows.retain(|r| !r.holds.is_empty());
             }
@@ -192,14 +193,14 @@ struct DisposalsPage {
 
 /// All disposals.
 pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let only = asked.shows().to_owned();
-    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(matches!(only.as_str(), "decide" | "close"));
+    let only = asked.shows::<Disposals>();
+    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(only);
     match web.desks.disposals(&who.person).await {
         Ok(mut rows) => {
-            rows.retain(|r| match only.as_str() {
-                "decide" => r.may_decide,
-                "close" => r.may_close,
-                _ => true,
+            rows.retain(|r| match only {
+                Some(Disposals::Decide) => r.may_decide,
+                Some(Disposals::Close) => r.may_close,
+                None => true,
             });
             let mut table = Listed::new(asked, &["no", "unit", "sessions", "proposed", "state"]);
             let rows = table.rows(rows, |r, column| match column {

@@ -18,8 +18,9 @@ use crate::model::walkthrough::{Step, StepState, StepWord};
 use crate::model::words::BadField;
 use crate::web::pages::agenda::{self, Line};
 use crate::web::pages::form::{self, FactsForm, Form, one};
-use crate::web::pages::{Page, act, done, html, no_page};
-use crate::web::{Web, asked, error};
+use crate::web::pages::shown::{Devices, Media, Part};
+use crate::web::pages::{Page, act, brought_back, done, html, no_page};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -86,6 +87,16 @@ impl HomePage {
 }
 
 impl RoomsNow<'_> {
+    /// The register of media, or of devices, narrowed to what needs somebody.
+    fn media_due(&self) -> String {
+        Media::Due.link()
+    }
+    fn devices_ill(&self) -> String {
+        Devices::Ill.link()
+    }
+    fn devices_due(&self) -> String {
+        Devices::Due.link()
+    }
     fn used_percent(&self, volume: &VolumeStatus) -> u64 {
         ((volume.total - volume.free.min(volume.total)) * 100).checked_div(volume.total).unwrap_or(100)
     }
@@ -179,8 +190,6 @@ struct StartPage {
     plan: Option<PlanId>,
     /// Plans of this room that wait.
     plans: Vec<PlanRow>,
-    /// What else is wrong, shown above.
-    problem: Option<String>,
     /// The newest check of the room, if it is fresh.
     readiness: Option<Readiness>,
 }
@@ -233,13 +242,17 @@ async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, 
     let Some((room, room_name)) = web.desks.rooms().into_iter().find(|(id, _)| *id == room) else {
         return no_page(page, &Refusal::no_such("room", &room).into());
     };
-    let problem = refusal.as_ref().map(|r| error::text(r, page.lang));
-    let fields = if let Some(Refusal::BadFields { fields }) = refusal { fields } else { vec![] };
+    let lang = page.lang;
+    let fields = if let Some(Refusal::BadFields { fields }) = &refusal { fields.clone() } else { vec![] };
     let plans = web.desks.plans(&who.person).await.unwrap_or_default();
     let plans = plans.into_iter().filter(|p| p.plan.room.as_str() == room && p.state == PlanState::Planned).collect();
     let form = FactsForm::new(&web, &who, page.lang, given.facts, fields).await;
     let readiness = RoomId::new(&room).ok().and_then(|id| web.desks.last_readiness(&id)).map(|(_, r)| r);
-    html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, problem, readiness })
+    let shown = html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, readiness });
+    match refusal {
+        Some(refusal) => brought_back(shown, lang, &refusal),
+        None => shown,
+    }
 }
 
 /// Starts a session, or shows the form again with what was typed.

@@ -3,7 +3,7 @@
 use crate::desks::No;
 use crate::desks::logins::SignedIn;
 use crate::desks::retention::RetentionView;
-use crate::desks::sessions::{Search, SessionPage, SessionRow, SessionView};
+use crate::desks::sessions::{Lacking, Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
 use crate::model::facts::Link;
 use crate::model::gap::Gap;
@@ -74,7 +74,7 @@ pub async fn list(
     let search = query.map(|Query(s)| s).unwrap_or_default();
     match web.desks.sessions(&who.person, &search).await {
         Ok(found) => {
-            let page = page.narrowed(search.lacking.as_ref().is_some_and(|l| !l.is_empty()));
+            let page = page.narrowed(asked.shows::<Lacking>());
             let table = Table::cut(asked, Search::ORDERS, (found.page, found.pages, found.total));
             html(&ListPage { page, table, search, found, units: web.desks.units() })
         }

@@ -2,10 +2,12 @@
 
 use crate::desks::logins::SignedIn;
 use crate::desks::supervision::{Supervision, TallyRow};
+use crate::model::completeness::Tally;
 use crate::model::gap::GapCause;
 use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
+use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
 use axum::Extension;
@@ -25,6 +27,9 @@ pub struct MonthQuery {
 struct SupervisionPage {
     page: Page,
     report: Supervision,
+    units: Table,
+    officers: Table,
+    open: Table,
 }
 
 impl SupervisionPage {
@@ -44,8 +49,16 @@ impl SupervisionPage {
         good.into_iter().map(|(k, v)| (k, v, false)).chain(bad.into_iter().map(|(k, v)| (k, v, v > 0))).collect()
     }
 
-    fn tables(&self) -> [(&'static str, &[TallyRow]); 2] {
-        [("tally-by-unit", &self.report.units), ("tally-by-officer", &self.report.officers)]
+    fn tables(&self) -> [(&'static str, &Table, &[TallyRow]); 2] {
+        [("tally-by-unit", &self.units, &self.report.units), ("tally-by-officer", &self.officers, &self.report.officers)]
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        SHOWN
+    }
+
+    fn figure(&self, row: &TallyRow, column: &str) -> u64 {
+        figure(&row.tally, column)
     }
 
     fn gaps(&self, row: &TallyRow) -> String {
@@ -60,11 +73,26 @@ pub async fn show(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
     headers: HeaderMap,
+    asked: Asked,
     Query(query): Query<MonthQuery>,
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/supervision").await;
     match web.desks.supervision(&who.person, query.month.as_deref().filter(|m| !m.is_empty())).await {
-        Ok(report) => html(&SupervisionPage { page, report }),
+        Ok(mut report) => {
+            // A month is printed whole: nothing of it stands on another page.
+            let columns: Vec<&'static str> = ["unit", "officer", "length", "gaps"].iter().chain(SHOWN).copied().collect();
+            let (mut units, mut officers) = (Table::named("units", &asked, &columns), Table::named("officers", &asked, &columns));
+            report.units = units.whole(report.units, tally_key);
+            report.officers = officers.whole(report.officers, tally_key);
+            let mut open = Table::named("open", &asked, &["at", "session", "unit", "missing"]);
+            report.open = open.whole(report.open, |o, column| match column {
+                "at" => Key::at(o.started_at),
+                "session" => Key::text(Some(o.session.as_str())),
+                "unit" => Key::text(Some(&o.unit)),
+                _ => Key::count(o.missing),
+            });
+            html(&SupervisionPage { page, report, units, officers, open })
+        }
         Err(no) => no_page(page, &no),
     }
 }
@@ -83,7 +111,51 @@ pub async fn csv(
     csv::file(&format!("supervision-{}", report.month), &table(&report, Lang::of(&headers)))
 }
 
-/// The figures' names, in the order of the columns.
+/// The figures on the page, in the order of their columns.
+const SHOWN: &[&str] = &[
+    "sessions",
+    "whole",
+    "part-explained",
+    "part-unexplained",
+    "none",
+    "unlinked-late",
+    "linked-late",
+    "initiation-late",
+    "missing",
+    "unexplained",
+    "rights-not-told",
+];
+
+fn tally_key(row: &TallyRow, column: &str) -> Key {
+    match column {
+        "unit" => Key::text(Some(&row.unit)),
+        "officer" => Key::text(row.officer.as_deref()),
+        "length" => Key::Number(row.tally.length_ms as i64),
+        "gaps" => Key::Number(row.tally.gap_ms.values().sum::<u64>() as i64),
+        figures => Key::Number(figure(&row.tally, figures) as i64),
+    }
+}
+
+/// A figure by its name.
+fn figure(tally: &Tally, name: &str) -> u64 {
+    match name {
+        "sessions" => tally.sessions,
+        "whole" => tally.whole,
+        "part-explained" => tally.part_explained,
+        "part-unexplained" => tally.part_unexplained,
+        "none" => tally.none,
+        "plans-missed" => tally.plans_missed,
+        "unlinked-late" => tally.unlinked_late,
+        "linked-late" => tally.linked_late,
+        "initiation-late" => tally.initiation_late,
+        "missing" => tally.missing,
+        "unexplained" => tally.unexplained,
+        "rights-not-told" => tally.rights_not_told,
+        _ => tally.mistakes,
+    }
+}
+
+/// The figures' names in the file, in the order of its columns; the last is no count.
 const COLUMNS: &[&str] = &[
     "sessions",
     "whole",
@@ -107,23 +179,9 @@ fn table(report: &Supervision, lang: Lang) -> String {
     let mut lines = vec![head.chain(causes).map(|h| cell(&h)).collect::<Vec<_>>().join(",")];
     for row in report.units.iter().chain(&report.officers) {
         let t = &row.tally;
-        let figures = [
-            t.sessions,
-            t.whole,
-            t.part_explained,
-            t.part_unexplained,
-            t.none,
-            t.plans_missed,
-            t.unlinked_late,
-            t.linked_late,
-            t.initiation_late,
-            t.missing,
-            t.unexplained,
-            t.rights_not_told,
-            t.mistakes,
-        ];
+        let figures = COLUMNS.iter().filter(|c| **c != "hours").map(|c| figure(t, c).to_string());
         let cells = [cell(&row.unit), cell(row.officer.as_deref().unwrap_or_default())].into_iter();
-        let figures = figures.iter().map(u64::to_string).chain([format!("{:.2}", t.length_ms as f64 / 3_600_000.0)]);
+        let figures = figures.chain([format!("{:.2}", t.length_ms as f64 / 3_600_000.0)]);
         let gaps = GapCause::ALL.iter().map(|c| (t.gap_ms.get(c.as_str()).copied().unwrap_or(0) / 1000).to_string());
         lines.push(cells.chain(figures).chain(gaps).collect::<Vec<_>>().join(","));
     }

@@ -1,13 +1,16 @@
 //! Lists: one way to put them in order, to page them, and to keep what was asked in the address.
 //!
 //! `?sort=party` goes up, `?sort=-party` down; a word that the list does not have leaves the desk's own order. Small lists are put
-//! in order and cut here; large ones come cut by the catalog, and this only writes their addresses.
+//! in order and cut here; large ones come cut by the catalog, and this only writes their addresses. Where a page has several, each
+//! has a name before its fields, `?mine_sort=party`.
 
+use crate::model::pinyin;
 use crate::web::Web;
+use crate::web::pages::shown::Part;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::convert::Infallible;
 use url::form_urlencoded;
 
@@ -33,9 +36,21 @@ impl Asked {
         Self { path: path.into(), pairs: vec![] }
     }
 
-    /// Which part of the list is asked for, by a word of that list (`?show=`): what a line of the first page leads to.
-    pub fn shows(&self) -> &str {
-        self.one("show").unwrap_or_default()
+    /// A list that brings back its form when that is refused: as it stood when the form was sent.
+    pub fn before(headers: &HeaderMap, path: &str) -> Self {
+        let stood = came_from(headers).and_then(|from| from.parse::<Uri>().ok()).filter(|from| from.path() == path);
+        stood.map_or_else(|| Self::list(path), |from| Self::of(&from))
+    }
+
+    /// Which part of the list is asked for; none: all of it.
+    pub fn shows<P: Part>(&self) -> Option<P> {
+        let said = self.one(P::FIELD)?;
+        P::all().into_iter().find(|part| part.word() == said)
+    }
+
+    /// What is searched for.
+    pub fn text(&self) -> String {
+        self.one("text").unwrap_or_default().to_owned()
     }
 
     fn one(&self, name: &str) -> Option<&str> {
@@ -71,8 +86,8 @@ pub fn came_from(headers: &HeaderMap) -> Option<String> {
     said.path_and_query().filter(|_| same).map(|p| p.as_str().to_owned()).filter(|p| !p.starts_with("//"))
 }
 
-/// What rows are put in order by: what is not there comes last.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What rows are put in order by: texts by pinyin, as the catalog does; what is not there comes last.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// A figure, a moment in ms.
     Number(i64),
@@ -80,6 +95,27 @@ pub enum Key {
     Text(String),
     /// Nothing.
     Absent,
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let place = |key: &Self| match key {
+            Self::Number(_) => 0,
+            Self::Text(_) => 1,
+            Self::Absent => 2,
+        };
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) => pinyin::compare(a, b),
+            _ => place(self).cmp(&place(other)),
+        }
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Key {
@@ -102,6 +138,8 @@ impl Key {
 /// A list's head and foot: which column it is in the order of, which page it is, and the addresses of the others.
 pub struct Table {
     asked: Asked,
+    /// Its name, where a page has several; also its place on the page.
+    name: &'static str,
     sort: Option<(&'static str, bool)>,
     /// From 1 on.
     pub page: u32,
@@ -114,11 +152,16 @@ pub struct Table {
 impl Table {
     /// A list that has these columns to be put in order by.
     pub fn new(asked: Asked, columns: &[&'static str]) -> Self {
-        let said = asked.one("sort").unwrap_or_default();
+        Self::named("", &asked, columns)
+    }
+
+    /// One of several on a page.
+    pub fn named(name: &'static str, asked: &Asked, columns: &[&'static str]) -> Self {
+        let said = asked.one(&field(name, "sort")).unwrap_or_default();
         let (word, down) = said.strip_prefix('-').map_or((said, false), |word| (word, true));
         let sort = columns.iter().find(|c| **c == word).map(|c| (*c, down));
-        let page = asked.one("page").and_then(|p| p.parse().ok()).unwrap_or(1).max(1);
-        Self { asked, sort, page, pages: 1, total: 0 }
+        let page = asked.one(&field(name, "page")).and_then(|p| p.parse().ok()).unwrap_or(1).max(1);
+        Self { asked: asked.clone(), name, sort, page, pages: 1, total: 0 }
     }
 
     /// The same where the catalog has cut the list.
@@ -126,8 +169,8 @@ impl Table {
         Self { page, pages, total, ..Self::new(asked, columns) }
     }
 
-    /// Puts rows in order and cuts them to the page; the order is stable, and without a column the desk's.
-    pub fn rows<T>(&mut self, mut rows: Vec<T>, key: impl Fn(&T, &str) -> Key) -> Vec<T> {
+    /// Puts rows in order, all of them on one page; the order is stable, and without a column the desk's.
+    pub fn whole<T>(&mut self, mut rows: Vec<T>, key: impl Fn(&T, &str) -> Key) -> Vec<T> {
         match self.sort {
             Some((column, false)) => rows.sort_by_cached_key(|r| key(r, column)),
             // What is absent stays at the end both ways.
@@ -138,9 +181,16 @@ impl Table {
             }
             None => {}
         }
-        self.total = rows.len() as u64;
+        (self.total, self.page, self.pages) = (rows.len() as u64, 1, 1);
+        rows
+    }
+
+    /// The same, cut to the page.
+    pub fn rows<T>(&mut self, rows: Vec<T>, key: impl Fn(&T, &str) -> Key) -> Vec<T> {
+        let page = self.page;
+        let rows = self.whole(rows, key);
         self.pages = rows.len().div_ceil(PAGE_ROWS).max(1) as u32;
-        self.page = self.page.min(self.pages);
+        self.page = page.min(self.pages);
         rows.into_iter().skip((self.page as usize - 1) * PAGE_ROWS).take(PAGE_ROWS).collect()
     }
 
@@ -155,12 +205,18 @@ impl Table {
     /// The list in the order of a column: first up, then down; the first page of it.
     pub fn by(&self, column: &str) -> String {
         let word = if self.sorted(column) == "ascending" { format!("-{column}") } else { column.to_owned() };
-        self.asked.with(&[("sort", &word), ("page", "")])
+        self.place(&[(&field(self.name, "sort"), &word), (&field(self.name, "page"), "")])
     }
 
     /// Another page of it.
     pub fn at(&self, page: u32) -> String {
-        self.asked.with(&[("page", &page.to_string())])
+        self.place(&[(&field(self.name, "page"), &page.to_string())])
+    }
+
+    /// An address of it: a list that has others beside it says where it stands.
+    fn place(&self, changes: &[(&str, &str)]) -> String {
+        let address = self.asked.with(changes);
+        if self.name.is_empty() { address } else { format!("{address}#{}", self.name) }
     }
 
     /// The page before, and the one after.
@@ -185,13 +241,19 @@ impl Table {
 
     /// Whether more is asked for than an order or a page.
     pub fn narrowed(&self) -> bool {
-        self.asked.pairs.iter().any(|(n, v)| !["sort", "page"].contains(&n.as_str()) && !v.trim().is_empty())
+        let orders = |name: &str| ["sort", "page"].contains(&name.rsplit('_').next().unwrap_or_default());
+        self.asked.pairs.iter().any(|(n, v)| !orders(n) && !v.trim().is_empty())
     }
 
     /// All of it.
     pub fn clear(&self) -> &str {
         &self.asked.path
     }
+}
+
+/// A field of a list in the address.
+fn field(name: &str, of: &str) -> String {
+    if name.is_empty() { of.to_owned() } else { format!("{name}_{of}") }
 }
 
 #[cfg(test)]
@@ -216,8 +278,28 @@ mod tests {
         let rows = || vec![("乙", 1), ("", 2), ("甲", 3), ("乙", 4)];
         let key = |r: &(&str, i32), _: &str| Key::text(Some(r.0).filter(|t| !t.is_empty()));
         let order = |address| table(address).rows(rows(), key).into_iter().map(|r| r.1).collect::<Vec<_>>();
-        assert_eq!(order("/x?sort=party"), [1, 4, 3, 2]);
-        assert_eq!(order("/x?sort=-party"), [3, 1, 4, 2]);
+        assert_eq!(order("/x?sort=party"), [3, 1, 4, 2]);
+        assert_eq!(order("/x?sort=-party"), [1, 4, 3, 2]);
+    }
+
+    #[test]
+    fn texts_come_by_pinyin_as_the_catalog_has_them_and_equals_stay_as_they_came() {
+        let rows = vec![("张", 1), ("王", 2), ("安", 3), ("陈", 4), ("白", 5), ("李", 6), ("10", 7), ("9", 8), ("b", 9), ("王", 10)];
+        let order = |address| table(address).rows(rows.clone(), |r, _| Key::text(Some(r.0))).into_iter().map(|r| r.1).collect::<Vec<_>>();
+        assert_eq!(order("/x?sort=party"), [8, 7, 9, 3, 5, 4, 6, 2, 10, 1], "9 10 b 安 白 陈 李 王 王 张");
+        assert_eq!(order("/x?sort=-party"), [1, 2, 10, 6, 4, 5, 3, 9, 7, 8]);
+    }
+
+    #[test]
+    fn several_lists_of_a_page_do_not_disturb_each_other() {
+        let asked = Asked::of(&Uri::from_static("/x?month=2026-11&sort=at&mine_sort=-party&mine_page=2&other_page=3"));
+        let mut mine = Table::named("mine", &asked, &["party", "at"]);
+        assert_eq!((mine.sorted("party"), mine.sorted("at"), mine.page), ("descending", "none", 2));
+        assert_eq!(mine.by("party"), "/x?month=2026-11&sort=at&other_page=3&mine_sort=party#mine");
+        assert_eq!(mine.whole((0..120).collect(), |n, _| Key::Number(*n)).len(), 120, "all of it, in one piece");
+        assert_eq!((mine.page, mine.pages), (1, 1));
+        let other = Table::named("other", &Asked::of(&Uri::from_static("/x?mine_sort=-party&mine_page=2")), &["party"]);
+        assert!(other.sorted("party") == "none" && other.page == 1 && !other.narrowed());
     }
 
     #[test]

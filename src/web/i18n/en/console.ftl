@@ -2599,3 +2599,11 @@ refused-camera-fails = camera gives no pictures
 refused-footage-shut = footage key not at hand
 refused-other = another rule
 refused-repeated = repeated many times
+# --- lists: parts, orders
+shown-part = Shown here: { $part }
+newer = Newer
+log-order = Order
+log-newest-first = Newest first
+log-oldest-first = Oldest first
+handover-no = Handover no.
+handover-received-of = Received / handed over

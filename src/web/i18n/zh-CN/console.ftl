@@ -2599,3 +2599,11 @@ refused-camera-fails = 摄像机未正常工作
 refused-footage-shut = 录像密钥不在位
 refused-other = 其他规定
 refused-repeated = 多次重复
+# --- lists: parts, orders
+shown-part = 当前仅显示：{ $part }
+newer = 较新
+log-order = 显示顺序
+log-newest-first = 由新到旧
+log-oldest-first = 由旧到新
+handover-no = 移交编号
+handover-received-of = 已接收 / 移交
