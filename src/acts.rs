@@ -1,9 +1,14 @@
-//! One act = custody entry + catalog rows, in the right order. Two doors only, with the promises in their names:
+//! One act = custody entry + catalog rows, in the right order. Two doors for acts, with the promises in their names:
 //!
 //! * [`Acts::log_then_do`]: looking, handing over, disposing, accounts. The entry is durable first, or nothing happens
 //!   (promise 2).
 //! * [`Acts::do_and_log`]: recording. It has already happened and cannot fail; an entry that could not be written is spooled
 //!   (promise 1).
+//!
+//! Two hatches for rows that are no act, or no longer:
+//!
+//! * [`Acts::index_only`]: nobody waits. The index catches up with a file or a journal, or notes what is made anew when it is lost.
+//! * [`Acts::keep`]: awaited. The act's entry is durable already (a file had to be written between the two), or it needs none.
 
 use crate::catalog::{Catalog, Writing, entries};
 use crate::custody::log::{CustodyLog, Logged};
@@ -95,12 +100,15 @@ impl Acts {
         self.index_only(work);
     }
 
-    /// Rows that are no act of anyone: the index catching up with what a journal already holds.
+    /// Rows that are no act of anyone: the index catching up with what a journal or a file already holds, a login's last use. A fault is
+    /// told in the machine's own journal.
     pub fn index_only(&self, work: impl FnOnce(&Writing<'_>) -> Result<(), Fault> + Send + 'static) {
         self.catalog.begin_write(work, lagging);
     }
 
-    /// Small writes whose loss costs nothing but comfort (a login's last use, counted failures): in order, and awaited.
+    /// Rows whose entry is durable already (a register's file was written in between; what a disposal took), or that need none (counted
+    /// failures, a code that is used up, the archive's queue): in order, and awaited. A crash before it leaves entry and file, and what
+    /// calls this is done once more, or the row is read again from its file.
     pub async fn keep<T: Send + 'static>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let (tell, told) = oneshot::channel();
         self.catalog.begin_write(work, move |r| drop(tell.send(r)));

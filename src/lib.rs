@@ -13,7 +13,7 @@
 //!              │
 //!           recorder                one loop a room; nothing else changes a running session
 //!         ┌────┴────┐
-//!       acts      capture           the two doors │ cameras → fragments, the only GStreamer
+//!       acts      capture           log and rows, in order │ cameras → fragments, the only GStreamer
 //!      ┌──┴───┐     │
 //!   custody catalog │               what proves │ the index (SQLite), rebuildable
 //!      │      │     │
@@ -28,17 +28,27 @@
 //!
 //! # The walks
 //!
-//! **Button to seal.** `web::api::sessions::start` → `desks::Desks::start` → `recorder::room::Room::begin`: the room's loop makes
-//! the session ([`model::step::begin`]), opens the valves first, then writes the journal's first line, then queues log entry and
-//! row. From then on `capture::Capture` hands each fragment (a fifth of a second) to `recorder::cutter`, which decides in memory
-//! where a file ends, encrypts it where that is wanted (`footage::cenc`), and digests it (`footage::segment::Filling`); `recorder::volume` writes it, on the mirror too, syncs what grew
-//! every 0.8 s, and moves the gauge that feeds the lamp. `desks::Desks::end` closes the valves once the last moment's fragment is
-//! out, brings over what one volume lost (`recorder::mirror`), takes up whatever lies in the folder, finds the gaps
-//! ([`model::gap::find`]) and signs the manifest ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
+//! **Button to seal.** `web::pages::rooms::start` (API: `web::api::sessions::start`) → `desks::conduct` `start` → `recorder::Recorder::begin`
+//! → the room's loop, `recorder::room_loop`: it makes the session ([`model::step::begin`]), opens the valves first, then writes the
+//! journal's first line ([`footage::journal`]), then queues log entry and row. From then on each fragment (a fifth of a second) comes out of
+//! `capture::hub` into the closure that `recorder::room::Room::start` ties to the camera's `recorder::cutter`. That decides in memory where a
+//! file ends, encrypts it where that is wanted ([`footage::cenc`]), and digests it ([`footage::segment::Filling`]); `recorder::lane` writes
+//! it, on the thread of its `recorder::volume` (the mirror has one of its own), which syncs what grew every 0.8 s; the gauge that it moves
+//! feeds the lamp.
+//!
+//! `desks::conduct` `end` asks the loop for the end: the valves close once the last moment's fragment is out. When the volumes have said
+//! that they are done, the loop (its `seal`) brings over what one volume lost and takes up whatever lies in the folder (`recorder::mirror`),
+//! finds the gaps ([`model::gap::find`]) and signs the manifest ([`model::manifest`], `custody::seal`). The seal code goes back to the officer.
+//! What is said of a session later (another link, a hold, a handover) is `recorder::after_end`: a line behind the same journal.
+//!
+//! **A mark.** `assets/running.js` → `web::api::sessions::mark` (without script `web::pages::running::mark`) → `desks::conduct` `mark`, which
+//! asks whether this person may → `recorder::room::Room` → the loop, `recorder::room_loop` → [`model::step::step`] → [`footage::journal`],
+//! durable before the answer → queued, waited for by nobody: `custody::log`, `catalog::sessions`.
 //!
 //! **Request to picture.** `desks::access` files the request; [`model::access::decide`] lets the leader in charge decide, never the
 //! requester. `desks::viewing` asks [`model::access::Grant::live`] for the proof at every door, makes the log entry durable
-//! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives (`desks::streams`).
+//! (`acts::Acts::log_then_do`), and only then opens a file; each piece of it is sent only while the grant lives (`desks::streams`). A refusal
+//! is logged by its word (`desks::refusals`, [`model::refusal::Refusal::word`]).
 //! Footage that lies encrypted is opened by keys that `desks::unsealing` releases, and read in the clear by `footage::clear`.
 //! Copies and stills with the viewer's name in them are made by `capture::copies` in a process of its own (`machine::worker`), and so is
 //! loudness measured (`desks::loudness`), so that nothing of it can slow or end a recording. A seek gets a file from its last key picture
@@ -65,7 +75,7 @@
 //! from the officer to the custodian, who reads every file again ([`model::handover`]).
 //!
 //! **A broken camera to its retest.** `desks::equipment` holds the register (a file a device), `desks::device_faults` takes a report: in
-//! memory first, so that `desks::interviews` leaves the camera out of the next session, or refuses one that would have none ([`model::device`],
+//! memory first, so that `desks::conduct` leaves the camera out of the next session, or refuses one that would have none ([`model::device`],
 //! [`model::device_fault`]). `desks::device_watch` sees what people do not. `desks::cameras` tries a camera before it is saved
 //! (`capture::trial`, `capture::onvif`); `recorder::Recorder::change_room` makes its room anew while the others record.
 //!
@@ -90,7 +100,8 @@
 //! **A period that is over.** [`model::retention::of`] says of every session as what it is kept, until when, and why; [`model::hold::of`] what
 //! holds it, whether people proposed that or it came by itself with a lawsuit; `catalog::retention` lists both. `desks::disposal` lets a
 //! custodian propose and another person agree, looks at each session once more ([`model::disposal::Disposal::order`]: no order, no
-//! removal), and has `footage::disposal` put what stays in its place before the files go from every volume. By a clock that is in doubt
+//! removal), and has [`footage::disposal`] put what stays in its place before the files go from every volume. What was agreed to is carried out by a task
+//! of `cli::serve` (its `look_after`), at once and again each minute: a volume that was away may be back. By a clock that is in doubt
 //! ([`model::clock_trust`]) nothing goes. Copies on discs no program removes: `desks::closing` keeps the disposal open until each is
 //! destroyed by hand or stays for a reason ([`model::closing`]).
 //!

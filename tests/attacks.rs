@@ -1,10 +1,14 @@
-//! Nobody gets in: every route by everybody, and what an attacker tries with real requests. `deploy/ASVS.md` cites these tests.
+//! Nobody gets in: every route by everybody, what an attacker tries with real requests, and the hunt for secrets in what the recorder says.
+//! `deploy/ASVS.md` cites these tests.
 
 use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use support::bureau::{Bureau, Person, ROLES};
+use support::camera::Cameras;
 
 /// What a token for another system may be good for.
 const SCOPES: &[&str] = &["see_status", "list_unit_sessions", "list_all_sessions", "link_session", "read_cases", "keep_cases", "supervise"];
@@ -253,4 +257,77 @@ async fn no_address_leads_out_of_the_console_and_every_answer_carries_its_header
         assert!(head("content-security-policy").contains("default-src 'self'") && !head("content-security-policy").contains("unsafe"));
         assert!(head("access-control-allow-origin").is_empty(), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_stands_in_a_log_an_answer_a_figure_an_entry_or_the_process_list() {
+    let words = tempfile::tempdir().unwrap();
+    let camera_secret = "Kamera-Wort-4711";
+    let file = words.path().join("camera");
+    std::fs::write(&file, camera_secret).unwrap();
+    let cameras =
+        Cameras::with(&["--user", "recorder", "--password-file", file.to_str().unwrap()], &["face,size=320x240", "overview,size=320x240"]);
+    let mut bureau =
+        Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &[cameras.address("face"), cameras.address("overview")]).await;
+    bureau.terminate();
+    let text = std::fs::read_to_string(bureau.config()).unwrap();
+    let signed_in = format!("user = \"recorder\"\npassword = \"{camera_secret}\"\nid = \"face\"\n");
+    let refused = "user = \"recorder\"\npassword = \"Falsches-Wort-0815\"\nid = \"overview\"\n";
+    std::fs::write(bureau.config(), text.replace("id = \"face\"\n", &signed_in).replace("id = \"overview\"\n", refused)).unwrap();
+    bureau.start().await;
+    let officer = bureau.sign_in("officer").await;
+    officer.waits("the camera", |room| room["cameras"][0]["connected"] == true).await;
+    officer.waits("the refusal", |room| room["cameras"][1]["connected"] == false).await;
+    let session = officer.starts().await;
+    officer.waits("footage", |room| room["cameras"][0]["durable_bytes"].as_u64().is_some_and(|b| b > 10_000)).await;
+    officer.ends(&session).await;
+    let admin = bureau.sign_in("administrator").await;
+    let token =
+        admin.does("/api/v1/tokens", json!({ "name": "办案系统", "username": "officer", "scopes": ["read_cases"], "days": 1 })).await;
+    let token = token["token"].as_str().unwrap_or_else(|| panic!("{token}")).to_owned();
+    // What goes wrong says so without what it was given.
+    let wrong = json!({ "username": "officer", "password": "Geratenes-Wort-99" });
+    let mut said = admin.ask(Method::POST, "/api/v1/login", Some(wrong)).await.text().await.unwrap();
+    let inspector = bureau.sign_in("inspector").await;
+    for (who, paths) in [
+        (
+            &admin,
+            &["/", "/people", "/account", "/screens", "/api/v1/tokens", "/api/v1/status", "/api/v1/accounts", "/api/openapi.json"][..],
+        ),
+        (&officer, &["/", "/sessions", "/alarms", "/api/v1/sessions", "/api/v1/status"][..]),
+        (&inspector, &["/log", "/oversight", "/api/v1/log"][..]),
+        (&admin, &["/metrics", "/healthz", "/no-such-page"][..]),
+    ] {
+        for path in paths {
+            said += &who.ask(Method::GET, path, None).await.text().await.unwrap();
+        }
+    }
+    said += &bureau.log();
+    let list = Command::new("ps").args(["-eo", "args", "ww"]).output().unwrap();
+    said += &String::from_utf8_lossy(&list.stdout);
+    for folder in ["custody", "footage"] {
+        for file in all_files(&bureau.data().join(folder)) {
+            said += &String::from_utf8_lossy(&std::fs::read(file).unwrap());
+        }
+    }
+    let cookie = officer.cookie.split_once('=').unwrap().1;
+    let secrets = [
+        camera_secret,
+        "Falsches-Wort-0815",
+        "Geratenes-Wort-99",
+        cookie,
+        &token,
+        bureau.password("officer"),
+        bureau.password("administrator"),
+    ];
+    for secret in secrets {
+        let at = said.find(secret).map(|at| said[at.saturating_sub(200)..].chars().take(500).collect::<String>());
+        assert!(at.is_none(), "{secret}: {}", at.unwrap_or_default());
+    }
+    assert!(!bureau.log().contains("panicked"), "{}", bureau.log());
+}
+
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|p| if p.is_dir() { all_files(&p) } else { vec![p] }).collect()
 }

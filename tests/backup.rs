@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::bureau::Bureau;
+use support::bureau::{Bureau, verify};
 use support::ceph::{Ceph, is_done, off, waits, waits_for_entry};
 use support::many::{Many, fill, fill_with};
 
@@ -419,4 +419,67 @@ async fn a_bucket_alone_makes_the_index_of_hundreds_of_sessions_anew_and_none_th
             assert_eq!(is, was, "{table}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_can_be_lost_and_is_made_anew_from_the_tree() {
+    let mut bureau = Bureau::open().await;
+    let officer = bureau.sign_in("officer").await;
+    officer.waits_for_pictures().await;
+    let id = officer.starts().await;
+    officer.ends(&id).await;
+    assert!(bureau.terminate());
+    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
+        let _ = std::fs::remove_file(bureau.data().join(name));
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout).trim(),
+        "1 sessions\n0 cases\n0 provisions\n0 media\n0 check-outs\n0 disposals\n2 devices",
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    bureau.add_account("again", "officer", "land-use");
+    bureau.start().await;
+    let (_, page) = bureau.sign_in("again").await.get("/api/v1/sessions?party=张三").await;
+    assert_eq!(page["rows"][0]["id"], id.as_str());
+}
+
+/// Bytes of all footage.
+fn footage_bytes(bureau: &Bureau) -> u64 {
+    support::stored::files(&bureau.data().join("footage"), "mp4").iter().map(|f| f.metadata().unwrap().len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_locked_or_full_of_rubbish_stops_no_recording_and_no_start() {
+    let mut bureau = Bureau::open().await;
+    let (_, id) = bureau.records(100_000).await;
+    let catalog = bureau.data().join("catalog.db");
+    let lock = rusqlite::Connection::open(&catalog).unwrap();
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let before = footage_bytes(&bureau);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(footage_bytes(&bureau) > before + 50_000, "a locked catalog holds nothing up");
+    drop(lock);
+    for name in ["catalog.db", "catalog.db-wal"] {
+        let length = std::fs::metadata(bureau.data().join(name)).map_or(0, |m| m.len());
+        std::fs::write(bureau.data().join(name), vec![0x5A; length as usize]).unwrap();
+    }
+    let before = footage_bytes(&bureau);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(footage_bytes(&bureau) > before + 50_000, "rubbish in the catalog holds nothing up");
+    bureau.kill();
+    bureau.start().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(bureau.log().contains("put aside"), "{}", bureau.log());
+    // Accounts were in the catalog alone; the session was not, and it went on by itself.
+    assert!(bureau.terminate());
+    bureau.add_account("again", "officer", "land-use");
+    bureau.start().await;
+    let officer = bureau.sign_in("again").await;
+    let sealed = officer.ends(&id).await;
+    assert_eq!(sealed["restarts"], 2, "{sealed:#}");
+    assert_eq!(verify(&bureau.folder(&id)).0, 0);
+    let aside = std::fs::read_dir(bureau.data()).unwrap().flatten().filter(|e| e.file_name().to_string_lossy().contains(".broken-"));
+    assert!(aside.count() >= 1, "nothing is deleted");
 }

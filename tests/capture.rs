@@ -195,7 +195,7 @@ async fn a_camera_that_reboots_is_down_with_its_cause_and_comes_back_by_itself()
     cameras.restart();
     loop {
         match heard.next().await {
-            CaptureEvent::Up { .. } => break,
+            CaptureEvent::Up => break,
             CaptureEvent::Fragment(_) => panic!("a fragment before Up"),
             _ => {}
         }

@@ -119,10 +119,15 @@ async fn a_session_of_one_officer_and_no_paper_is_recorded_all_the_same_and_ever
     bureau.cameras().kill();
     let lost = std::time::Instant::now();
     officer.waits("lost cameras", |room| room["cameras"][0]["connected"] == false && lost.elapsed().as_secs() >= 2).await;
-    let sealed = officer.ends(&id).await;
+    let answers = json!([
+        { "demand": "right-recusal", "kind": "done", "reason": "口头告知，未打点" },
+        { "demand": "right-hearing", "kind": "not_done" },
+    ]);
+    let sealed = officer.does(&at("end"), json!({ "answers": answers })).await;
     assert_eq!(sealed["state"], "sealed", "no demand stops an end");
     let after = view(&officer, &id).await;
     let lacking = missing(&after);
+    assert!(!lacking.iter().any(|m| m == "right-recusal"), "said with the end: {lacking:?}");
     for what in ["case", "second-officer", "refusal-reason", "right-hearing", "notice", "party", "gap"] {
         assert!(lacking.iter().any(|m| m == what), "{what}: {lacking:?}");
     }

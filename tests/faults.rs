@@ -48,7 +48,7 @@ impl Watched {
                 CaptureEvent::Fragment(f) => self.fragments.push(f),
                 CaptureEvent::Down { detail, .. } => self.downs.push(detail),
                 CaptureEvent::Note { detail, .. } => self.notes.push(detail),
-                CaptureEvent::Up { .. } => {}
+                CaptureEvent::Up => {}
             }
         }
     }

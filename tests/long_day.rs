@@ -54,7 +54,7 @@ fn record(stepped_s: impl Fn(u64) -> i64) -> (Vec<Segment>, Moment, u64) {
     let start = Moment { utc, mono_ms: 5_000_000 };
     let session = SessionId::new("room-1-20280229-083000").unwrap();
     let clock = SessionClock::new(start, 0);
-    cutter.open(Target { session, folder: "s".into(), clock, chain: Chain::default(), opened: start, preroll: vec![], seal: None });
+    cutter.open(Target { session, folder: "s".into(), clock, chain: Chain::default(), opened: start, preroll: vec![], key: None });
     let header = header();
     let count = HOURS * 3600 * 5;
     let mut chance = 1_u64;

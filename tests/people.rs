@@ -1,10 +1,10 @@
-//! Accounts, factors, tokens and deputies, by the public API.
+//! Accounts, factors and tokens, by the public API.
 
 use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::bureau::{Bureau, Person};
 
 fn nobody(bureau: &Bureau) -> Person {
@@ -114,64 +114,6 @@ async fn a_token_does_what_its_scopes_say_and_never_looks() {
     assert_eq!(ask(Method::GET, "/cases".into()).await, StatusCode::SEE_OTHER, "pages are for people");
     admin.does(&format!("/api/v1/tokens/{}/end", made["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(ask(Method::GET, "/api/v1/cases".into()).await, StatusCode::UNAUTHORIZED);
-}
-
-/// A download over a connection that takes little at a time: what is still to come, byte by byte.
-fn takes_slowly(bureau: &Bureau, who: &Person, path: &str) -> impl Iterator<Item = u8> + use<> {
-    use std::io::{Read, Write};
-    let address: std::net::SocketAddr = bureau.url.trim_start_matches("http://").parse().unwrap();
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let connect = socket.connect(address);
-    let stream = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(connect)).unwrap();
-    let mut stream = stream.into_std().unwrap();
-    stream.set_nonblocking(false).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {}\r\nConnection: close\r\n\r\n", who.cookie).unwrap();
-    std::io::BufReader::new(stream).bytes().map_while(Result::ok)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn several_sessions_are_asked_for_at_once_granted_in_part_by_a_deputy_and_cut_while_they_run() {
-    let bureau = Bureau::open().await;
-    let (officer, first) = bureau.records(100_000).await;
-    officer.ends(&first).await;
-    let second = officer.starts().await;
-    officer.records(600_000).await;
-    officer.ends(&second).await;
-    let (leader, custodian, reviewer) =
-        (bureau.sign_in("leader_in_charge").await, bureau.sign_in("custodian").await, bureau.sign_in("reviewer").await);
-    let asked = json!({ "sessions": [first, second], "purpose": "复核", "basis": "威自然资函〔2026〕3号", "mode": "copy", "hours": 8 });
-    let request = reviewer.does("/api/v1/access-requests", asked).await["id"].as_str().unwrap().to_owned();
-    let approve = format!("/api/v1/access-requests/{request}/approve");
-    let part = json!({ "sessions": [second], "hours": 2 });
-    assert_eq!(custodian.post(&approve, part.clone()).await.0, StatusCode::FORBIDDEN, "not yet a deputy");
-    let today = chrono::Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).unwrap()).date_naive();
-    let named =
-        |who: &str| json!({ "deputy": who, "from": today, "until": today + chrono::Days::new(7), "basis": "威自然资办〔2026〕9号" });
-    assert_eq!(leader.post("/api/v1/deputies", named("administrator")).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(custodian.post("/api/v1/deputies", named("reviewer")).await.0, StatusCode::FORBIDDEN);
-    leader.does("/api/v1/deputies", named("custodian")).await;
-    assert_eq!(custodian.post(&approve, json!({ "hours": 9 })).await.0, StatusCode::UNPROCESSABLE_ENTITY, "never more");
-    let granted = custodian.does(&approve, part).await;
-    assert_eq!(granted["decided_for"], "leader_in_charge");
-    assert_eq!(reviewer.post(&format!("/api/v1/sessions/{first}/viewings"), json!({})).await.0, StatusCode::FORBIDDEN);
-    reviewer.does(&format!("/api/v1/sessions/{second}/viewings"), json!({})).await;
-    // A copy that is being taken slowly ends within two seconds of the revocation.
-    let mut slow = takes_slowly(&bureau, &reviewer, &format!("/api/v1/sessions/{second}/copy/overview/joined"));
-    let head = slow.by_ref().take(1000).collect::<Vec<u8>>();
-    let head = String::from_utf8_lossy(&head).to_lowercase();
-    assert!(head.starts_with("http/1.1 200"), "{head}");
-    let whole: usize = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse().unwrap();
-    custodian.does(&format!("/api/v1/access-requests/{request}/revoke"), json!({ "reason": "误批" })).await;
-    let cut = Instant::now();
-    let got = 1000 + slow.count();
-    assert!(got < whole && cut.elapsed() < Duration::from_secs(2), "{got} of {whole} after {:?}", cut.elapsed());
-    // Withdrawn by who asked: it does not wait for anybody any more.
-    let asked = json!({ "session": first, "purpose": "复核", "mode": "view", "hours": 2 });
-    let own = reviewer.does("/api/v1/access-requests", asked).await["id"].as_str().unwrap().to_owned();
-    assert_eq!(leader.post(&format!("/api/v1/access-requests/{own}/close"), json!({})).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(reviewer.does(&format!("/api/v1/access-requests/{own}/close"), json!({})).await["state"], "closed");
-    assert_eq!(leader.get("/api/v1/access-requests").await.1["to_decide"].as_array().unwrap().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,8 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     assert_eq!(due["clock"]["doubts"][0]["kind"], "away", "{due}");
     let (status, told) = custodian.post("/api/v1/disposals", wanted.clone()).await;
     assert_eq!((status, told["code"].as_str()), (StatusCode::CONFLICT, Some("not-disposable")), "{told}");
+    let by_its_word = |log: &Value| log.as_array().is_some_and(|all| all.iter().any(|r| r["entry"]["about"]["code"] == "not_disposable"));
+    waits(&legal, "/api/v1/log", by_its_word).await;
     legal.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
     let disposal = custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned();
     let decide = format!("/api/v1/disposals/{disposal}/decide");

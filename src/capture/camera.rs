@@ -18,7 +18,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Media for this long makes the next wait short again, ms.
 const GOOD_MS: u64 = 30_000;
 
-/// A front that knows this soon that it cannot is no outage, ms.
+/// A client that fails within this time is swapped for the other without counting as an outage, ms.
 const AT_ONCE_MS: u64 = 2_000;
 
 /// Why a connection ended.

@@ -88,7 +88,7 @@ impl Hub {
             first
         };
         if first {
-            (self.events)(CaptureEvent::Up { software: None });
+            (self.events)(CaptureEvent::Up);
         }
         (self.events)(CaptureEvent::Fragment(fragment.clone()));
         // Nobody watching is no error.

@@ -251,7 +251,7 @@ impl Capture {
     /// Ends it; what was received is handed over first.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        // The task closes its pipeline in good order; a second is more than it needs, and nobody waits for a dead camera.
+        // The task closes its pipeline in good order; the muxer has 2 s of it for its end, so three are enough, and nobody waits for a dead camera.
         if tokio::time::timeout(Duration::from_secs(3), &mut self.task).await.is_err() {
             self.task.abort();
         }

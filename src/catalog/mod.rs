@@ -59,9 +59,9 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0010-check-outs.sql")),
     M::up(include_str!("schema/0011-devices.sql")),
     M::up(include_str!("schema/0012-search.sql")),
-    M::up(include_str!("schema/0016-first-passwords.sql")),
-    M::up(include_str!("schema/0013-alarms.sql")),
-    M::up(include_str!("schema/0017-first-page.sql")),
+    M::up(include_str!("schema/0013-first-passwords.sql")),
+    M::up(include_str!("schema/0014-alarms.sql")),
+    M::up(include_str!("schema/0015-first-page.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

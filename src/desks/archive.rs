@@ -6,7 +6,7 @@ use crate::catalog::{Reading, retention, sessions};
 use crate::desks::archiving::Archivist;
 use crate::desks::retrieval::{restore, send_parts};
 use crate::desks::streams::Live;
-use crate::desks::viewing::{Footage, send_part};
+use crate::desks::viewing::Footage;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::archive::{Store, StoreFault, StoreSettings};
 use crate::footage::envelope::{Identities, Recipients};
@@ -241,25 +241,20 @@ impl Desks {
         Ok(until.map(|until| ArchiveCopy::Locked { until }))
     }
 
-    /// A segment, from here or from the archive: whoever calls it has the grant, and the entry is durable.
-    pub(super) async fn send_segment(
+    /// A segment that lies in the archive, if it does: whoever calls it has the grant, and the entry is durable.
+    pub(super) async fn send_archived(
         &self,
         session: &SessionId,
-        path: PathBuf,
         segment: &Segment,
         (from, to): (u64, u64),
         live: Live,
-    ) -> Answer<Footage> {
-        let local = path.clone();
-        if blocking("looking for a file", move || durable::exists(&local)).await? {
-            return send_part(&path, from, to, segment.file.clone(), live);
-        }
-        let Some((store, opens)) = self.archive.open.clone() else { return send_part(&path, from, to, segment.file.clone(), live) };
+    ) -> Answer<Option<Footage>> {
+        let Some((store, opens)) = self.archive.open.clone() else { return Ok(None) };
         let (id, name, sha256) = (session.to_string(), segment.file.clone(), segment.sha256.clone());
         let mut parts = self.read(move |c| archive::of_item(c, "session", &id)).await?;
         parts.retain(|o| o.name == name && o.file_sha256 == sha256);
         if parts.is_empty() {
-            return send_part(&path, from, to, segment.file.clone(), live);
+            return Ok(None);
         }
         let (tx, pieces) = mpsc::channel(2);
         let under = live.clone();
@@ -272,7 +267,7 @@ impl Desks {
             };
             send_parts(&store, opens.as_deref(), &parts, from, to, give);
         });
-        Ok(Footage { bytes: to - from, sha256: None, name: segment.file.clone(), pieces, live })
+        Ok(Some(Footage { bytes: to - from, sha256: None, name: segment.file.clone(), pieces, live }))
     }
 
     /// Brings the footage of a session back that lies in the archive alone: for work that needs files.

@@ -4,7 +4,7 @@
 //! What was put together for a medium and still lies on this machine is no such copy: it goes with the session, by the machine.
 
 use crate::catalog::{Reading, media, retention};
-use crate::desks::disposal::{canonical, entry};
+use crate::desks::disposal::{CLOSING, FILE_BYTES_MAX, canonical, entry};
 use crate::desks::{Answer, Desks, No, blocking, discs};
 use crate::machine::durable;
 use crate::machine::fault::Fault;
@@ -72,8 +72,8 @@ impl Desks {
         let signature = self.recorder.shared().signer.sign(&data);
         // The paper first: a disposal that says that it is closed has one. A crash between them leaves it open, to be closed again.
         let signed = move || {
-            durable::write_whole(&folder.join("closing.json"), &data)?;
-            durable::write_whole(&folder.join("closing.json.sig"), &signature)
+            durable::write_whole(&folder.join(CLOSING), &data)?;
+            durable::write_whole(&folder.join(format!("{CLOSING}.sig")), &signature)
         };
         blocking("a closing", signed).await??;
         self.keep_disposal(draft, closed.clone()).await?;
@@ -125,8 +125,8 @@ impl Desks {
 
     /// The digest of the signed paper about a closing.
     pub(super) async fn closing_sha256(&self, id: &DisposalId) -> Option<String> {
-        let path = self.disposal_folder(id).join("closing.json");
-        let read = blocking("reading a closing", move || durable::read_whole(&path, super::disposal::FILE_BYTES_MAX)).await;
+        let path = self.disposal_folder(id).join(CLOSING);
+        let read = blocking("reading a closing", move || durable::read_whole(&path, FILE_BYTES_MAX)).await;
         read.and_then(|data| data.map_err(No::from)).ok().map(|data| digest::sha256(&data))
     }
 }

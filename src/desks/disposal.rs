@@ -34,6 +34,17 @@ const ROWS_MAX: u32 = 500;
 /// The largest file of a disposal that is read.
 pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// A disposal's files, each in its folder. It itself:
+pub(super) const DISPOSAL: &str = "disposal.json";
+/// The certificate: what was given up here, and until when the archive's copies are locked. Its key is `tree::SIGNER`.
+const CERTIFICATE: &str = "certificate.json";
+/// The supplement: nothing of it lies in the archive any more.
+const SUPPLEMENT: &str = "certificate-archive.json";
+/// The key that the supplement is signed by, which may be another than the certificate's.
+const SUPPLEMENT_SIGNER: &str = "certificate-archive.signer.pem";
+/// How it was closed ([`closing`](crate::desks::closing)).
+pub(super) const CLOSING: &str = "closing.json";
+
 /// A disposal with what this person may do about it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DisposalView {
@@ -54,11 +65,6 @@ pub struct DisposalView {
     /// SHA-256 of its supplement, once the archive's copies are gone too.
     pub supplement_sha256: Option<String>,
 }
-
-/// The certificate's file: what was given up here, and until when the archive's copies are locked.
-const CERTIFICATE: &str = "certificate.json";
-/// Its supplement's: nothing of it lies in the archive any more.
-const SUPPLEMENT: &str = "certificate-archive.json";
 
 impl Desks {
     pub(super) fn disposal_folder(&self, id: &DisposalId) -> PathBuf {
@@ -360,7 +366,7 @@ impl Desks {
             for (folder, disposal) in &next {
                 if disposal.is_gone_from_archive() {
                     let data = serde_json_canonicalizer::to_vec(disposal).map_err(|e| Fault::of("encode", "a certificate", e))?;
-                    sign(folder, SUPPLEMENT, "certificate-archive.signer.pem", &data, &signer)?;
+                    sign(folder, SUPPLEMENT, SUPPLEMENT_SIGNER, &data, &signer)?;
                 }
                 write(t, folder, disposal)?;
             }
@@ -388,7 +394,7 @@ fn sign(folder: &Path, name: &str, signed_by: &str, data: &[u8], signer: &Signer
 fn write(t: &Writing<'_>, folder: &Path, disposal: &Disposal) -> Result<(), Fault> {
     let data = serde_json::to_vec_pretty(disposal).map_err(|e| Fault::of("encode", "a disposal", e))?;
     durable::make_folder(folder)?;
-    durable::write_whole(&folder.join("disposal.json"), &data)?;
+    durable::write_whole(&folder.join(DISPOSAL), &data)?;
     disposals::put(t, disposal)
 }
 

@@ -2,7 +2,7 @@
 //! own, `devices/<id>/device.json`; the catalog is its index. What decides on a start is in memory: no file and no database is asked.
 
 use crate::catalog::{devices as index, imports};
-use crate::desks::devices::CheckOut;
+use crate::desks::check_outs::CheckOut;
 use crate::desks::{Answer, Desks, No, blocking, rebuild};
 use crate::machine::fault::Fault;
 use crate::machine::{durable, randomness};

@@ -3,7 +3,7 @@
 
 use crate::catalog::imports as index;
 use crate::catalog::{accounts, sessions};
-use crate::desks::devices::CheckOut;
+use crate::desks::check_outs::CheckOut;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::tree;
 use crate::machine::{durable, randomness, volume};

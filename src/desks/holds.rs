@@ -13,7 +13,7 @@ use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::session::{Happening, Session};
 use crate::model::words;
-use crate::recorder::links;
+use crate::recorder::after_end;
 use serde::Serialize;
 
 /// Rows of the register.
@@ -69,7 +69,7 @@ impl Desks {
         let draft = entry(EntryKind::Held, who, id, ground, &number.to_string(), &change);
         let happening = Happening::Hold { ground, about: number.to_string(), change, by: who.id.clone() };
         let shared = self.recorder.shared().clone();
-        let held = blocking("writing a journal", move || links::hold(&shared, &folder, &happening, draft)).await???;
+        let held = blocking("writing a journal", move || after_end::hold(&shared, &folder, &happening, draft)).await???;
         self.indexed().await;
         Ok(held)
     }

@@ -14,7 +14,7 @@ use crate::model::refusal::Refusal;
 use crate::model::session::{Happening, Session, Stamp};
 use crate::model::words::{self, BadField};
 use crate::model::{handover, missing, step, time};
-use crate::recorder::links;
+use crate::recorder::after_end;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -314,7 +314,7 @@ impl Desks {
         step::step(&doc.session, &happening, Stamp { at: self.now().utc, at_ms: 0 })?;
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         let (shared, folder) = (self.recorder.shared().clone(), self.footage().join(doc.folder));
-        let written = blocking("a line of the journal", move || links::logged(&shared, &folder, &happening)).await??;
+        let written = blocking("a line of the journal", move || after_end::logged(&shared, &folder, &happening)).await??;
         self.indexed().await;
         Ok(written?)
     }

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 /// How often a login's last use is written down, ms: a write for each request would be a write for each picture.
 const TOUCH_MS: i64 = 30_000;
 /// A login ends after a working day, however busy it is, ms.
-const DAY_MS: i64 = 12 * 3_600_000;
+const LOGIN_MS_MAX: i64 = 12 * 3_600_000;
 /// How long the second step of a sign-in may take, ms.
 const STEP_MS: i64 = 5 * 60_000;
 /// Second steps that are waited for at a time.
@@ -252,7 +252,7 @@ impl Desks {
             if one {
                 logins::end_others(t, &row.account, None)?;
             }
-            logins::forget(t, at - DAY_MS)?;
+            logins::forget(t, at - LOGIN_MS_MAX)?;
             logins::add(t, &digest, &row)
         };
         self.acts.log_then_do(draft, work).await?;
@@ -297,10 +297,10 @@ impl Desks {
         Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_change, must_enrol, has_code })
     }
 
-    /// Neither idle for too long nor of yesterday.
+    /// Neither idle for too long nor older than 12 hours.
     fn is_fresh(&self, login: &LoginRow) -> bool {
         let now_ms = self.now_ms();
-        now_ms - login.seen_at < self.settings.idle_min * 60_000 && now_ms - login.made_at < DAY_MS
+        now_ms - login.seen_at < self.settings.idle_min * 60_000 && now_ms - login.made_at < LOGIN_MS_MAX
     }
 
     /// Who a token of another system acts for, narrowed to what the token is good for.
@@ -337,7 +337,7 @@ impl Desks {
             let account = who.person.id.clone();
             let found = self.read(move |c| Ok(logins::of_account(c, &account)?.into_iter().find(|l| l.id == id))).await?;
             // Who watches a running interview presses nothing for an hour, and is not idle; the day ends for them too.
-            if found.is_none_or(|l| self.now_ms() - l.made_at >= DAY_MS) {
+            if found.is_none_or(|l| self.now_ms() - l.made_at >= LOGIN_MS_MAX) {
                 return Err(Refusal::NotSignedIn.into());
             }
         }

@@ -1,83 +1,123 @@
 //! What people do, a file a desk: may they, is it right, log, do.
 //!
 //! A desk takes *who* asks as its first argument. It answers with what was asked for, with a [`Refusal`] (a rule; logged) or
-//! with a fault (the machine; told without its inside). Recording acts go through `recorder`, everything else through one of
-//! the two doors of `acts`.
+//! with a fault (the machine; told without its inside). Acts on a session go through `recorder`, all others through one of the two
+//! doors of [`acts`](crate::acts); rows that are no act go by its hatches.
+//!
+//! All desks are one [`Desks`]: each file adds what it does to it.
+//!
+//! | | |
+//! |---|---|
+//! | sessions | [`conduct`] starts, marks, pauses, ends and links · [`records`] what is typed, answers to demands · [`facts`] · [`plans`] · [`readiness`] before one · [`documents`] beside one · [`sessions`] finds and shows |
+//! | cases | [`cases`] with their text records |
+//! | rooms | [`screens`] inside the room · [`wall`] for a duty room · [`lamp`] over the door · [`live`] pictures of now |
+//! | looking | [`access`] asks and decides · [`deputies`] · [`viewing`] gives, under [`streams`] that end with the approval · `unsealing` opens what is encrypted · [`stills`] · [`loudness`] · [`copies`] · [`packages`] · [`provision`] to courts · [`oversight`] shows who looked |
+//! | keeping | [`retention`] how long · [`holds`] · [`disposal`] gives up · [`closing`] ends one · [`clock_trust`] stops one · [`media`] the register of discs · [`discs`] makes and reads them |
+//! | archive | [`archive`] the page · [`archiving`] the thread that puts · [`sweeping`] what it deletes · [`retrieval`] reads back · [`overview`] many sites |
+//! | taking in | [`imports`] the page · [`arrivals`] the thread that takes · [`folders`] watched · [`orders`] of `shilu import` · [`handover`] to the custodian · [`check_outs`] of portable devices |
+//! | equipment | [`equipment`] the register · [`device_faults`] · [`device_watch`] what the machine sees · [`cameras`] tried and saved |
+//! | people | [`accounts`] · [`logins`] · [`passwords`] · [`factors`], their [`factor_secrets`] · [`sso`] · [`tokens`] of other systems · [`notices`] to their owner · [`setup`] the first |
+//! | proof | [`reports`] reads the log · [`refusals`] in it · [`custody`] prints from it · [`outside`] asks cosigners and the timestamp authority · [`witness`] is a cosigner |
+//! | supervising | [`supervision`] by unit and officer · [`figures`] of a period · [`forecast`] of the volumes |
+//! | house | [`status`] · [`metrics`] · [`agenda`] what waits for whom · [`walkthrough`] the first run · `alarm_watch` sees, [`alarms`] keeps, [`alarm_delivery`] tells, [`mail`] carries · [`backups`] · [`key_backup`] · [`rebuild`] from files · [`in_force`] the settings |
 
-pub mod access;
-pub mod agenda;
-pub mod accounts;
-pub mod alarm_delivery;
-mod alarm_watch;
-pub mod alarms;
-pub mod arrivals;
-pub mod backups;
-pub mod cameras;
-pub mod archive;
-pub mod archiving;
-pub mod cases;
-pub mod closing;
-pub mod clock_trust;
-pub mod copies;
-pub mod custody;
-pub mod deputies;
-pub mod disposal;
-pub mod device_faults;
-pub mod device_watch;
-pub mod devices;
-pub mod discs;
-pub mod documents;
-pub mod equipment;
-pub mod factor_secrets;
-pub mod factors;
+// sessions
+pub mod conduct;
+pub mod records;
 pub mod facts;
-pub mod holds;
-pub mod figures;
-pub mod folders;
-pub mod forecast;
-pub mod handover;
-pub mod imports;
-pub mod in_force;
-pub mod interviews;
-pub mod key_backup;
+pub mod plans;
+pub mod readiness;
+pub mod documents;
+pub mod sessions;
+
+// cases
+pub mod cases;
+
+// rooms
+pub mod screens;
+pub mod wall;
 pub mod lamp;
 pub mod live;
-pub mod logins;
-pub mod loudness;
-pub mod mail;
-pub mod media;
-pub mod metrics;
-pub mod notices;
-pub mod passwords;
-pub mod orders;
-pub mod outside;
-pub mod oversight;
-pub mod overview;
-pub mod packages;
-pub mod plans;
-pub mod provision;
-pub mod readiness;
-pub mod rebuild;
-pub mod records;
-pub mod refusals;
-pub mod reports;
-pub mod retention;
-pub mod retrieval;
-pub mod screens;
-pub mod sessions;
-pub mod setup;
-pub mod sso;
-pub mod status;
-pub mod stills;
-pub mod streams;
-pub mod supervision;
-pub mod sweeping;
-pub mod tokens;
+
+// looking
+pub mod access;
+pub mod deputies;
 pub mod viewing;
-pub mod walkthrough;
-pub mod wall;
-pub mod witness;
+pub mod streams;
 mod unsealing;
+pub mod stills;
+pub mod loudness;
+pub mod copies;
+pub mod packages;
+pub mod provision;
+pub mod oversight;
+
+// keeping
+pub mod retention;
+pub mod holds;
+pub mod disposal;
+pub mod closing;
+pub mod clock_trust;
+pub mod media;
+pub mod discs;
+
+// archive
+pub mod archive;
+pub mod archiving;
+pub mod sweeping;
+pub mod retrieval;
+pub mod overview;
+
+// taking in
+pub mod imports;
+pub mod arrivals;
+pub mod folders;
+pub mod orders;
+pub mod handover;
+pub mod check_outs;
+
+// equipment
+pub mod equipment;
+pub mod device_faults;
+pub mod device_watch;
+pub mod cameras;
+
+// people
+pub mod accounts;
+pub mod logins;
+pub mod passwords;
+pub mod factors;
+pub mod factor_secrets;
+pub mod sso;
+pub mod tokens;
+pub mod notices;
+pub mod setup;
+
+// proof
+pub mod reports;
+pub mod refusals;
+pub mod custody;
+pub mod outside;
+pub mod witness;
+
+// supervising
+pub mod supervision;
+pub mod figures;
+pub mod forecast;
+
+// house
+pub mod status;
+pub mod metrics;
+pub mod agenda;
+pub mod walkthrough;
+pub mod alarms;
+mod alarm_watch;
+pub mod alarm_delivery;
+pub mod mail;
+pub mod backups;
+pub mod key_backup;
+pub mod rebuild;
+pub mod in_force;
 
 use crate::acts::Acts;
 use crate::catalog::{Catalog, Reading, sessions::SessionDoc};

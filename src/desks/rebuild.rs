@@ -2,7 +2,7 @@
 
 use crate::acts::Acts;
 use crate::catalog::{Writing, cases, devices as index, disposals, imports, media, provisions};
-use crate::desks::{devices, equipment};
+use crate::desks::{check_outs, disposal, equipment};
 use crate::machine::{durable, fault::Fault};
 use crate::model::case::Case;
 use crate::model::check_out::CheckedOut;
@@ -10,7 +10,7 @@ use crate::model::device::Device;
 use crate::model::disposal::Disposal;
 use crate::model::medium::Medium;
 use crate::model::provision::Provision;
-use crate::recorder::links;
+use crate::recorder::reindex;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -29,12 +29,12 @@ pub struct Read {
 pub fn all(acts: &Acts, footage: &Path, data: &Path) -> Vec<Read> {
     let read = |what, result| Read { what, result };
     vec![
-        read("sessions", links::rebuild(acts, footage)),
+        read("sessions", reindex::rebuild(acts, footage)),
         read("cases", each(acts, &data.join("cases"), "case.json", |t, case: &Case| cases::put(t, case))),
         read("provisions", each(acts, &data.join("provisions"), "provision.json", |t, p: &Provision| provisions::put(t, p))),
         read("media", each(acts, &data.join("media"), "medium.json", |t, m: &Medium| media::put(t, m))),
-        read("check-outs", each(acts, &data.join(devices::FOLDER), devices::FILE, |t, o: &CheckedOut| imports::put_check_out(t, o))),
-        read("disposals", each(acts, &data.join("disposals"), "disposal.json", |t, d: &Disposal| disposals::put(t, d))),
+        read("check-outs", each(acts, &data.join(check_outs::FOLDER), check_outs::FILE, |t, o: &CheckedOut| imports::put_check_out(t, o))),
+        read("disposals", each(acts, &data.join("disposals"), disposal::DISPOSAL, |t, d: &Disposal| disposals::put(t, d))),
         read("devices", each(acts, &data.join(equipment::FOLDER), equipment::FILE, |t, d: &Device| index::put(t, d))),
     ]
 }

@@ -8,7 +8,7 @@ use crate::model::record::{RecordChange, Signature};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::model::words::{self, BadField};
-use crate::recorder::links;
+use crate::recorder::after_end;
 use crate::recorder::room::Act;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl Desks {
             return Ok(Arc::unwrap_or_clone(room.act(session, &who.id, Act::Answer { demand, kind, reason }).await?));
         }
         let (shared, folder, by) = (self.recorder.shared().clone(), self.footage().join(doc.folder), who.id.clone());
-        let answered = blocking("answering a demand", move || links::answer(&shared, &folder, &by, demand, kind, reason)).await??;
+        let answered = blocking("answering a demand", move || after_end::answer(&shared, &folder, &by, demand, kind, reason)).await??;
         self.indexed().await;
         Ok(answered?)
     }

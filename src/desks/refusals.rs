@@ -71,39 +71,17 @@ fn sum(kind: EntryKind, minute: &Minute) -> Option<Draft> {
     (minute.more > 0).then_some(draft)
 }
 
-/// A refusal's word in the log.
-fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NoGrant => "no_grant",
-        Refusal::ViewOnly => "view_only",
-        Refusal::MaskedOnly => "masked_only",
-        Refusal::OwnRequest => "own_request",
-        Refusal::OwnHold => "own_hold",
-        Refusal::OwnDisposal => "own_disposal",
-        Refusal::NotYourRole => "not_your_role",
-        Refusal::CrossSite => "cross_site",
-        Refusal::NotSignedIn => "not_signed_in",
-        Refusal::FactorNeeded => "factor_needed",
-        Refusal::PasswordDue => "password_due",
-        Refusal::FirstPasswordOver => "first_password_over",
-        Refusal::LockedOut { .. } => "locked_out",
-        Refusal::WrongCredentials => "wrong_credentials",
-        Refusal::NoSuch { .. } => "no_such",
-        _ => "other",
-    }
-}
-
 impl Desks {
     /// Logs a refusal, and gives it back to be told.
     pub(super) fn refused(&self, who: &Person, refusal: Refusal, tried: &str) -> No {
-        self.log_refusal(Draft::new(EntryKind::Refused).by(&who.id).about("code", code(&refusal)).about("tried", tried));
+        self.log_refusal(Draft::new(EntryKind::Refused).by(&who.id).about("code", refusal.word()).about("tried", tried));
         refusal.into()
     }
 
     /// One at the first door: of somebody who is signed in, or of an address that showed a key that fits nothing. `tried`: the
     /// route, as the program writes it.
     pub fn refused_at_the_door(&self, who: Option<&Person>, place: &Place, refusal: &Refusal, tried: &str) {
-        let mut draft = Draft::new(EntryKind::Refused).about("code", code(refusal)).about("tried", tried);
+        let mut draft = Draft::new(EntryKind::Refused).about("code", refusal.word()).about("tried", tried);
         if let Some(who) = who {
             draft = draft.by(&who.id);
         }

@@ -21,7 +21,7 @@ use crate::model::retention::{self, Extension, Retention, RetentionClass, Table}
 use crate::model::session::{Happening, Session, State};
 use crate::model::time;
 use crate::model::words::{self, BadField};
-use crate::recorder::links;
+use crate::recorder::after_end;
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -236,7 +236,7 @@ impl Desks {
         let shared = self.recorder.shared().clone();
         self.acts.log_then_do(draft, |_| Ok(())).await?;
         // A crash here leaves an entry without its line: what it says has not happened, and can be said again.
-        let said = blocking("writing a journal", move || links::logged(&shared, &folder, &happening)).await???;
+        let said = blocking("writing a journal", move || after_end::logged(&shared, &folder, &happening)).await???;
         self.indexed().await;
         Ok(said)
     }

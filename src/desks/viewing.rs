@@ -1,8 +1,12 @@
 //! The only way to a recorded picture: a live grant, a durable log entry, then bytes (第二十二条).
+//!
+//! Each step adds a proof to the one before: `grant` → `granted` (and the session) → `may_copy` (and what the grant is for) → `copying` (and
+//! that it is still the same person, and the entry). Looking stops at `granted`: `open_viewing` makes its entry, and each file asks `grant`
+//! anew; `looked_at` is where stills and loudness of an open viewing begin. `send_pieces` is what sends; `send_part`, `send_stretches` and `send_segment` say from where.
 
 use crate::catalog::{requests, viewings};
 use crate::desks::streams::Live;
-use crate::desks::{Answer, Desks, No};
+use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::clear::ClearFile;
 use crate::footage::{copy, entrance, tree};
 use crate::machine::{durable, fault::Fault, randomness};
@@ -116,12 +120,12 @@ impl Desks {
     }
 
     fn refused_at(&self, who: &Person, refusal: Refusal, tried: &str, session: &SessionId) -> No {
-        let draft = Draft::new(EntryKind::Refused).by(&who.id).in_session(session).about("code", "no_grant").about("tried", tried);
+        let draft = Draft::new(EntryKind::Refused).by(&who.id).in_session(session).about("code", refusal.word()).about("tried", tried);
         self.log_refusal(draft);
         refusal.into()
     }
 
-    /// A session with a grant to it; not there and not granted sound alike to who may not know of it.
+    /// A session with a grant to it. Without a grant the answer is the same whether or not the session exists.
     pub(super) async fn granted(&self, who: &Person, session: &SessionId, tried: &str) -> Answer<(Grant, Session, PathBuf)> {
         let grant = self.grant(who, session, tried).await?;
         let wanted = session.clone();
@@ -199,7 +203,7 @@ impl Desks {
         }
         if from_ms > 0 && durable::exists(&path) {
             let (whole, wanted) = (segment.whole_bytes.unwrap_or(segment.bytes), path.clone());
-            let found = crate::desks::blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await??;
+            let found = blocking("looking for a key picture", move || entrance::find(&wanted, whole, from_ms)).await??;
             if let Some(at) = found {
                 let footage = send_stretches(&path, vec![0..at.header, at.at..whole], &segment, live, &open.keys).await?;
                 let bytes = footage.bytes;
@@ -214,6 +218,25 @@ impl Desks {
         }
         let footage = self.send_segment(&open.session, path, &segment, (from, to), live).await?;
         Ok((Footage { sha256: Some(segment.sha256.clone()), ..footage }, from, segment.bytes, kind))
+    }
+
+    /// A segment as it is stored, from here or from the archive: whoever calls it has the grant, and the entry is durable.
+    async fn send_segment(
+        &self,
+        session: &SessionId,
+        path: PathBuf,
+        segment: &Segment,
+        (from, to): (u64, u64),
+        live: Live,
+    ) -> Answer<Footage> {
+        let local = path.clone();
+        if !blocking("looking for a file", move || durable::exists(&local)).await?
+            && let Some(archived) = self.send_archived(session, segment, (from, to), live.clone()).await?
+        {
+            return Ok(archived);
+        }
+        // One that lies nowhere is a fault here, which names it.
+        send_part(&path, from, to, segment.file.clone(), live)
     }
 
     /// The player's word on how many seconds were shown since it last told.
@@ -310,8 +333,7 @@ impl Desks {
         self.bring_back(&session, &folder).await?;
         let keys = self.keys_for(who, &folder, "copy").await?;
         let (tx, pieces) = mpsc::channel(4);
-        let (bytes, plan) =
-            crate::desks::blocking("joining", move || copy::plan(&folder, &segments, &keys).map(|p| (p.bytes(), p))).await??;
+        let (bytes, plan) = blocking("joining", move || copy::plan(&folder, &segments, &keys).map(|p| (p.bytes(), p))).await??;
         tokio::task::spawn_blocking(move || plan.send(|piece| tx.blocking_send(piece.map_err(std::io::Error::other)).is_ok()));
         Ok(Footage { bytes, sha256: None, name: format!("{}-{camera}-copy.mp4", session.id), pieces, live })
     }
@@ -321,7 +343,7 @@ impl Desks {
         let papers = [tree::MANIFEST, tree::SIGNATURE, tree::SIGNER, tree::JOURNAL];
         let Some(name) = papers.into_iter().find(|p| *p == name) else { return Err(Refusal::no_such("paper", name).into()) };
         let (_, folder, live) = self.copying(who, session, name).await?;
-        let data = crate::desks::blocking("reading a paper", move || durable::read_whole(&folder.join(name), PAPER_BYTES_MAX)).await??;
+        let data = blocking("reading a paper", move || durable::read_whole(&folder.join(name), PAPER_BYTES_MAX)).await??;
         let (tx, pieces) = mpsc::channel(1);
         let bytes = data.len() as u64;
         drop(tx.try_send(Ok(Bytes::from(data))));
@@ -377,7 +399,7 @@ pub(super) fn send_part(path: &Path, from: u64, to: u64, name: String, live: Liv
 async fn send_stretches(path: &Path, stretches: Vec<Range<u64>>, segment: &Segment, live: Live, keys: &Keys) -> Answer<Footage> {
     let (path, keys, name) = (path.to_owned(), keys.clone(), segment.file.clone());
     let whole = segment.whole_bytes.unwrap_or(segment.bytes);
-    let mut file = crate::desks::blocking("opening a file", move || ClearFile::open(&path, whole, &keys)).await??;
+    let mut file = blocking("opening a file", move || ClearFile::open(&path, whole, &keys)).await??;
     Ok(send_pieces(move |from, to| file.piece(from, to), stretches, name, live))
 }
 

@@ -1,13 +1,10 @@
 //! Giving up a session's files, under an order and never without one (第十八条). What stays goes in first, signed; then everything else of
 //! the folder goes. Run again after a crash, it finishes what it began.
 
-use crate::footage::tree;
+use crate::footage::tree::{self, TOMBSTONE, TOMBSTONE_SIGNATURE};
 use crate::machine::{durable, fault::Fault};
-use crate::model::disposal::{Order, TOMBSTONE};
+use crate::model::disposal::Order;
 use std::path::Path;
-
-/// The name of the tombstone's signature.
-pub const TOMBSTONE_SIGNATURE: &str = "disposed.json.sig";
 
 /// What stays, in the form in which it is signed.
 #[derive(Debug, Clone)]

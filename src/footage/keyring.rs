@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 /// The largest file of a key: hundreds of recipients.
 const BYTES_MAX: u64 = 65536;
 
-/// A key with which a session is recorded.
+/// A key with which a session is recorded, and the same wrapped for its recipients.
 #[derive(Debug)]
-pub struct SealedKey {
+pub struct WrappedKey {
     key: ContentKey,
     kid: [u8; 16],
     said: SessionKey,
@@ -27,7 +27,7 @@ pub struct SealedKey {
     wrapped: Vec<u8>,
 }
 
-impl SealedKey {
+impl WrappedKey {
     /// A new one that these can open. No file is touched.
     pub fn make(to: &Recipients) -> Result<Self, Fault> {
         let (key, kid) = (ContentKey::new(randomness::bytes()?), randomness::bytes()?);
@@ -50,19 +50,19 @@ impl SealedKey {
     }
 }
 
-/// With what a camera's files are encrypted.
+/// With what one camera's files are encrypted.
 #[derive(Debug, Clone)]
-pub struct Seal {
+pub struct CameraKey {
     /// The session's key.
-    pub key: Arc<SealedKey>,
+    pub session: Arc<WrappedKey>,
     /// Which camera of the room, so that no two use one vector.
     pub camera: u16,
 }
 
-impl Seal {
+impl CameraKey {
     /// Begins a file: its encrypted header, and what encrypts its fragments.
     pub fn begin(&self, header: &[u8], sequence: u32) -> Result<(Sealing, Bytes), Malformed> {
-        Sealing::begin(header, &self.key.key, &self.key.kid, Vectors::of_file(self.camera, sequence)?)
+        Sealing::begin(header, &self.session.key, &self.session.kid, Vectors::of_file(self.camera, sequence)?)
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
         let folder = dir.path().join("session");
         durable::make_folder(&folder).unwrap();
         assert!(open(&folder, None).unwrap().is_empty(), "nothing to open, nobody is asked");
-        let made = SealedKey::make(&to).unwrap();
+        let made = WrappedKey::make(&to).unwrap();
         made.keep(&folder).unwrap();
         for (path, _) in &people[..2] {
             assert_eq!(open(&folder, Some(path)).unwrap().get(&made.said().kid), Some(&made.key));

@@ -3,7 +3,7 @@
 use crate::footage::cenc::Sealing;
 use crate::footage::continuity::Continuity;
 use crate::footage::fragment::{self, Malformed, Track};
-use crate::footage::keyring::Seal;
+use crate::footage::keyring::CameraKey;
 use crate::footage::tree;
 use crate::machine::{durable, fault::Fault};
 use crate::model::digest::Running;
@@ -46,13 +46,13 @@ impl Filling {
         previous: Option<String>,
         first: &Fragment,
         offset_ms: i64,
-        (sm3, seal): (bool, Option<&Seal>),
+        (sm3, key): (bool, Option<&CameraKey>),
     ) -> Result<(Self, Bytes), Malformed> {
         let tracks = fragment::tracks(&first.header.bytes)?;
         let base_ns = fragment::start_ns(&first.bytes, &tracks)? as i64;
         let (session, utc) = (session.clone(), first.arrived.utc);
         let said = Continuity { session, camera: camera.clone(), sequence, previous, first_frame: utc };
-        let (sealing, header) = match seal.map(|seal| seal.begin(&first.header.bytes, sequence)) {
+        let (sealing, header) = match key.map(|key| key.begin(&first.header.bytes, sequence)) {
             None => (None, first.header.bytes.clone()),
             Some(Ok((sealing, header))) => (Some(sealing), header),
             Some(Err(why)) => {

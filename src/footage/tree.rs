@@ -20,7 +20,9 @@ pub fn interim_name(number: u32) -> String {
     format!("interim-{number}.json")
 }
 /// The name of what stays of a session that was given up.
-pub const TOMBSTONE: &str = crate::model::disposal::TOMBSTONE;
+pub const TOMBSTONE: &str = "disposed.json";
+/// The name of its signature.
+pub const TOMBSTONE_SIGNATURE: &str = "disposed.json.sig";
 /// Beside a session whose footage lies in the archive alone: since when.
 pub const RELEASED: &str = "released.json";
 /// The folder of attached documents.

@@ -35,7 +35,7 @@ pub fn credentials() -> Option<PathBuf> {
     env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
-/// Where they lie for the service that runs, if whoever asks may read them: root and the recorder's own user.
+/// Where the running service has them, if who asks may read there: root and the recorder's own user.
 pub fn credentials_of_the_service() -> Option<PathBuf> {
     let folder = PathBuf::from("/run/credentials/shilu.service");
     std::fs::read_dir(&folder).is_ok().then_some(folder)

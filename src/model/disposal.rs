@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 
 /// The form of what stays in the place of a session.
 pub const TOMBSTONE_FORMAT: &str = "shilu-disposed/1";
-/// Its name in the session's folder.
-pub const TOMBSTONE: &str = "disposed.json";
 
 words!(
     /// Where a disposal stands.

@@ -3,7 +3,8 @@
 use crate::model::time::Moment;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What every segment and every live viewer begins with: `ftyp` + `moov`, and what it says.
 ///
@@ -47,10 +48,7 @@ pub struct Fragment {
 #[derive(Debug, Clone)]
 pub enum CaptureEvent {
     /// The stream is there: connected, and the first fragment is out.
-    Up {
-        /// What the camera called itself (the RTSP `Server` header or SDP tool line), untrusted text.
-        software: Option<String>,
-    },
+    Up,
     /// A fragment.
     Fragment(Arc<Fragment>),
     /// The stream ended or never came. Told once each time, with the cause; reconnection goes on by itself.

@@ -1,4 +1,9 @@
 //! Gaps (缺录): every second between a session's start and end is recorded, or is a gap with a cause (第十二条).
+//!
+//! Where causes are born: *camera* and *network* in `capture::camera` (how a stream ended), *camera* also in `recorder::cutter` (what
+//! cannot be used); *disk* in `recorder::cutter` (no room for what waits) and `recorder::lane` (given up at the end); *restart* and
+//! *power* in `recorder::recovery`; *interruption* in `model::step`. *Unknown* is what fits none of them. *Clock* is given by no code: a
+//! step of the clock moves no footage; old journals may hold it.
 
 use crate::model::ids::CameraId;
 use crate::model::people::words;

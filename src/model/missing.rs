@@ -36,6 +36,11 @@ impl Missing {
     pub fn demand(&self) -> String {
         self.about.as_ref().map_or_else(|| self.what.to_owned(), |about| format!("{}:{about}", self.what))
     }
+
+    /// Whether it is a right that nobody has marked as told (第七条); how one was told is a demand of its own.
+    pub fn is_right(&self) -> bool {
+        MarkKind::RIGHTS.iter().any(|right| right.as_str().replace('_', "-") == self.what)
+    }
 }
 
 words!(

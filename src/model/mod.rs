@@ -5,63 +5,95 @@
 //!
 //! Three kinds of "no", never mixed: [`refusal::Refusal`] (a rule, shown to a person, with its article),
 //! [`missing::Missing`] (shown and asked for later; stops nothing) and `machine::fault::Fault` (the machine failed).
+//!
+//! | | |
+//! |---|---|
+//! | sessions | [`session`] and what happens in it · [`step`] how that changes it · [`mark`] · [`record`] what is typed · [`facts`] · [`plan`] · [`readiness`] · [`prompts`] · [`missing`] what it lacks · [`completeness`] · [`gap`] · [`minute_code`] · [`in_use`] a room without one · `fragment` |
+//! | cases | [`case`] · [`case_missing`] · [`text_record`] · [`initiation`] |
+//! | looking | [`access`] request, decision, grant · [`copy`] · [`provision`] · [`patterns`] of who looked |
+//! | keeping | [`retention`] · [`hold`] · [`disposal`] · [`closing`] · [`clock_trust`] · [`medium`] · [`disc_plan`] · [`archive`] |
+//! | taking in | [`import`] · [`handover`] · [`check_out`] |
+//! | equipment | [`device`] · [`device_fault`] · [`device_tally`] · [`trial`] of a camera |
+//! | people | [`people`]: roles, acts, and the table of who may |
+//! | proof | [`entry`] of the log · [`manifest`] · [`merkle`] · [`digest`] · [`content_key`] |
+//! | house | [`status`] · [`alarm`], [`alarm_book`], [`alarm_message`] · [`agenda`] · [`walkthrough`] · [`figures`] · [`forecast`] · [`backup`] |
+//! | words | [`ids`] · [`time`] · [`words`] that people type · [`refusal`] |
 
-pub mod access;
-pub mod agenda;
-pub mod alarm;
-pub mod alarm_book;
-pub mod alarm_message;
-pub mod backup;
-pub mod archive;
+// sessions
+pub mod session;
+pub mod step;
+pub mod mark;
+pub mod record;
+pub mod facts;
+pub mod plan;
+pub mod readiness;
+pub mod prompts;
+pub mod missing;
+pub mod completeness;
+pub mod gap;
+pub mod minute_code;
+pub mod in_use;
+#[cfg(feature = "recorder")]
+pub mod fragment;
+
+// cases
 pub mod case;
 pub mod case_missing;
-pub mod check_out;
-pub mod clock_trust;
-pub mod closing;
-pub mod completeness;
+pub mod text_record;
+pub mod initiation;
+
+// looking
+pub mod access;
 pub mod copy;
+pub mod provision;
+pub mod patterns;
+
+// keeping
+pub mod retention;
+pub mod hold;
+pub mod disposal;
+pub mod closing;
+pub mod clock_trust;
+pub mod medium;
+pub mod disc_plan;
+pub mod archive;
+
+// taking in
+pub mod import;
+pub mod handover;
+pub mod check_out;
+
+// equipment
 pub mod device;
 pub mod device_fault;
 pub mod device_tally;
-pub mod digest;
-pub mod disposal;
-pub mod disc_plan;
-pub mod entry;
-pub mod facts;
-#[cfg(feature = "recorder")]
-pub mod fragment;
-pub mod forecast;
-pub mod figures;
-pub mod gap;
-pub mod hold;
-pub mod handover;
-pub mod ids;
-pub mod import;
-pub mod in_use;
-pub mod initiation;
-pub mod manifest;
-pub mod mark;
-pub mod medium;
-pub mod merkle;
-pub mod minute_code;
-pub mod missing;
-pub mod patterns;
-pub mod people;
-pub mod plan;
-pub mod prompts;
-pub mod provision;
-pub mod readiness;
-pub mod record;
-pub mod refusal;
-pub mod retention;
-pub mod session;
-pub mod status;
-pub mod step;
-pub mod text_record;
-pub mod time;
 pub mod trial;
-pub mod walkthrough;
-pub mod words;
+
+// people
+pub mod people;
+
+// proof
+pub mod entry;
+pub mod manifest;
+pub mod merkle;
+pub mod digest;
 pub mod content_key;
+
+// house
+pub mod status;
+pub mod alarm;
+pub mod alarm_book;
+pub mod alarm_message;
+pub mod agenda;
+pub mod walkthrough;
+pub mod figures;
+pub mod forecast;
+pub mod backup;
+
+// words
+pub mod ids;
+pub mod time;
+pub mod words;
+pub mod refusal;
 #[cfg(feature = "recorder")]
 pub mod pinyin;

@@ -1,11 +1,13 @@
 //! `Refusal`: a rule said no. Shown to a person, in both languages, with the article where there is one; logged.
 
 use crate::model::words::BadField;
-use serde::Serialize;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Why a request of a person was refused by a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(rename_all = "snake_case", tag = "code", content = "detail")]
+///
+/// Its word ([`Refusal::word`]) is the variant's name, and stands in logs that are kept: a variant is never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr, VariantNames, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// Nobody is signed in.
     #[error("sign in first")]
@@ -232,6 +234,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Its word, as the log and the console's texts have it: `no_grant`. The API writes it with hyphens.
+    pub fn word(&self) -> &'static str {
+        self.into()
+    }
+
+    /// All words.
+    pub const WORDS: &[&str] = Self::VARIANTS;
+
     /// The article of the regulation that the rule comes from, where there is one.
     pub fn article(&self) -> Option<&'static str> {
         match self {

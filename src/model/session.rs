@@ -37,9 +37,9 @@ words!(
 words!(
     /// Where a session stands. There is no cancelling: a mistaken start is ended as a mistake, sealed and kept.
     State {
-        /// Announced.
+        /// Announced. No session is so: what is announced is a plan (`model::plan`). The word stays for who reads the API.
         Planned = "planned",
-        /// Readiness checked.
+        /// Readiness checked. No session is so: the check stands in its start. The word stays for who reads the API.
         Checked = "checked",
         /// Recording.
         Recording = "recording",

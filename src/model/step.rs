@@ -26,10 +26,8 @@ pub enum Effect {
 /// What moves a session from state to state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// Readiness was checked (第十五条).
-    Check,
-    /// The button, or a resumption.
-    Record,
+    /// A resumption.
+    Resume,
     /// A pause.
     Interrupt,
     /// The end.
@@ -40,23 +38,19 @@ pub enum Trigger {
     HandOver,
     /// The custodian's receipt.
     Keep,
-    /// The disposal (第十八条).
-    Dispose,
 }
 
-/// Every transition that there is; what is not here is refused.
+/// Every transition of a session that a happening can make; what is not here is refused. A session begins as `Recording` ([`begin`]): what
+/// was planned is a [`Plan`](crate::model::plan::Plan) until then. `Disposed` is no happening of its journal, which is gone with it: it is
+/// what a tombstone says ([`Tombstone::session`](crate::model::disposal::Tombstone::session)).
 pub const TRANSITIONS: &[(State, Trigger, State)] = &[
-    (State::Planned, Trigger::Check, State::Checked),
-    (State::Planned, Trigger::Record, State::Recording),
-    (State::Checked, Trigger::Record, State::Recording),
     (State::Recording, Trigger::Interrupt, State::Interrupted),
-    (State::Interrupted, Trigger::Record, State::Recording),
+    (State::Interrupted, Trigger::Resume, State::Recording),
     (State::Recording, Trigger::End, State::Ended),
     (State::Interrupted, Trigger::End, State::Ended),
     (State::Ended, Trigger::Seal, State::Sealed),
     (State::Sealed, Trigger::HandOver, State::HandedOver),
     (State::HandedOver, Trigger::Keep, State::Kept),
-    (State::Kept, Trigger::Dispose, State::Disposed),
 ];
 
 /// Where a trigger leads from a state.
@@ -147,7 +141,7 @@ pub fn step(session: &Session, happening: &Happening, stamp: Stamp) -> Result<(S
             effects.push(Effect::CloseValves);
         }
         Happening::Resumed { .. } => {
-            s.state = next(s.state, Trigger::Record)?;
+            s.state = next(s.state, Trigger::Resume)?;
             close_interruption(&mut s, stamp.at_ms);
             effects.push(Effect::OpenValves);
         }

@@ -4,14 +4,15 @@
 //! every volume alike: the same bytes in files of the same name, digested once.
 
 use crate::footage::fragment::Malformed;
-use crate::footage::keyring::Seal;
+use crate::footage::keyring::CameraKey;
 use crate::footage::segment::Filling;
 use crate::model::fragment::Fragment;
 use crate::model::gap::GapCause;
 use crate::model::ids::{CameraId, SessionId};
 use crate::model::time::Moment;
+use crate::recorder::lane::Lane;
 use crate::recorder::view::SessionClock;
-use crate::recorder::volume::{Begin, Lane, Order, Tell, Wrote};
+use crate::recorder::volume::{FileHead, Order, Tell, Wrote};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub struct Target {
     /// Pre-roll to begin with, where the room is told of it.
     pub preroll: Vec<Arc<Fragment>>,
     /// With what it is encrypted, where footage is.
-    pub seal: Option<Seal>,
+    pub key: Option<CameraKey>,
 }
 
 /// Where a camera's chain of segments in one session goes on.
@@ -58,7 +59,7 @@ struct Way {
     has_file: bool,
 }
 
-/// See above.
+/// One camera's valve and scissors.
 pub struct Cutter {
     camera: CameraId,
     segment: Duration,
@@ -221,10 +222,10 @@ impl Cutter {
             chain.last += 1;
             let previous = chain.digest.clone();
             let (filling, head) =
-                Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, (self.sm3, target.seal.as_ref()))?;
+                Filling::begin(&target.session, &self.camera, chain.last, previous, fragment, offset_ms, (self.sm3, target.key.as_ref()))?;
             let (folder, segment, first) = (target.folder.clone(), filling.segment().clone(), filling.first());
-            let key = target.seal.as_ref().map(|seal| seal.key.clone());
-            let begin = Arc::new(Begin { folder, segment, head, first, key });
+            let key = target.key.as_ref().map(|key| key.session.clone());
+            let begin = Arc::new(FileHead { folder, segment, head, first, key });
             self.cut = false;
             for way in self.ways.iter_mut().filter(|w| !w.behind) {
                 way.has_file = true;

@@ -11,7 +11,7 @@ use crate::model::ids::{CameraId, RoomId, SessionId};
 use crate::model::import::{self as rule, Arrival, DeviceClock, Examined, ImportWay, Imported};
 use crate::model::session::{Device, Happening, Seal, Segment, Session, Stamp, Start, State};
 use crate::model::{step, time};
-use crate::recorder::{Shared, mirror, recovery};
+use crate::recorder::{Shared, mirror};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -156,21 +156,21 @@ pub fn store(shared: &Shared, storing: &Storing, from: &Path) -> Result<Session,
     if session.state == State::Recording {
         let ended = storing.used_at + TimeDelta::milliseconds(length as i64);
         go(&mut session, ended, Happening::Ended { by: Some(storing.start.by.clone()), mistake: None })?;
-        recovery::index(shared, &session, &folder, Some(entry(&session)));
+        shared.index(&session, &folder, Some(entry(&session)));
     }
     if session.state == State::Ended {
         let now = shared.clock.now().utc;
         let sealed = seal::seal(&folder, &session, &shared.signer, now)?;
         let entry = sealed_entry(&sealed);
         go(&mut session, now, Happening::Sealed(sealed))?;
-        recovery::index(shared, &session, &folder, Some(entry));
+        shared.index(&session, &folder, Some(entry));
     } else {
         // Sealed before a crash: the row may be missing, and the log's entries with it.
         let sealed = session.seal.as_ref().map(sealed_entry);
         for entry in [Some(entry(&session)), sealed].into_iter().flatten().filter(|e| !is_logged(shared, &session, e.kind)) {
-            recovery::index(shared, &session, &folder, Some(entry));
+            shared.index(&session, &folder, Some(entry));
         }
-        recovery::index(shared, &session, &folder, None);
+        shared.index(&session, &folder, None);
     }
     to_mirror(shared, storing, &folder);
     for volume in 0..shared.volumes.len() {

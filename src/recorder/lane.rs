@@ -1,4 +1,5 @@
-//! One camera's files on one volume: orders in, a file that is written, synced, repaired after faults, told of.
+//! One camera's files on one volume: orders in ([`Lane`], from the cutter), a file that is written, synced, repaired after faults, told of
+//! ([`LaneState`], on the thread of `recorder::volume`).
 
 use crate::machine::clock::Clock;
 use crate::machine::durable::{self, Appending};
@@ -8,12 +9,12 @@ use crate::model::gap::GapCause;
 use crate::model::time::Moment;
 use crate::recorder::sync_times::SyncTimes;
 use crate::recorder::view::Gauge;
-use crate::recorder::volume::{Begin, Order, Tell, Wrote};
+use crate::recorder::volume::{FileHead, Message, Order, Tell, Wrote};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 
 /// How long a camera's orders rest after a fault, ms.
 const REST_MS: u64 = 1_000;
@@ -48,11 +49,59 @@ struct OpenFile {
     /// Arrival of the oldest byte of it.
     oldest: Option<Moment>,
     /// Not told yet.
-    opened: Option<Arc<Begin>>,
+    opened: Option<Arc<FileHead>>,
     /// A fault left something behind this length, which has to go first.
     torn: Option<u64>,
 }
 
+/// One camera's way to a volume; sending never waits.
+pub struct Lane {
+    at: usize,
+    messages: mpsc::Sender<Message>,
+    waiting: Waiting,
+    name: &'static str,
+    camera_max: u64,
+    all_max: u64,
+}
+
+impl Lane {
+    /// `at`: its number on the volume. `(camera_max, all_max)`: bytes that may wait, of this camera and of all.
+    pub(super) fn new(
+        at: usize,
+        messages: mpsc::Sender<Message>,
+        waiting: Waiting,
+        name: &'static str,
+        (camera_max, all_max): (u64, u64),
+    ) -> Self {
+        Self { at, messages, waiting, name, camera_max, all_max }
+    }
+
+    /// Whether so many bytes more may wait. Memory is bounded, for a camera and for all together.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let all = self.waiting.all.load(Ordering::Relaxed) + bytes <= self.all_max;
+        all && self.waiting.own.load(Ordering::Relaxed) + bytes <= self.camera_max
+    }
+
+    /// Whether what waits is down to half of what may.
+    pub fn is_relieved(&self) -> bool {
+        self.waiting.own.load(Ordering::Relaxed) <= self.camera_max / 2 && self.waiting.all.load(Ordering::Relaxed) <= self.all_max / 2
+    }
+
+    /// The volume's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// An order, behind all earlier ones.
+    pub fn send(&self, order: Order) {
+        self.waiting.add(&order);
+        if self.messages.send(Message::Order(self.at, order)).is_err() {
+            tracing::error!(volume = self.name, "the volume's thread has ended");
+        }
+    }
+}
+
+/// The volume's side of it: what one camera's files on the volume have come to.
 pub(super) struct LaneState {
     tell: Tell,
     gauge: Arc<Gauge>,
@@ -154,8 +203,8 @@ impl LaneState {
         }
     }
 
-    /// Puts back what could not be done. A failed sync has put the pieces of the open file back already: what asked for it stands
-    /// behind them, and the last of them is itself that piece.
+    /// Puts back what could not be done. After a failed sync the open file's pieces are queued again already; a piece is among them and is
+    /// not queued twice. Anything else goes behind them.
     fn again(&mut self, order: Order) {
         match order {
             Order::Piece { .. } if self.resent > 0 => self.waiting.take(&order),
@@ -163,7 +212,7 @@ impl LaneState {
         }
     }
 
-    fn begin(&mut self, begin: &Arc<Begin>, place: &Place) -> Result<(), Fault> {
+    fn begin(&mut self, begin: &Arc<FileHead>, place: &Place) -> Result<(), Fault> {
         place.check()?;
         let folder = place.root().join(&begin.folder);
         durable::make_folder(&folder)?;

@@ -5,9 +5,13 @@
 //!                   └─ cutter (memory only): what is kept, where a file ends, its digest
 //!                          └─ volume, and mirror if there is one (a thread each): orders → lane → files, durable
 //!                                 │ opened, closed, lost
-//! desk ── command ──► room's loop (a thread a room): happening → model::step → journal, then effects
+//! desk ── command ──► room's loop (a thread a room): happening → model::step → journal, then effects (a start: valves first)
 //!                          └─ acts: log entry, catalog row: queued, never waited for
 //! ```
+//!
+//! [`room`] is a room as others have it, `room_loop` its loop, [`view`] what it shows. [`recovery`] takes up at the start what was open,
+//! [`mirror`] brings over what one volume lost, [`scrub`] reads again what was closed; [`after_end`] says what comes later, [`imports`] makes
+//! sessions of what was recorded elsewhere, [`reindex`] reads all of it into a new catalog.
 //!
 //! What a fragment needs on its way to the disk is the cutter and the volume, nothing else: the room's loop, the journal, the
 //! log, the catalog and the console may all hang, and fragments still reach the disk (promise 1).
@@ -15,17 +19,18 @@
 //! Threads, not tasks: every step of a volume and of a room's loop is a file operation, and may hang. A volume that hangs holds
 //! its own thread; what is recorded waits in memory, and goes to the mirror meanwhile.
 
+pub mod after_end;
 pub mod cameras;
 pub mod cutter;
 pub mod imports;
-mod lane;
+pub mod lane;
 mod lines;
-pub mod links;
 pub mod looking;
 pub mod mirror;
 pub mod recovery;
+pub mod reindex;
 pub mod room;
-mod running;
+mod room_loop;
 pub mod scrub;
 pub mod sync_times;
 pub mod view;
@@ -33,6 +38,7 @@ pub mod volume;
 
 use crate::acts::Acts;
 use crate::capture::{CameraSettings, CaptureThread};
+use crate::catalog::{Writing, sessions};
 use crate::custody::keys::Signer;
 use crate::footage::envelope::Recipients;
 use crate::machine::clock::Clock;
@@ -136,6 +142,17 @@ impl Shared {
     /// A session's folder as it lies below every volume's root.
     pub fn below<'a>(&self, folder: &'a Path) -> &'a Path {
         folder.strip_prefix(&self.footage).unwrap_or(folder)
+    }
+
+    /// Brings log and catalog up to a session's state; never waits.
+    pub fn index(&self, session: &Session, folder: &Path, entry: Option<Draft>) {
+        let below = self.below(folder).display().to_string();
+        let copy = session.clone();
+        let put = move |t: &Writing<'_>| sessions::put(t, &copy, &below);
+        match entry {
+            Some(entry) => self.acts.do_and_log(entry.in_session(&session.id), put),
+            None => self.acts.index_only(put),
+        }
     }
 
     /// The second volume.

@@ -3,7 +3,6 @@
 //! The file that was open stays as it is: digested whole, sealed as *recovered*, cut only in words. The time until recording
 //! goes on is a gap with the cause *restart*, or *power* when the machine itself was started since.
 
-use crate::catalog::{Writing, sessions};
 use crate::custody::seal;
 use crate::footage::disposal;
 use crate::footage::journal::{self, Journal};
@@ -11,9 +10,7 @@ use crate::footage::keyring;
 use crate::footage::segment::{self, Left};
 use crate::footage::tree;
 use crate::machine::{clock, durable, fault::Fault};
-use crate::model::digest;
 use crate::model::entry::{Draft, EntryKind};
-use crate::model::facts::Facts;
 use crate::model::gap::GapCause;
 use crate::model::ids::CameraId;
 use crate::model::session::{Happening, Segment, Session, Stamp, State};
@@ -40,8 +37,8 @@ pub struct Resumed {
     pub sequence_max: u32,
 }
 
-/// Every session of the tree that is not sealed, oldest first. A folder that cannot be read is told and left alone: one broken
-/// session must not keep the others from going on.
+/// Every session of the tree that is not sealed, the newest first: [`Recorder::start`](crate::recorder::Recorder::start) gives a room the
+/// first that it finds. A folder that cannot be read is told and left alone: one broken session must not keep the others from going on.
 pub fn open_sessions(shared: &Shared) -> Result<Vec<Resumed>, Fault> {
     let mut open = Vec::new();
     for (id, folder) in tree::sessions(&shared.footage)? {
@@ -51,7 +48,7 @@ pub fn open_sessions(shared: &Shared) -> Result<Vec<Resumed>, Fault> {
             Err(fault) => tracing::error!(session = %id, %fault, "cannot be taken up"),
         }
     }
-    // The newest of a room goes on; others are orphans.
+    // A room goes on with the first of its own here; the others are orphans.
     open.sort_by_key(|r| std::cmp::Reverse(r.session.started_at));
     Ok(open)
 }
@@ -154,7 +151,7 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
         let Ok((next, _)) = step::step(session, &happening, stamp) else { return Ok(()) };
         journal.write(stamp, &happening)?;
         *session = next;
-        index(shared, session, &left.folder, Some(entry));
+        shared.index(session, &left.folder, Some(entry));
         Ok(())
     };
     if session.state != State::Ended {
@@ -165,24 +162,4 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
     go(&mut session, Happening::Sealed(sealed), entry)?;
     mirror::copy_papers(shared, &left.folder);
     Ok(())
-}
-
-/// Brings log and catalog up to a session's state; never waits.
-pub fn index(shared: &Shared, session: &Session, folder: &Path, entry: Option<Draft>) {
-    let below = shared.below(folder).display().to_string();
-    let copy = session.clone();
-    let put = move |t: &Writing<'_>| sessions::put(t, &copy, &below);
-    match entry {
-        Some(entry) => shared.acts.do_and_log(entry.in_session(&session.id), put),
-        None => shared.acts.index_only(put),
-    }
-}
-
-/// The log entry of a link: what it says stands in the catalog, bound by digests.
-pub fn link_entry(facts: &Facts, reason: &str) -> Draft {
-    let whole = serde_json::to_string(facts).unwrap_or_default();
-    Draft::new(EntryKind::SessionLinked)
-        .about("facts_sha256", digest::sha256(whole.as_bytes()))
-        .text("facts", Some(&whole))
-        .text("reason", Some(reason))
 }

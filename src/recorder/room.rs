@@ -15,7 +15,7 @@ use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::model::time::Moment;
 use crate::recorder::cutter::Cutter;
 use crate::recorder::recovery::Resumed;
-use crate::recorder::running::Loop;
+use crate::recorder::room_loop::Loop;
 use crate::recorder::view::{CameraView, Gauge, RoomView};
 use crate::recorder::volume::{Tell, Wrote};
 use crate::recorder::{RoomSettings, Shared};

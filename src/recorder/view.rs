@@ -163,7 +163,7 @@ impl RoomView {
     pub fn status(&self, now: Moment) -> RoomStatus {
         let session = self.session();
         let cameras: Vec<CameraStatus> = self.cameras.iter().map(|c| camera_status(c, now, session.is_some())).collect();
-        // What takes no part in the session says nothing of its lamp; see `running::Loop::takes_part`.
+        // What takes no part in the session says nothing of its lamp; see `room_loop::Loop::takes_part`.
         let of = |c: &CameraStatus| session.as_ref().is_some_and(|s| s.devices.iter().any(|d| d.camera == c.id));
         let any = cameras.iter().any(of);
         let ages: Vec<Option<u64>> = cameras.iter().filter(|c| !any || of(c)).map(|c| c.durable_age_ms).collect();

@@ -5,14 +5,14 @@
 //! is well again; nothing is lost until the memory for it is full. A failed sync is taken at its word: what was appended since
 //! the last good one is cut off and written anew, since the kernel may have forgotten it (fsync(2), "EIO").
 
-use crate::footage::keyring::SealedKey;
+use crate::footage::keyring::WrappedKey;
 use crate::machine::clock::Clock;
 use crate::machine::fault::Fault;
 use crate::machine::volume::Place;
 use crate::model::gap::GapCause;
 use crate::model::session::Segment;
 use crate::model::time::Moment;
-use crate::recorder::lane::{LaneState, Waiting};
+use crate::recorder::lane::{Lane, LaneState, Waiting};
 use crate::recorder::lines::Lines;
 use crate::recorder::sync_times::SyncTimes;
 use crate::recorder::view::Gauge;
@@ -27,14 +27,14 @@ use std::time::Duration;
 const SYNC: Duration = Duration::from_millis(800);
 /// How long the thread rests before it looks what came.
 const REST: Duration = Duration::from_millis(50);
-/// How long the end of the process does.
+/// How long the end of the process waits for what is unwritten.
 const LAST: Duration = Duration::from_secs(5);
 
 /// What a camera's files are made of, in order.
 #[derive(Debug, Clone)]
 pub enum Order {
     /// A new file, with the bytes that come before its first fragment.
-    Begin(Arc<Begin>),
+    Begin(Arc<FileHead>),
     /// A fragment: boxes and samples.
     Piece {
         /// Up to the samples.
@@ -54,7 +54,7 @@ pub enum Order {
 
 /// How a file begins.
 #[derive(Debug)]
-pub struct Begin {
+pub struct FileHead {
     /// The session's folder, below the volume's root.
     pub folder: PathBuf,
     /// As far as it is known.
@@ -64,14 +64,14 @@ pub struct Begin {
     /// Arrival of its first picture.
     pub first: Moment,
     /// The key that it is encrypted by; its file lies beside it before its first byte does.
-    pub key: Option<Arc<SealedKey>>,
+    pub key: Option<Arc<WrappedKey>>,
 }
 
 /// What is told to a camera's room.
 #[derive(Debug)]
 pub enum Wrote {
     /// A file was begun and its first fragment is durable.
-    Opened(Arc<Begin>),
+    Opened(Arc<FileHead>),
     /// A file is whole and durable.
     Closed(Box<Segment>),
     /// Something could not be kept, since when and why.
@@ -90,47 +90,12 @@ pub enum Wrote {
 /// Hears of a camera's files; must not wait.
 pub type Tell = Box<dyn Fn(Wrote) + Send>;
 
-enum Message {
+/// What the thread hears.
+pub(super) enum Message {
     Lane(LaneState),
     Order(usize, Order),
     Line(PathBuf, Vec<u8>),
     Stop,
-}
-
-/// One camera's way to a volume; sending never waits.
-pub struct Lane {
-    at: usize,
-    messages: mpsc::Sender<Message>,
-    waiting: Waiting,
-    name: &'static str,
-    camera_max: u64,
-    all_max: u64,
-}
-
-impl Lane {
-    /// Whether so many bytes more may wait. Memory is bounded, for a camera and for all together.
-    pub fn has_room(&self, bytes: u64) -> bool {
-        let all = self.waiting.all.load(Ordering::Relaxed) + bytes <= self.all_max;
-        all && self.waiting.own.load(Ordering::Relaxed) + bytes <= self.camera_max
-    }
-
-    /// Whether what waits is down to half of what may.
-    pub fn is_relieved(&self) -> bool {
-        self.waiting.own.load(Ordering::Relaxed) <= self.camera_max / 2 && self.waiting.all.load(Ordering::Relaxed) <= self.all_max / 2
-    }
-
-    /// The volume's name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// An order, behind all earlier ones.
-    pub fn send(&self, order: Order) {
-        self.waiting.add(&order);
-        if self.messages.send(Message::Order(self.at, order)).is_err() {
-            tracing::error!(volume = self.name, "the volume's thread has ended");
-        }
-    }
 }
 
 impl Order {
@@ -171,7 +136,7 @@ impl Volume {
     ) -> Result<Arc<Self>, Fault> {
         let (messages, inbox) = mpsc::channel();
         let trouble = Arc::<Mutex<Option<String>>>::default();
-        let running = Running {
+        let writer = Writer {
             name,
             place: place.clone(),
             clock,
@@ -181,7 +146,7 @@ impl Volume {
             trouble: trouble.clone(),
             on_trouble,
         };
-        let run = move || running.run(&inbox);
+        let run = move || writer.run(&inbox);
         let thread =
             thread::Builder::new().name(format!("volume-{name}")).spawn(run).map_err(|e| Fault::of("start", "a volume's thread", e))?;
         let (thread, lanes) = (Mutex::new(Some(thread)), AtomicUsize::new(0));
@@ -194,7 +159,7 @@ impl Volume {
         let at = self.lanes.fetch_add(1, Ordering::Relaxed);
         drop(self.messages.send(Message::Lane(LaneState::new(gauge, counts, tell, waiting.clone(), self.times.clone()))));
         let (camera_max, all_max) = (self.camera_max, self.camera_max.saturating_mul(8));
-        Lane { at, messages: self.messages.clone(), waiting, name: self.name, camera_max, all_max }
+        Lane::new(at, self.messages.clone(), waiting, self.name, (camera_max, all_max))
     }
 
     /// Bytes that wait for it in memory.
@@ -236,7 +201,8 @@ impl Volume {
     }
 }
 
-struct Running {
+/// What the thread has.
+struct Writer {
     name: &'static str,
     place: Place,
     clock: Arc<dyn Clock>,
@@ -247,7 +213,7 @@ struct Running {
     on_trouble: OnTrouble,
 }
 
-impl Running {
+impl Writer {
     fn run(mut self, inbox: &mpsc::Receiver<Message>) {
         loop {
             let got = match self.wait_ms() {

@@ -61,7 +61,7 @@ pub fn problem(no: &No) -> (StatusCode, Problem) {
         No::Refusal(refusal) => {
             let fields = if let Refusal::BadFields { fields } = refusal { fields.clone() } else { vec![] };
             let (message, message_en) = (text(refusal, Lang::Zh), text(refusal, Lang::En));
-            (status(refusal), Problem { code: code(refusal).into(), message, message_en, article: refusal.article(), fields })
+            (status(refusal), Problem { code: code(refusal), message, message_en, article: refusal.article(), fields })
         }
         No::Fault(inside) => {
             let reference = reference(inside);
@@ -142,57 +142,9 @@ fn status(refusal: &Refusal) -> StatusCode {
     }
 }
 
-fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NotSignedIn => "not-signed-in",
-        Refusal::WrongCredentials => "wrong-credentials",
-        Refusal::LockedOut { .. } => "locked-out",
-        Refusal::NotYourRole => "not-your-role",
-        Refusal::NoGrant => "no-grant",
-        Refusal::ViewOnly => "view-only",
-        Refusal::MaskedOnly => "masked-only",
-        Refusal::CodeNeeded => "code-needed",
-        Refusal::ProveAgain => "prove-again",
-        Refusal::FactorNeeded => "factor-needed",
-        Refusal::PasswordDue => "password-due",
-        Refusal::FirstPasswordOver => "first-password-over",
-        Refusal::ProvisionState { .. } => "provision-state",
-        Refusal::ProvisionOpen { .. } => "provision-open",
-        Refusal::TooMany { .. } => "too-many",
-        Refusal::OwnRequest => "own-request",
-        Refusal::RequestState { .. } => "request-state",
-        Refusal::ReasonNeeded => "reason-needed",
-        Refusal::SessionState { .. } => "session-state",
-        Refusal::CaseState { .. } => "case-state",
-        Refusal::FormNeeded => "form-needed",
-        Refusal::OwnForm => "own-form",
-        Refusal::DemandsOpen { .. } => "demands-open",
-        Refusal::DatumNeeded => "datum-needed",
-        Refusal::NotSealable => "not-sealable",
-        Refusal::FootageShut => "footage-shut",
-        Refusal::RecordFull => "record-full",
-        Refusal::RoomBusy { .. } => "room-busy",
-        Refusal::NoSuch { .. } => "no-such",
-        Refusal::BadFields { .. } => "bad-fields",
-        Refusal::CrossSite => "cross-site",
-        Refusal::BadUpload { .. } => "bad-upload",
-        Refusal::HoldState { .. } => "hold-state",
-        Refusal::OwnHold => "own-hold",
-        Refusal::HoldPending => "hold-pending",
-        Refusal::DisposalState { .. } => "disposal-state",
-        Refusal::OwnDisposal => "own-disposal",
-        Refusal::NotDisposable { .. } => "not-disposable",
-        Refusal::SamePerson => "same-person",
-        Refusal::FieldsOpen { .. } => "fields-open",
-        Refusal::WrongOffset { .. } => "wrong-offset",
-        Refusal::MediumState { .. } => "medium-state",
-        Refusal::NoRoom { .. } => "no-room",
-        Refusal::CopyStanding { .. } => "copy-standing",
-        Refusal::CopiesLeft { .. } => "copies-left",
-        Refusal::OutOfUse { .. } => "out-of-use",
-        Refusal::FaultState { .. } => "fault-state",
-        Refusal::CameraFails { .. } => "camera-fails",
-    }
+/// A refusal's word on the wire.
+fn code(refusal: &Refusal) -> String {
+    refusal.word().replace('_', "-")
 }
 
 /// A refusal in a language.

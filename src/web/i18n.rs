@@ -82,6 +82,7 @@ mod tests {
     use crate::model::clock_trust::DoubtKind;
     use crate::model::disposal::{DisposalState, Obstacle};
     use crate::model::hold::{Ground, HoldState};
+    use crate::model::refusal::Refusal;
     use crate::model::retention::{Reason, RetentionClass};
     use crate::model::{
         case::{ActKind, CaseState, Origin, Procedure, Stage},
@@ -170,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_has_its_sentence() {
+        let texts = keys(ZH_TEXT);
+        let sentences = Refusal::WORDS.iter().map(|w| format!("refusal-{}", w.replace('_', "-")));
+        let without: Vec<String> = sentences.filter(|key| !texts.contains(key.as_str())).collect();
+        assert!(without.is_empty(), "{without:?}");
+    }
+
+    #[test]
     fn every_word_of_the_model_has_its_text() {
         let mut asked: Vec<(&str, &str)> = Vec::new();
         asked.extend(AlarmKind::ALL.iter().map(|w| ("alarm-kind", w.as_str())));
@@ -208,6 +217,7 @@ mod tests {
                 }
             }
         }
+        asked.extend(Refusal::WORDS.iter().map(|w| ("refused", *w)));
         asked.extend(Level::ALL.iter().map(|w| ("level", w.as_str())));
         asked.extend(readiness::WORDS.iter().flat_map(|w| [("ready", *w), ("cure", *w)]));
         asked.extend(case_missing::DEMANDS.iter().map(|(what, _)| ("missing", *what)));

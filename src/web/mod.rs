@@ -6,6 +6,7 @@
 
 pub mod api;
 mod article;
+pub mod asked;
 mod charts;
 pub mod error;
 pub mod guard;

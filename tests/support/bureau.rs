@@ -275,6 +275,18 @@ impl Bureau {
         person
     }
 
+    /// A session that was recorded and has ended; with its officer.
+    pub async fn recorded(&self) -> (Person, String) {
+        let (officer, id) = self.records(300_000).await;
+        officer.ends(&id).await;
+        (officer, id)
+    }
+
+    /// The newest entries of the custody log.
+    pub async fn entries(&self) -> Vec<Value> {
+        self.sign_in("inspector").await.get("/api/v1/log").await.1.as_array().unwrap().clone()
+    }
+
     /// An officer with a running session, of which so many bytes of each camera are durable; and its number.
     pub async fn records(&self, bytes: u64) -> (Person, String) {
         let officer = self.sign_in("officer").await;
@@ -399,6 +411,19 @@ impl Person {
             cameras.iter().all(fresh)
         })
         .await;
+    }
+
+    /// Waits until something at an address is as wanted.
+    pub async fn waits_at(&self, path: &str, until: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        loop {
+            let (_, now) = self.get(path).await;
+            if until(&now) {
+                return now;
+            }
+            assert!(Instant::now() < deadline, "{path}: {now}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Waits until the room's status is as wanted.

@@ -5,7 +5,7 @@ use crate::desks::logins::SignedIn;
 use crate::model::access::{AccessMode, AccessRequest, Decision, Narrowing};
 use crate::model::ids::{RequestId, SessionId};
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -44,7 +44,7 @@ pub async fn request(
 ) -> ApiResult<(StatusCode, Json<AccessRequest>)> {
     let Json(r) = body?;
     let named = r.session.into_iter().chain(r.sessions);
-    let sessions = named.map(|s| api::id("session", &s, SessionId::new)).collect::<Result<_, _>>()?;
+    let sessions = named.map(|s| asked::id("session", &s, SessionId::new)).collect::<Result<_, _>>()?;
     let request = NewRequest { sessions, purpose: r.purpose, basis: r.basis, mode: r.mode, masked: r.masked, hours: r.hours };
     Ok((StatusCode::CREATED, Json(web.desks.request_access(&who.person, request).await?)))
 }
@@ -64,7 +64,7 @@ pub struct Reason {
 }
 
 async fn decide(web: &Web, who: &SignedIn, id: &str, decision: Decision) -> ApiResult<Json<AccessRequest>> {
-    Ok(Json(web.desks.decide_access(&who.person, &api::id("request", id, RequestId::new)?, decision).await?))
+    Ok(Json(web.desks.decide_access(&who.person, &asked::id("request", id, RequestId::new)?, decision).await?))
 }
 
 /// Grants a request, or a part of it: what the body leaves out is as it was asked for.
@@ -81,7 +81,7 @@ pub async fn approve(
 /// Withdraws one's own request, or gives a grant back.
 #[utoipa::path(post, path = "/api/v1/access-requests/{id}/close", params(("id" = String, Path)), responses((status = 200, body = AccessRequest), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<AccessRequest>> {
-    Ok(Json(web.desks.close_request(&who.person, &api::id("request", &id, RequestId::new)?).await?))
+    Ok(Json(web.desks.close_request(&who.person, &asked::id("request", &id, RequestId::new)?).await?))
 }
 
 /// Refuses a request.

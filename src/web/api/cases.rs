@@ -3,13 +3,11 @@
 use crate::desks::cases::{CasePage, CaseSearch, CaseView, NewCase};
 use crate::desks::logins::SignedIn;
 use crate::model::case::{Case, CaseChange, CaseFacts};
-use crate::model::ids::CaseId;
 use crate::model::initiation::FormFields;
 use crate::model::missing::AnswerKind;
-use crate::model::refusal::Refusal;
 use crate::model::text_record::{Attachment, RecordKind};
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Multipart, Path, Query, State};
@@ -42,15 +40,10 @@ pub async fn open(
     Ok((StatusCode::CREATED, Json(web.desks.open_case(&who.person, new).await?)))
 }
 
-/// A case's identifier from an address.
-pub fn case_id(text: &str) -> Result<CaseId, Refusal> {
-    api::id("case", text, CaseId::new)
-}
-
 /// One case, with its sessions and what it lacks.
 #[utoipa::path(get, path = "/api/v1/cases/{id}", params(("id" = String, Path)), responses((status = 200, body = CaseView), (status = 404, body = Problem)))]
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CaseView>> {
-    Ok(Json(web.desks.case(&who.person, &case_id(&id)?).await?))
+    Ok(Json(web.desks.case(&who.person, &asked::case(&id)?).await?))
 }
 
 /// One change of a case.
@@ -144,7 +137,7 @@ pub async fn change(
 ) -> ApiResult<Json<Case>> {
     let Json(r) = body?;
     let change = r.change(web.desks.wall_clock());
-    Ok(Json(web.desks.change_case(&who.person, &case_id(&id)?, change).await?))
+    Ok(Json(web.desks.change_case(&who.person, &asked::case(&id)?, change).await?))
 }
 
 /// Puts a PDF, an image or an office document beside a record (multipart field `file`).
@@ -155,8 +148,8 @@ pub async fn attach(
     Path((id, record)): Path<(String, u32)>,
     form: Result<Multipart, MultipartRejection>,
 ) -> ApiResult<(StatusCode, Json<Attachment>)> {
-    let (name, content) = api::upload(form?).await?;
-    let attached = web.desks.attach_to_case(&who.person, &case_id(&id)?, record, &name, content).await?;
+    let (name, content) = asked::upload(form?).await?;
+    let attached = web.desks.attach_to_case(&who.person, &asked::case(&id)?, record, &name, content).await?;
     Ok((StatusCode::CREATED, Json(attached)))
 }
 
@@ -167,7 +160,7 @@ pub async fn document(
     Extension(who): Extension<SignedIn>,
     Path((id, sha256)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let (attachment, data) = web.desks.case_document(&who.person, &case_id(&id)?, &sha256).await?;
+    let (attachment, data) = web.desks.case_document(&who.person, &asked::case(&id)?, &sha256).await?;
     let name: String = url::form_urlencoded::byte_serialize(attachment.name.as_bytes()).collect::<String>().replace('+', "%20");
     let headers = [
         // Whatever it says it is: a browser saves it and runs nothing of it.

@@ -6,11 +6,10 @@ use crate::desks::equipment::DeviceView;
 use crate::desks::logins::SignedIn;
 use crate::model::device::{Description, Device};
 use crate::model::device_fault::{FaultKind, FaultStep};
-use crate::model::ids::{CameraId, DeviceId, RoomId};
-use crate::model::refusal::Refusal;
+use crate::model::ids::{CameraId, RoomId};
 use crate::model::trial::{Carrier, Client, Found};
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -18,11 +17,6 @@ use axum::{Extension, Json};
 use chrono::NaiveDate;
 use secrecy::SecretString;
 use serde::Deserialize;
-
-/// The name of a device, from an address.
-pub fn id_of(id: &str) -> Result<DeviceId, Refusal> {
-    api::id("device", id, DeviceId::new)
-}
 
 /// The register, by number.
 #[utoipa::path(get, path = "/api/v1/devices", responses((status = 200, body = Vec<DeviceView>), (status = 403, body = Problem)))]
@@ -44,7 +38,7 @@ pub async fn register(
 /// One, with its faults, its history and its check-outs.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path)), responses((status = 200, body = DeviceView), (status = 404, body = Problem)))]
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<DeviceView>> {
-    Ok(Json(web.desks.equipment_device(&who.person, &id_of(&id)?).await?))
+    Ok(Json(web.desks.equipment_device(&who.person, &asked::device(&id)?).await?))
 }
 
 /// Changes what is known of a device.
@@ -56,7 +50,7 @@ pub async fn describe(
     body: Result<Json<Description>, JsonRejection>,
 ) -> ApiResult<Json<Device>> {
     let Json(known) = body?;
-    Ok(Json(web.desks.describe_device(&who.person, &id_of(&id)?, known).await?))
+    Ok(Json(web.desks.describe_device(&who.person, &asked::device(&id)?, known).await?))
 }
 
 /// What was maintained.
@@ -77,7 +71,7 @@ pub async fn maintain(
     body: Result<Json<MaintainBody>, JsonRejection>,
 ) -> ApiResult<Json<Device>> {
     let Json(b) = body?;
-    Ok(Json(web.desks.maintain_device(&who.person, &id_of(&id)?, b.day, &b.what).await?))
+    Ok(Json(web.desks.maintain_device(&who.person, &asked::device(&id)?, b.day, &b.what).await?))
 }
 
 /// Why.
@@ -97,7 +91,7 @@ pub async fn retire(
     body: Result<Json<ReasonBody>, JsonRejection>,
 ) -> ApiResult<Json<Device>> {
     let Json(b) = body?;
-    Ok(Json(web.desks.retire_device(&who.person, &id_of(&id)?, &b.reason).await?))
+    Ok(Json(web.desks.retire_device(&who.person, &asked::device(&id)?, &b.reason).await?))
 }
 
 /// A fault as a person reports it.
@@ -118,7 +112,7 @@ pub async fn report(
     body: Result<Json<FaultBody>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Device>)> {
     let Json(b) = body?;
-    Ok((StatusCode::CREATED, Json(web.desks.report_fault(&who.person, &id_of(&id)?, b.kind, &b.what).await?)))
+    Ok((StatusCode::CREATED, Json(web.desks.report_fault(&who.person, &asked::device(&id)?, b.kind, &b.what).await?)))
 }
 
 /// A step of a fault.
@@ -181,24 +175,19 @@ pub async fn step(
     body: Result<Json<StepBody>, JsonRejection>,
 ) -> ApiResult<Json<Device>> {
     let Json(b) = body?;
-    Ok(Json(web.desks.step_fault(&who.person, &id_of(&id)?, fault_number(&number)?, b.into()).await?))
-}
-
-/// The number of a fault, from an address.
-pub fn fault_number(text: &str) -> Result<u32, Refusal> {
-    text.parse().map_err(|_| Refusal::no_such("fault", text))
+    Ok(Json(web.desks.step_fault(&who.person, &asked::device(&id)?, asked::fault_number(&number)?, b.into()).await?))
 }
 
 /// Asks a device how it is: a camera over ONVIF, a disk by SMART.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/ask", params(("id" = String, Path)), responses((status = 200, body = Device), (status = 409, body = Problem)))]
 pub async fn ask(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<Device>> {
-    Ok(Json(web.desks.ask_device(&who.person, &id_of(&id)?).await?))
+    Ok(Json(web.desks.ask_device(&who.person, &asked::device(&id)?).await?))
 }
 
 /// Sets a camera's clock.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/clock", params(("id" = String, Path)), responses((status = 200, body = Device), (status = 409, body = Problem)))]
 pub async fn clock(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<Device>> {
-    Ok(Json(web.desks.set_camera_clock(&who.person, &id_of(&id)?).await?))
+    Ok(Json(web.desks.set_camera_clock(&who.person, &asked::device(&id)?).await?))
 }
 
 /// Which month.
@@ -268,7 +257,7 @@ pub async fn try_one(
 ) -> ApiResult<Json<TrialView>> {
     let Json(b) = body?;
     let camera = NewCamera {
-        room: api::id("room", &b.room, RoomId::new)?,
+        room: asked::id("room", &b.room, RoomId::new)?,
         name: b.name,
         device_no: b.device_no,
         address: b.address,
@@ -301,6 +290,6 @@ pub async fn save(
 /// Takes away a camera that was added at the console.
 #[utoipa::path(post, path = "/api/v1/cameras/{id}/remove", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn remove(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
-    web.desks.remove_camera(&who.person, &api::id("camera", &id, CameraId::new)?).await?;
+    web.desks.remove_camera(&who.person, &asked::id("camera", &id, CameraId::new)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

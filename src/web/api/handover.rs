@@ -1,12 +1,12 @@
 //! The handover at the end of the day (第十四条), and portable devices that are out.
 
-use crate::desks::devices::CheckOut;
+use crate::desks::check_outs::CheckOut;
 use crate::desks::handover::{HandoverDesk, HandoverView};
 use crate::desks::logins::SignedIn;
 use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -50,11 +50,11 @@ pub struct NothingBody {
 }
 
 fn id_of(id: &str) -> Result<HandoverId, Refusal> {
-    api::id("handover", id, HandoverId::new)
+    asked::id("handover", id, HandoverId::new)
 }
 
 fn sessions(all: &[String]) -> Result<Vec<SessionId>, Refusal> {
-    all.iter().map(|s| api::id("session", s, SessionId::new)).collect()
+    all.iter().map(|s| asked::id("session", s, SessionId::new)).collect()
 }
 
 /// What is to be handed over, received, and overdue.
@@ -71,7 +71,7 @@ pub async fn hand_over(
     body: Result<Json<HandoverBody>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<HandoverView>)> {
     let Json(b) = body?;
-    let to = api::id("account", &b.to, AccountId::new)?;
+    let to = asked::id("account", &b.to, AccountId::new)?;
     let id = web.desks.hand_to_custodian(&who.person, &sessions(&b.sessions)?, &to).await?;
     Ok((StatusCode::CREATED, Json(web.desks.handover(&who.person, &id).await?)))
 }

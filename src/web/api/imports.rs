@@ -7,7 +7,7 @@ use crate::model::ids::{ImportId, SessionId};
 use crate::model::import::{Arrival, ImportForm};
 use crate::model::session::Session;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -54,7 +54,7 @@ pub struct CorrectionBody {
 }
 
 fn id_of(id: &str) -> Result<ImportId, crate::model::refusal::Refusal> {
-    api::id("import", id, ImportId::new)
+    asked::id("import", id, ImportId::new)
 }
 
 /// What is under way, and what came in today.
@@ -117,6 +117,6 @@ pub async fn correct(
     body: Result<Json<CorrectionBody>, JsonRejection>,
 ) -> ApiResult<Json<Session>> {
     let Json(b) = body?;
-    let id = api::id("session", &id, SessionId::new)?;
+    let id = asked::id("session", &id, SessionId::new)?;
     Ok(Json(web.desks.correct_import(&who.person, &id, b.device_no.as_deref(), b.used_at, &b.reason).await?))
 }

@@ -5,7 +5,7 @@ use crate::model::fragment::{Fragment, Header};
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
@@ -40,7 +40,7 @@ pub async fn live(
     upgrade: WebSocketUpgrade,
 ) -> ApiResult<Response> {
     same_origin(&headers)?;
-    let (room, camera) = (api::id("room", &room, RoomId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (room, camera) = (asked::id("room", &room, RoomId::new)?, asked::id("camera", &camera, CameraId::new)?);
     let fragments = web.desks.live(&who.person, &room, &camera, wanted.small).await?;
     Ok(upgrade.on_upgrade(move |socket| show(socket, fragments, web, who, room)))
 }

@@ -2,11 +2,11 @@
 
 use crate::desks::logins::SignedIn;
 use crate::desks::media::{HeldSession, MediaPlan, MediumView, Register, Wanted};
-use crate::model::ids::{MediumId, SessionId};
+use crate::model::ids::SessionId;
 use crate::model::medium::{Medium, MediumKind};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -27,18 +27,13 @@ pub struct WantedBody {
     replaces: Option<String>,
 }
 
-/// The number of a medium, from an address.
-pub fn id_of(id: &str) -> Result<MediumId, Refusal> {
-    api::id("medium", id, MediumId::new)
-}
-
 impl WantedBody {
     fn read(self) -> Result<Wanted, Refusal> {
         Ok(Wanted {
-            sessions: self.sessions.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
+            sessions: self.sessions.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
             kind: self.kind,
             disk_bytes: self.disk_gb.map(|gb| (gb * 1e9) as u64),
-            replaces: self.replaces.as_deref().map(id_of).transpose()?,
+            replaces: self.replaces.as_deref().map(asked::medium).transpose()?,
         })
     }
 }
@@ -80,13 +75,13 @@ pub async fn order(
 /// One.
 #[utoipa::path(get, path = "/api/v1/media/{id}", params(("id" = String, Path)), responses((status = 200, body = MediumView), (status = 404, body = Problem)))]
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<MediumView>> {
-    Ok(Json(web.desks.medium(&who.person, &id_of(&id)?).await?))
+    Ok(Json(web.desks.medium(&who.person, &asked::medium(&id)?).await?))
 }
 
 /// Stops what runs on it.
 #[utoipa::path(post, path = "/api/v1/media/{id}/cancel", params(("id" = String, Path)), responses((status = 202), (status = 409, body = Problem)))]
 pub async fn cancel(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
-    web.desks.cancel_medium(&who.person, &id_of(&id)?).await?;
+    web.desks.cancel_medium(&who.person, &asked::medium(&id)?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -109,7 +104,7 @@ pub async fn write(
     body: Result<Json<CopyBody>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Medium>)> {
     let Json(c) = body?;
-    Ok((StatusCode::ACCEPTED, Json(web.desks.write_copy(&who.person, &id_of(&id)?, &c.place, c.target).await?)))
+    Ok((StatusCode::ACCEPTED, Json(web.desks.write_copy(&who.person, &asked::medium(&id)?, &c.place, c.target).await?)))
 }
 
 /// What is done to a copy.
@@ -154,7 +149,7 @@ pub async fn change(
     Path((id, copy)): Path<(String, u32)>,
     body: Result<Json<CopyChange>, JsonRejection>,
 ) -> ApiResult<StatusCode> {
-    let (Json(change), id) = (body?, id_of(&id)?);
+    let (Json(change), id) = (body?, asked::medium(&id)?);
     match change {
         CopyChange::Check { target } => web.desks.check_copy(&who.person, &id, copy, target).await?,
         CopyChange::Move { place } => drop(web.desks.move_copy(&who.person, &id, copy, &place).await?),
@@ -168,5 +163,5 @@ pub async fn change(
 /// Removes what was put together from the machine.
 #[utoipa::path(post, path = "/api/v1/media/{id}/remove-image", params(("id" = String, Path)), responses((status = 200, body = Medium), (status = 409, body = Problem)))]
 pub async fn remove_image(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<Medium>> {
-    Ok(Json(web.desks.remove_image(&who.person, &id_of(&id)?).await?))
+    Ok(Json(web.desks.remove_image(&who.person, &asked::medium(&id)?).await?))
 }

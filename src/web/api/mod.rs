@@ -1,17 +1,20 @@
-//! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages; no page calls a handler here.
+//! The JSON API under `/api/v1`, described at `/api/openapi.json`. The same desks as the pages: no page calls a handler
+//! here; their scripts do, over HTTP. What an address or a form says is read by [`asked`](crate::web::asked), for both.
 
 pub mod access;
 pub mod alarms;
 pub mod answers;
 pub mod archive;
 pub mod cases;
-pub mod desk;
 pub mod devices;
+pub mod factors;
 pub mod handover;
 pub mod imports;
 pub mod live;
 pub mod media;
+pub mod oversight;
 pub mod people;
+pub mod plans;
 pub mod provision;
 pub mod retention;
 pub mod room;
@@ -20,14 +23,10 @@ pub mod status;
 pub mod viewing;
 
 use crate::desks;
-use crate::model::ids::NotAnId;
-use crate::model::refusal::Refusal;
 use crate::model::{access as rule, session, status as seen};
 use crate::web::api::answers::Alike;
 use crate::web::error::Problem;
 use axum::Json;
-use axum::extract::Multipart;
-use bytes::Bytes;
 use utoipa::OpenApi;
 
 /// The whole API.
@@ -48,25 +47,25 @@ use utoipa::OpenApi;
         people::give_password,
         people::end_account,
         people::change_account,
-        people::reset_factors,
-        people::prove,
+        factors::reset_factors,
+        factors::prove,
         people::logins,
         people::end_login,
-        people::begin_factor,
-        people::confirm_factor,
-        people::remove_factor,
+        factors::begin_factor,
+        factors::confirm_factor,
+        factors::remove_factor,
         people::make_token,
         people::tokens,
         people::end_token,
         people::name_deputy,
         people::deputies,
         people::end_deputy,
-        people::begin_passkey,
-        people::add_passkey,
-        people::remove_passkey,
-        people::ask_passkey,
-        people::passkey_login,
-        people::prove_by_passkey,
+        factors::begin_passkey,
+        factors::add_passkey,
+        factors::remove_passkey,
+        factors::ask_passkey,
+        factors::passkey_login,
+        factors::prove_by_passkey,
         provision::list,
         provision::open,
         provision::show,
@@ -77,8 +76,8 @@ use utoipa::OpenApi;
         provision::receipt,
         provision::verify,
         provision::close,
-        provision::oversight,
-        provision::review,
+        oversight::oversight,
+        oversight::review,
         status::rooms,
         status::status,
         status::events,
@@ -106,11 +105,11 @@ use utoipa::OpenApi;
         room::screens,
         room::make_screen,
         room::end_screen,
-        desk::plans,
-        desk::plan,
-        desk::call_off,
-        desk::officers,
-        desk::supervision,
+        plans::list,
+        plans::plan,
+        plans::call_off,
+        plans::officers,
+        oversight::supervision,
         sessions::interrupt,
         sessions::resume,
         sessions::end,
@@ -215,23 +214,6 @@ struct Api;
 /// The description of the API, OpenAPI 3.1.
 pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(Api::openapi())
-}
-
-/// An identifier from an address; what cannot be one names nothing.
-pub fn id<T>(what: &'static str, text: &str, parse: impl Fn(&str) -> Result<T, NotAnId>) -> Result<T, Refusal> {
-    parse(text).map_err(|_| Refusal::no_such(what, text))
-}
-
-/// The file of a form: its name without folders, and its content.
-pub async fn upload(mut form: Multipart) -> Result<(String, Bytes), Refusal> {
-    let bad = |problem: String| Refusal::BadUpload { problem };
-    while let Some(field) = form.next_field().await.map_err(|e| bad(e.body_text()))? {
-        if field.name() == Some("file") {
-            let name = field.file_name().unwrap_or("document").rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-            return Ok((name, field.bytes().await.map_err(|e| bad(e.body_text()))?));
-        }
-    }
-    Err(bad("there is no field named file".into()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! Provision (第二十一条), and the viewing log for who oversees.
+//! Provision (第二十一条).
 
 use crate::desks::logins::SignedIn;
-use crate::desks::oversight::{Oversight, OversightSearch, Reviewed};
 use crate::desks::provision::{Letter, ProvisionView};
 use crate::model::ids::{ProvisionId, SessionId};
 use crate::model::provision::{Clip, Provision, ProvisionKind};
@@ -9,10 +8,10 @@ use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::api::viewing::{range_of, ranged};
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::multipart::MultipartRejection;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Multipart, Path, Query, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -43,7 +42,7 @@ pub struct LetterBody {
 }
 
 fn id_of(id: &str) -> Result<ProvisionId, Refusal> {
-    api::id("provision", id, ProvisionId::new)
+    asked::id("provision", id, ProvisionId::new)
 }
 
 /// All provisions.
@@ -60,7 +59,7 @@ pub async fn open(
     body: Result<Json<LetterBody>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Provision>)> {
     let Json(l) = body?;
-    let sessions = l.sessions.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<_, _>>()?;
+    let sessions = l.sessions.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<_, _>>()?;
     let letter = Letter {
         letter_no: l.letter_no,
         body: l.receiving_body,
@@ -101,7 +100,7 @@ pub async fn package(
     Path((id, session)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let (range, session) = (range_of(&headers), api::id("session", &session, SessionId::new)?);
+    let (range, session) = (range_of(&headers), asked::id("session", &session, SessionId::new)?);
     let (footage, from, whole) = web.desks.provision_package(&who.person, &id_of(&id)?, &session, range).await?;
     Ok(ranged(footage, from, whole, range.is_some(), "application/x-tar", &format!("{id}-{session}")))
 }
@@ -167,33 +166,4 @@ pub async fn verify(State(web): State<Web>, Extension(who): Extension<SignedIn>,
 #[utoipa::path(post, path = "/api/v1/provisions/{id}/close", params(("id" = String, Path)), responses((status = 200, body = Provision), (status = 409, body = Problem)))]
 pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<Provision>> {
     Ok(Json(web.desks.close_provision(&who.person, &id_of(&id)?).await?))
-}
-
-/// Who saw what, when, for how long and by whose leave.
-#[utoipa::path(get, path = "/api/v1/oversight", params(OversightSearch), responses((status = 200, body = Oversight), (status = 403, body = Problem)))]
-pub async fn oversight(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    query: Result<Query<OversightSearch>, QueryRejection>,
-) -> ApiResult<Json<Oversight>> {
-    Ok(Json(web.desks.oversight(&who.person, &query?.0).await?))
-}
-
-/// Which quarter.
-#[derive(Default, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-pub struct Quarter {
-    /// `2026-4`; this one without it.
-    quarter: Option<String>,
-}
-
-/// Every approval of a quarter with what came of it.
-#[utoipa::path(get, path = "/api/v1/oversight/review", params(Quarter), responses((status = 200, body = Vec<Reviewed>), (status = 403, body = Problem)))]
-pub async fn review(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    query: Result<Query<Quarter>, QueryRejection>,
-) -> ApiResult<Json<Vec<Reviewed>>> {
-    Ok(Json(web.desks.review(&who.person, query?.0.quarter.as_deref()).await?.1))
 }

@@ -6,11 +6,11 @@ use crate::desks::logins::SignedIn;
 use crate::desks::retention::{RetentionPage, RetentionSearch, RetentionView};
 use crate::model::clock_trust::ClockTrust;
 use crate::model::disposal::Disposal;
-use crate::model::hold::{Ground, HoldChange, HoldState};
+use crate::model::hold::{Ground, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -82,22 +82,11 @@ pub struct CloseBody {
 }
 
 fn session_id(id: &str) -> Result<SessionId, Refusal> {
-    api::id("session", id, SessionId::new)
+    asked::id("session", id, SessionId::new)
 }
 
 fn disposal_id(id: &str) -> Result<DisposalId, Refusal> {
-    api::id("disposal", id, DisposalId::new)
-}
-
-/// The word of a form or of a body as a change.
-pub fn said(word: &str, reason: String) -> Result<HoldChange, Refusal> {
-    Ok(match word {
-        "confirm" => HoldChange::Confirmed,
-        "ask" => HoldChange::LiftProposed { reason },
-        "refuse" => HoldChange::LiftRefused { reason },
-        "lift" => HoldChange::Lifted,
-        other => return Err(Refusal::no_such("word", other)),
-    })
+    asked::id("disposal", id, DisposalId::new)
 }
 
 /// A list: due, unclassified, routine, evidence, held, gone.
@@ -169,7 +158,7 @@ pub async fn say(
     body: Result<Json<HoldSaidBody>, JsonRejection>,
 ) -> ApiResult<StatusCode> {
     let Json(body) = body?;
-    let change = said(&body.say, body.reason)?;
+    let change = asked::hold_change(&body.say, body.reason)?;
     web.desks.say_to_hold(&who.person, &session_id(&id)?, body.ground, &body.about, change).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use crate::model::ids::RoomId;
 use crate::model::readiness::Readiness;
 use crate::model::status::ScreenRow;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -22,7 +22,7 @@ pub async fn readiness(
     Extension(who): Extension<SignedIn>,
     Path(room): Path<String>,
 ) -> ApiResult<Json<Readiness>> {
-    Ok(Json(web.desks.readiness(&who.person, &api::id("room", &room, RoomId::new)?).await?))
+    Ok(Json(web.desks.readiness(&who.person, &asked::id("room", &room, RoomId::new)?).await?))
 }
 
 /// Links to screens, without their tokens.
@@ -56,7 +56,7 @@ pub async fn make_screen(
     let path = if r.room == WALL {
         format!("/wall/{}", web.desks.make_wall(&who.person).await?)
     } else {
-        format!("/screen/{}", web.desks.make_screen(&who.person, &api::id("room", &r.room, RoomId::new)?).await?)
+        format!("/screen/{}", web.desks.make_screen(&who.person, &asked::id("room", &r.room, RoomId::new)?).await?)
     };
     Ok((StatusCode::CREATED, Json(ScreenLink { path })))
 }

@@ -1,6 +1,6 @@
 //! Sessions: start, marks, pauses, end, links, documents, search.
 
-use crate::desks::interviews::{NewMark, NewSession};
+use crate::desks::conduct::{LastAnswer, NewMark, NewSession};
 use crate::desks::logins::SignedIn;
 use crate::desks::sessions::{Document, Search, SessionPage, SessionView};
 use crate::model::facts::Facts;
@@ -11,7 +11,7 @@ use crate::model::record::{InterviewRecord, RecordChange};
 use crate::model::refusal::Refusal;
 use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Multipart, Path, Query, State};
@@ -48,8 +48,8 @@ pub async fn start(
     body: Result<Json<StartRequest>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Started>)> {
     let Json(r) = body?;
-    let room = api::id("room", &r.room, RoomId::new)?;
-    let plan = r.plan.map(|p| api::id("plan", &p, PlanId::new)).transpose()?;
+    let room = asked::id("room", &r.room, RoomId::new)?;
+    let plan = r.plan.map(|p| asked::id("plan", &p, PlanId::new)).transpose()?;
     let new =
         NewSession { room, kind: r.kind.unwrap_or(SessionKind::Interview), facts: r.facts, plan, readiness_reason: r.readiness_reason };
     let (session, missing) = web.desks.start(&who.person, new).await?;
@@ -68,7 +68,7 @@ pub async fn list(
 }
 
 fn session_id(text: &str) -> Result<SessionId, Refusal> {
-    api::id("session", text, SessionId::new)
+    asked::id("session", text, SessionId::new)
 }
 
 /// One session, without a picture.
@@ -162,6 +162,9 @@ pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>,
 pub struct EndRequest {
     /// Ended as a mistaken start, with this reason.
     mistake: Option<String>,
+    /// What is said to open demands with the end (第七条: each right that nobody marked). One that cannot be kept stays open.
+    #[serde(default)]
+    answers: Vec<LastAnswer>,
 }
 
 /// Ends and seals a session.
@@ -173,7 +176,7 @@ pub async fn end(
     body: Result<Option<Json<EndRequest>>, JsonRejection>,
 ) -> ApiResult<Json<Session>> {
     let Json(r) = body?.unwrap_or_default();
-    Ok(Json(web.desks.end(&who.person, &session_id(&id)?, r.mistake).await?))
+    Ok(Json(web.desks.end(&who.person, &session_id(&id)?, r.mistake, &r.answers).await?))
 }
 
 /// A link.
@@ -204,7 +207,7 @@ pub async fn attach(
     Path(id): Path<String>,
     form: Result<Multipart, MultipartRejection>,
 ) -> ApiResult<(StatusCode, Json<Document>)> {
-    let (name, content) = api::upload(form?).await?;
+    let (name, content) = asked::upload(form?).await?;
     let document = web.desks.attach(&who.person, &session_id(&id)?, &name, content).await?;
     Ok((StatusCode::CREATED, Json(document)))
 }

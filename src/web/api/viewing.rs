@@ -9,7 +9,7 @@ use crate::model::copy::{Copy as CopyOf, Order};
 use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -25,7 +25,7 @@ pub async fn open(
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> ApiResult<(StatusCode, Json<Viewing>)> {
-    let viewing = web.desks.open_viewing(&who.person, &api::id("session", &id, SessionId::new)?).await?;
+    let viewing = web.desks.open_viewing(&who.person, &asked::id("session", &id, SessionId::new)?).await?;
     Ok((StatusCode::CREATED, Json(viewing)))
 }
 
@@ -48,7 +48,7 @@ pub async fn segment(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let (Path((id, camera, sequence)), Query(Entry { from_ms })) = (path?, entry?);
-    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("viewing", &id, ViewingId::new)?, asked::id("camera", &camera, CameraId::new)?);
     let range = range_of(&headers);
     let found = web.desks.view_segment(&who.person, &id, (&camera, sequence), from_ms, range).await?;
     let (footage, from, whole, media_type) = found;
@@ -73,14 +73,14 @@ pub async fn seen(
     body: Result<Json<Seen>, JsonRejection>,
 ) -> ApiResult<StatusCode> {
     let Json(seen) = body?;
-    web.desks.viewing_seen(&who.person, &api::id("viewing", &id, ViewingId::new)?, seen.seconds).await?;
+    web.desks.viewing_seen(&who.person, &asked::id("viewing", &id, ViewingId::new)?, seen.seconds).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ends a viewing.
 #[utoipa::path(post, path = "/api/v1/viewings/{id}/close", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<StatusCode> {
-    web.desks.close_viewing(&who.person, &api::id("viewing", &id, ViewingId::new)?).await?;
+    web.desks.close_viewing(&who.person, &asked::id("viewing", &id, ViewingId::new)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -103,7 +103,7 @@ pub async fn copy_segment(
     path: Result<Path<(String, String, u32)>, PathRejection>,
 ) -> ApiResult<Response> {
     let Path((id, camera, sequence)) = path?;
-    let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("session", &id, SessionId::new)?, asked::id("camera", &camera, CameraId::new)?);
     or_prove(&headers, &id, web.desks.copy_segment(&who.person, &id, &camera, sequence).await, |f| {
         let media_type = crate::model::import::media_type(&f.name);
         stream(f, media_type, None)
@@ -118,7 +118,7 @@ pub async fn copy_joined(
     headers: HeaderMap,
     Path((id, camera)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let (id, camera) = (api::id("session", &id, SessionId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("session", &id, SessionId::new)?, asked::id("camera", &camera, CameraId::new)?);
     or_prove(&headers, &id, web.desks.copy_joined(&who.person, &id, &camera).await, |f| stream(f, "video/mp4", Some("viewing copy")))
 }
 
@@ -130,7 +130,7 @@ pub async fn copy_paper(
     headers: HeaderMap,
     Path((id, name)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let id = api::id("session", &id, SessionId::new)?;
+    let id = asked::id("session", &id, SessionId::new)?;
     or_prove(&headers, &id, web.desks.copy_paper(&who.person, &id, &name).await, |f| stream(f, "application/octet-stream", None))
 }
 
@@ -141,7 +141,7 @@ pub async fn make_package(
     Extension(who): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> ApiResult<(StatusCode, Json<PackageMade>)> {
-    let made = web.desks.make_package(&who.person, &api::id("session", &id, SessionId::new)?).await?;
+    let made = web.desks.make_package(&who.person, &asked::id("session", &id, SessionId::new)?).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -194,7 +194,7 @@ pub async fn still(
     Path((id, camera)): Path<(String, String)>,
     moment: Result<Query<Moment>, QueryRejection>,
 ) -> ApiResult<Response> {
-    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("viewing", &id, ViewingId::new)?, asked::id("camera", &camera, CameraId::new)?);
     let (data, name) = web.desks.still(&who.person, &id, &camera, moment?.0.at_ms).await?;
     let head = [(header::CONTENT_TYPE, "image/jpeg".to_owned()), (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))];
     Ok((head, data).into_response())
@@ -207,7 +207,7 @@ pub async fn loudness(
     Extension(who): Extension<SignedIn>,
     Path((id, camera)): Path<(String, String)>,
 ) -> ApiResult<Json<Measured>> {
-    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("viewing", &id, ViewingId::new)?, asked::id("camera", &camera, CameraId::new)?);
     Ok(Json(web.desks.loudness(&who.person, &id, &camera).await?))
 }
 
@@ -218,7 +218,7 @@ pub async fn derive(
     Extension(who): Extension<SignedIn>,
     Path((id, camera)): Path<(String, String)>,
 ) -> ApiResult<(StatusCode, Json<CopyOf>)> {
-    let (id, camera) = (api::id("viewing", &id, ViewingId::new)?, api::id("camera", &camera, CameraId::new)?);
+    let (id, camera) = (asked::id("viewing", &id, ViewingId::new)?, asked::id("camera", &camera, CameraId::new)?);
     Ok((StatusCode::ACCEPTED, Json(web.desks.order_for_player(&who.person, &id, &camera).await?)))
 }
 
@@ -230,7 +230,7 @@ pub async fn order(
     Path(id): Path<String>,
     body: Result<Json<Order>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<CopyOf>)> {
-    let session = api::id("session", &id, SessionId::new)?;
+    let session = asked::id("session", &id, SessionId::new)?;
     Ok((StatusCode::ACCEPTED, Json(web.desks.order_copy(&who.person, &session, body?.0).await?)))
 }
 
@@ -243,19 +243,19 @@ pub async fn copies(State(web): State<Web>, Extension(who): Extension<SignedIn>)
 /// How far one is.
 #[utoipa::path(get, path = "/api/v1/copies/{id}", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 404, body = Problem)))]
 pub async fn copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
-    Ok(Json(web.desks.copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+    Ok(Json(web.desks.copy(&who.person, &asked::id("copy", &id, CopyId::new)?).await?))
 }
 
 /// Stops one.
 #[utoipa::path(post, path = "/api/v1/copies/{id}/cancel", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 409, body = Problem)))]
 pub async fn cancel_copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
-    Ok(Json(web.desks.cancel_copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+    Ok(Json(web.desks.cancel_copy(&who.person, &asked::id("copy", &id, CopyId::new)?).await?))
 }
 
 /// Goes on with one that was stopped.
 #[utoipa::path(post, path = "/api/v1/copies/{id}/resume", params(("id" = String, Path)), responses((status = 200, body = CopyOf), (status = 409, body = Problem)))]
 pub async fn resume_copy(State(web): State<Web>, Extension(who): Extension<SignedIn>, Path(id): Path<String>) -> ApiResult<Json<CopyOf>> {
-    Ok(Json(web.desks.resume_copy(&who.person, &api::id("copy", &id, CopyId::new)?).await?))
+    Ok(Json(web.desks.resume_copy(&who.person, &asked::id("copy", &id, CopyId::new)?).await?))
 }
 
 /// A copy's file, or a part of it.
@@ -267,7 +267,7 @@ pub async fn copy_file(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let range = range_of(&headers);
-    let (footage, from, whole, inline) = web.desks.copy_file(&who.person, &api::id("copy", &id, CopyId::new)?, range).await?;
+    let (footage, from, whole, inline) = web.desks.copy_file(&who.person, &asked::id("copy", &id, CopyId::new)?, range).await?;
     let mut response = ranged(footage, from, whole, range.is_some(), "video/mp4", &id);
     response.headers_mut().insert("x-shilu-derived", HeaderValue::from_static("viewing copy"));
     if inline {

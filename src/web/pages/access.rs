@@ -16,7 +16,7 @@ use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::shown::Requests;
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -181,7 +181,7 @@ pub async fn request(
     let back = if let [only] = sessions.as_slice() { format!("/sessions/{only}") } else { "/access".into() };
     let result: Result<(), No> = async {
         let request = NewRequest {
-            sessions: sessions.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
+            sessions: sessions.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
             purpose: line("purpose"),
             basis: one(&fields, "basis"),
             mode: AccessMode::from_word(&line("mode")).unwrap_or(AccessMode::View),
@@ -215,14 +215,14 @@ pub async fn decide(
     let reason = one(&fields, "reason").unwrap_or_default();
     let chosen: Vec<&str> = all(&fields, "session").collect();
     let result: Result<&str, No> = async {
-        let id = api::id("request", &id, RequestId::new)?;
+        let id = asked::id("request", &id, RequestId::new)?;
         if !who.person.may(Act::DecideAccess) {
             return Err(Refusal::NotYourRole.into());
         }
         prove_by(&web, &mut who, &fields).await?;
         let (decision, word) = match one(&fields, "decision").as_deref() {
             Some("approve") => {
-                let sessions = chosen.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
+                let sessions = chosen.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
                 let narrowing = Narrowing {
                     // A form for one session has no boxes.
                     sessions: Some(sessions).filter(|s| !s.is_empty() || one(&fields, "chosen").is_some()),
@@ -246,7 +246,7 @@ pub async fn decide(
 /// Withdraws one's own request, or gives a grant back.
 pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let result: Result<(), No> = async {
-        let id = api::id("request", &id, RequestId::new)?;
+        let id = asked::id("request", &id, RequestId::new)?;
         web.desks.close_request(&who.person, &id).await.map(drop)
     }
     .await;

@@ -10,7 +10,7 @@ use crate::model::trial::{Carrier, Client, Found, Trial};
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::{Page, access, after, done, html, no_page};
-use crate::web::{Web, api, error};
+use crate::web::{Web, asked, error};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -79,7 +79,7 @@ fn new_camera(fields: &Fields) -> Result<NewCamera, Refusal> {
     // As it was typed: a password may begin or end with a space.
     let password = fields.iter().find(|(n, v)| n == "camera_password" && !v.is_empty()).map(|(_, v)| v.clone().into());
     Ok(NewCamera {
-        room: api::id("room", &line("room"), RoomId::new)?,
+        room: asked::id("room", &line("room"), RoomId::new)?,
         name: line("camera_name"),
         device_no: line("device_no"),
         address: line("address"),
@@ -132,6 +132,6 @@ pub async fn step(
 
 /// Takes away one that was added here.
 pub async fn remove(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let removed = async { web.desks.remove_camera(&who.person, &api::id("camera", &id, CameraId::new)?).await }.await;
+    let removed = async { web.desks.remove_camera(&who.person, &asked::id("camera", &id, CameraId::new)?).await }.await;
     after(&web, who, &headers, "/cameras", "camera-removed", removed).await
 }

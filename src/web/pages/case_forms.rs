@@ -11,7 +11,7 @@ use crate::model::text_record::RecordKind;
 use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::Web;
-use crate::web::api::cases::case_id;
+use crate::web::asked;
 use crate::web::pages::form::{self, Form, one};
 use crate::web::pages::{Page, after, brought_back, done, html, no_page};
 use askama::Template;
@@ -124,7 +124,7 @@ pub async fn change(
         Ok(read) => read,
         Err(refusal) => return no_page(Page::of(&web, &headers, who, &back).await, &refusal.into()),
     };
-    let changed = async { web.desks.change_case(&who.person, &case_id(&id)?, change).await.map(drop) };
+    let changed = async { web.desks.change_case(&who.person, &asked::case(&id)?, change).await.map(drop) };
     let changed: Result<(), No> = changed.await;
     after(&web, who, &headers, &back, word, changed).await
 }

@@ -11,7 +11,7 @@ use crate::model::retention::Table as Periods;
 use crate::model::text_record::{Field, RecordKind, Takes, TextRecord};
 use crate::model::time;
 use crate::web::Web;
-use crate::web::api::cases::case_id;
+use crate::web::asked;
 use crate::web::pages::table::{Asked, Table};
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
@@ -216,7 +216,7 @@ pub async fn show(
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/cases/{id}")).await;
     let query = query.map(|Query(q)| q).unwrap_or_default();
-    let found = async { web.desks.case(&who.person, &case_id(&id)?).await }.await;
+    let found = async { web.desks.case(&who.person, &asked::case(&id)?).await }.await;
     match found {
         Ok(view) => {
             let add = query.add.as_deref().and_then(RecordKind::from_word);

@@ -10,7 +10,7 @@ use crate::model::ids::{RoomId, UnitId};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::Web;
-use crate::web::api::devices::{fault_number, id_of};
+use crate::web::asked;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
@@ -264,7 +264,7 @@ fn typed(view: &DeviceView) -> Fields {
 /// One.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/devices/{id}")).await;
-    match async { web.desks.equipment_device(&who.person, &id_of(&id)?).await }.await {
+    match async { web.desks.equipment_device(&who.person, &asked::device(&id)?).await }.await {
         Ok(view) => {
             let form = DeviceForm::of(&web, typed(&view), view.device.camera.is_some());
             let today = page.at(web.desks.wall_clock()).to_string().chars().take(10).collect();
@@ -293,7 +293,7 @@ pub async fn change(
     let line = |name: &str| one(&fields, name).unwrap_or_default();
     let (desks, fields) = (&web.desks, &fields);
     act(&web, who, &headers, (&format!("/devices/{id}"), word), None, |person| async move {
-        let (id, person) = (id_of(&id)?, &person);
+        let (id, person) = (asked::device(&id)?, &person);
         match what.as_str() {
             "describe" => desks.describe_device(person, &id, described(fields)?).await.map(drop),
             "maintained" => {
@@ -333,7 +333,7 @@ pub async fn step(
             "retire" => FaultStep::Retire { text: line("text") },
             other => return Err(Refusal::no_such("step", other).into()),
         };
-        desks.step_fault(&person, &id_of(&id)?, fault_number(&number)?, step).await.map(drop)
+        desks.step_fault(&person, &asked::device(&id)?, asked::fault_number(&number)?, step).await.map(drop)
     })
     .await
 }

@@ -10,7 +10,7 @@ use crate::model::refusal::Refusal;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, done, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -110,7 +110,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 fn sessions(fields: &Fields) -> Result<Vec<SessionId>, Refusal> {
-    all(fields, "session").map(|s| api::id("session", s, SessionId::new)).collect()
+    all(fields, "session").map(|s| asked::id("session", s, SessionId::new)).collect()
 }
 
 /// Hands over what was ticked.
@@ -121,7 +121,7 @@ pub async fn hand_over(
     Form(fields): Form<Fields>,
 ) -> Response {
     let handed: Result<HandoverId, No> = async {
-        let to = api::id("account", &one(&fields, "to").unwrap_or_default(), AccountId::new)?;
+        let to = asked::id("account", &one(&fields, "to").unwrap_or_default(), AccountId::new)?;
         web.desks.hand_to_custodian(&who.person, &sessions(&fields)?, &to).await
     }
     .await;
@@ -176,7 +176,7 @@ impl PrintPage {
 }
 
 async fn of(web: &Web, who: &SignedIn, id: &str) -> Result<HandoverView, No> {
-    web.desks.handover(&who.person, &api::id("handover", id, HandoverId::new)?).await
+    web.desks.handover(&who.person, &asked::id("handover", id, HandoverId::new)?).await
 }
 
 /// One handover.
@@ -206,7 +206,7 @@ pub async fn receive(
     Form(fields): Form<Fields>,
 ) -> Response {
     let received: Result<(), No> = async {
-        let handover = api::id("handover", &id, HandoverId::new)?;
+        let handover = asked::id("handover", &id, HandoverId::new)?;
         web.desks.receive_handover(&who.person, &handover, &sessions(&fields)?).await
     }
     .await;

@@ -11,7 +11,7 @@ use crate::model::words::BadField;
 use crate::web::pages::form::{FactsForm, Form, one};
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -97,7 +97,7 @@ pub async fn correct(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let corrected: Result<(), No> = async {
-        let session = api::id("session", &id, SessionId::new)?;
+        let session = asked::id("session", &id, SessionId::new)?;
         let typed = one(&fields, "used_at");
         let used_at =
             typed.as_deref().map(|t| time::shanghai_typed(t).ok_or_else(|| Refusal::from(BadField::form("used_at", "is no day"))));

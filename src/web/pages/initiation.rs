@@ -7,7 +7,7 @@ use crate::model::case::{CaseChange, CaseState};
 use crate::model::initiation::{FormFields, InitiationForm};
 use crate::model::time;
 use crate::web::Web;
-use crate::web::api::cases::case_id;
+use crate::web::asked;
 use crate::web::i18n::Lang;
 use crate::web::pages::cases::standing_text;
 use crate::web::pages::form::{Form, one};
@@ -70,7 +70,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 
 async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed: Option<FormFields>) -> Response {
     let page = Page::of(web, headers, who.clone(), &format!("/cases/{id}/initiation")).await;
-    let found = async { web.desks.case(&who.person, &case_id(id)?).await }.await;
+    let found = async { web.desks.case(&who.person, &asked::case(id)?).await }.await;
     match found {
         Ok(view) => {
             let facts = view.case.facts();
@@ -107,7 +107,7 @@ pub async fn submit(
         opinion: text("opinion"),
         officers: text("officers"),
     };
-    let handed_in = async { web.desks.change_case(&who.person, &case_id(&id)?, CaseChange::Submitted(typed.clone())).await };
+    let handed_in = async { web.desks.change_case(&who.person, &asked::case(&id)?, CaseChange::Submitted(typed.clone())).await };
     match handed_in.await {
         Ok(_) => done(&format!("/cases/{id}/initiation"), "submitted"),
         Err(No::Refusal(refusal)) => {
@@ -128,7 +128,7 @@ pub async fn decide(
 ) -> Response {
     let approved = one(&fields, "decision").as_deref() == Some("approve");
     let change = CaseChange::Ruled { approved, reason: one(&fields, "reason") };
-    let ruled = async { web.desks.change_case(&who.person, &case_id(&id)?, change).await.map(drop) };
+    let ruled = async { web.desks.change_case(&who.person, &asked::case(&id)?, change).await.map(drop) };
     let ruled: Result<(), No> = ruled.await;
     let word = if approved { "approved" } else { "rejected" };
     after(&web, who, &headers, &format!("/cases/{id}/initiation"), word, ruled).await
@@ -160,7 +160,7 @@ impl PrintPage {
 /// For paper.
 pub async fn print(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), "/cases").await;
-    let found = async { web.desks.case(&who.person, &case_id(&id)?).await }.await;
+    let found = async { web.desks.case(&who.person, &asked::case(&id)?).await }.await;
     match found {
         Ok(view) => {
             let form = view.case.forms.last().cloned();

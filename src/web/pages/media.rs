@@ -8,13 +8,12 @@ use crate::model::ids::{DisposalId, SessionId};
 use crate::model::medium::{ChangeKind, CopyStanding, MediumCopy, MediumKind, MediumState, SecondMedium};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
-use crate::web::api::media::id_of;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
 use crate::web::pages::shown::{Media, Part};
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, access, act, done, html, no_page};
-use crate::web::{Web, api, error};
+use crate::web::{Web, asked, error};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -165,10 +164,10 @@ fn wanted(fields: &Fields) -> Result<Wanted, Refusal> {
     let typed = more.split_whitespace().map(ToOwned::to_owned);
     let sessions: Vec<String> = all(fields, "session").map(ToOwned::to_owned).chain(typed).collect();
     Ok(Wanted {
-        sessions: sessions.iter().map(|s| api::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
+        sessions: sessions.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<_, _>>()?,
         kind: MediumKind::from_word(&one(fields, "kind").unwrap_or_default()).unwrap_or(MediumKind::Bd25),
         disk_bytes: one(fields, "disk_gb").and_then(|gb| gb.parse::<f64>().ok()).map(|gb| (gb * 1e9) as u64),
-        replaces: one(fields, "replaces").as_deref().map(id_of).transpose()?,
+        replaces: one(fields, "replaces").as_deref().map(asked::medium).transpose()?,
     })
 }
 
@@ -180,7 +179,7 @@ pub async fn new_page(
     Query(query): Query<Fields>,
 ) -> Response {
     let mut draft = query;
-    if let Some(Ok(id)) = one(&draft, "replaces").as_deref().map(id_of)
+    if let Some(Ok(id)) = one(&draft, "replaces").as_deref().map(asked::medium)
         && let Ok(view) = web.desks.medium(&who.person, &id).await
     {
         draft.push(("kind".into(), view.medium.kind.as_str().into()));
@@ -287,7 +286,7 @@ impl ShowPage {
 /// One medium.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/media/{id}")).await;
-    match async { web.desks.medium(&who.person, &id_of(&id)?).await }.await {
+    match async { web.desks.medium(&who.person, &asked::medium(&id)?).await }.await {
         Ok(view) => html(&ShowPage { page, view }),
         Err(no) => no_page(page, &no),
     }
@@ -318,7 +317,7 @@ pub async fn step(
     let proof = matches!(step.as_str(), "write" | "retire" | "destroy").then_some(fields.as_slice());
     let (desks, step, line) = (&web.desks, step.as_str(), &line);
     act(&web, who, &headers, (&to, word), proof, |person| async move {
-        let id = id_of(&id)?;
+        let id = asked::medium(&id)?;
         match step {
             "write" => desks.write_copy(&person, &id, &line("place"), target).await.map(drop),
             "check" => desks.check_copy(&person, &id, copy, target).await,
@@ -385,7 +384,7 @@ pub async fn label(
 ) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/media/{id}")).await;
     let copy = one(&query, "copy").and_then(|c| c.parse().ok()).unwrap_or(1);
-    match async { web.desks.label(&who.person, &id_of(&id)?).await }.await {
+    match async { web.desks.label(&who.person, &asked::medium(&id)?).await }.await {
         Ok((view, sessions)) => {
             let list = view.medium.list_sha256.clone().unwrap_or_default();
             let qr = qr(&format!("{} {copy} {list}", view.medium.id));

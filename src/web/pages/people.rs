@@ -16,7 +16,7 @@ use crate::web::pages::measures::Theme;
 use crate::web::pages::shown::Accounts;
 use crate::web::pages::table::{Asked, Key, Table, came_from};
 use crate::web::pages::{Page, access, after, brought_back, done, html, no_page, said};
-use crate::web::{Web, api, error, guard};
+use crate::web::{Web, asked, error, guard};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -291,7 +291,7 @@ pub async fn make_account(
         access::prove_by(&web, &mut who, &fields).await?;
         let account = account_of(&draft)?;
         if let Some(id) = &changes {
-            web.desks.change_account(&who.person, &api::id("account", id, AccountId::new)?, account).await?;
+            web.desks.change_account(&who.person, &asked::id("account", id, AccountId::new)?, account).await?;
             return Ok("account-changed");
         }
         web.desks.make_account(&who.person, account, password.into()).await?;
@@ -319,7 +319,7 @@ pub async fn give_password(
     let password = all(&fields, "password").next().unwrap_or_default().to_owned();
     let given: Result<(), No> = async {
         access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.give_password(&who.person, &api::id("account", &id, AccountId::new)?, password.into()).await
+        web.desks.give_password(&who.person, &asked::id("account", &id, AccountId::new)?, password.into()).await
     }
     .await;
     match given {
@@ -375,7 +375,7 @@ pub async fn reset_factors(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let reset = match api::id("account", &id, AccountId::new) {
+    let reset = match asked::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.reset_factors(&who, &id).await,
         Err(refusal) => Err(refusal.into()),
     };
@@ -389,7 +389,7 @@ pub async fn end_account(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let ended = match api::id("account", &id, AccountId::new) {
+    let ended = match asked::id("account", &id, AccountId::new) {
         Ok(id) => web.desks.end_account(&who.person, &id).await,
         Err(refusal) => Err(refusal.into()),
     };

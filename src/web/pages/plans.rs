@@ -14,7 +14,7 @@ use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::shown::Plans;
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, after, brought_back, done, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -122,7 +122,7 @@ pub async fn make(
 ) -> Response {
     let facts = form::facts(&fields);
     let planned = async {
-        let room = api::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
+        let room = asked::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
         let at = one(&fields, "at").and_then(|t| time::shanghai_typed(&t));
         let at = at.ok_or_else(|| Refusal::from(BadField::form("at", "is not within the next 60 days")))?;
         let kind = one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
@@ -144,7 +144,7 @@ pub async fn call_off(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let result = async {
-        let id = api::id("plan", &id, PlanId::new)?;
+        let id = asked::id("plan", &id, PlanId::new)?;
         web.desks.call_off(&who.person, &id, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
     };
     let result: Result<(), No> = result.await;

@@ -12,7 +12,7 @@ use crate::web::pages::form::{Form, one};
 use crate::web::pages::shown::Provisions;
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::{Page, act, brought_back, done, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -93,7 +93,7 @@ fn sessions(text: &str) -> Result<(Vec<SessionId>, Vec<Clip>), Refusal> {
     let (mut sessions, mut clips) = (Vec::new(), Vec::new());
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let mut words = line.split_whitespace();
-        let session = api::id("session", words.next().unwrap_or_default(), SessionId::new)?;
+        let session = asked::id("session", words.next().unwrap_or_default(), SessionId::new)?;
         for stretch in words {
             let read = stretch.split_once(['-', '–']).and_then(|(a, b)| Some((moment_ms(a)?, moment_ms(b)?)));
             let (from_ms, to_ms) = read.ok_or_else(|| Refusal::from(BadField::form("sessions", "end after they begin")))?;
@@ -157,7 +157,7 @@ impl ShowPage {
 }
 
 fn id_of(id: &str) -> Result<ProvisionId, Refusal> {
-    api::id("provision", id, ProvisionId::new)
+    asked::id("provision", id, ProvisionId::new)
 }
 
 /// One.

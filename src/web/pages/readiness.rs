@@ -8,7 +8,7 @@ use crate::model::readiness::{Check, Level, Readiness};
 use crate::model::status::ScreenRow;
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -60,7 +60,7 @@ impl ReadinessPage {
 /// A room, measured now.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(room): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/rooms/{room}/readiness")).await;
-    let measured = async { web.desks.readiness(&who.person, &api::id("room", &room, RoomId::new)?).await };
+    let measured = async { web.desks.readiness(&who.person, &asked::id("room", &room, RoomId::new)?).await };
     match measured.await {
         Ok(readiness) => {
             let room_name = web.desks.rooms().into_iter().find(|(id, _)| *id == room).map(|(_, name)| name).unwrap_or_default();
@@ -118,7 +118,7 @@ pub async fn make_screen(
         if wanted == WALL {
             return Ok(vec![format!("/wall/{}", web.desks.make_wall(&who.person).await?)]);
         }
-        let token = web.desks.make_screen(&who.person, &api::id("room", &wanted, RoomId::new)?).await?;
+        let token = web.desks.make_screen(&who.person, &asked::id("room", &wanted, RoomId::new)?).await?;
         Ok(vec![format!("/screen/{token}"), format!("/lamp/{token}")])
     };
     let made: Result<Vec<String>, No> = made.await;

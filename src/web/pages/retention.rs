@@ -14,13 +14,12 @@ use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::model::retention::{Table, Version, Why};
 use crate::model::words::BadField;
-use crate::web::api::retention::said;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::shown::{Disposals, Holds};
 use crate::web::pages::table::{Asked, Key, Table as Listed};
 use crate::web::pages::{Page, act, after, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
@@ -168,7 +167,7 @@ pub async fn say(
     let proof = (!matches!(what.as_str(), "routine" | "extend" | "hold")).then_some(fields.as_slice());
     let (desks, text, what) = (&web.desks, &text, what.as_str());
     act(&web, who, &headers, (&back, word), proof, |person| async move {
-        let id: SessionId = api::id("session", &id, SessionId::new)?;
+        let id: SessionId = asked::id("session", &id, SessionId::new)?;
         let ground = || Ground::from_word(&text("ground")).ok_or_else(|| Refusal::from(BadField::form("ground", "is no ground")));
         match what {
             "routine" => desks.declare_routine(&person, &id, &text("reason")).await.map(drop),
@@ -178,7 +177,7 @@ pub async fn say(
                 desks.extend_retention(&person, &id, until, &text("reason")).await.map(drop)
             }
             "hold" => desks.propose_hold(&person, &id, ground()?, &text("reason")).await.map(drop),
-            word => desks.say_to_hold(&person, &id, ground()?, &text("about"), said(word, text("reason"))?).await.map(drop),
+            word => desks.say_to_hold(&person, &id, ground()?, &text("about"), asked::hold_change(word, text("reason"))?).await.map(drop),
         }
     })
     .await
@@ -225,7 +224,7 @@ pub async fn propose(
     Form(fields): Form<Fields>,
 ) -> Response {
     let proposed: Result<DisposalId, No> = async {
-        let sessions = all(&fields, "session").map(|s| api::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
+        let sessions = all(&fields, "session").map(|s| asked::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
         Ok(web.desks.propose_disposal(&who.person, &sessions, &one(&fields, "reason").unwrap_or_default()).await?.id)
     }
     .await;
@@ -316,7 +315,7 @@ struct CertificatePage(DisposalPage);
 /// One, and its certificate for paper.
 pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
-    let found = async { web.desks.disposal(&who.person, &api::id("disposal", &id, DisposalId::new)?).await }.await;
+    let found = async { web.desks.disposal(&who.person, &asked::id("disposal", &id, DisposalId::new)?).await }.await;
     match found {
         Ok(view) => html(&DisposalPage { page, view }),
         Err(no) => no_page(page, &no),
@@ -331,7 +330,7 @@ pub async fn certificate(
     Path(id): Path<String>,
 ) -> Response {
     let mut page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
-    let found = async { web.desks.disposal(&who.person, &api::id("disposal", &id, DisposalId::new)?).await }.await;
+    let found = async { web.desks.disposal(&who.person, &asked::id("disposal", &id, DisposalId::new)?).await }.await;
     match found {
         Ok(view) => {
             page.lang = Lang::Zh;
@@ -357,7 +356,7 @@ pub async fn decide(
     };
     let (desks, reason) = (&web.desks, one(&fields, "reason"));
     act(&web, who, &headers, (&format!("/disposals/{id}"), word), Some(&fields), |person| async move {
-        let id = api::id("disposal", &id, DisposalId::new)?;
+        let id = asked::id("disposal", &id, DisposalId::new)?;
         match decision.as_str() {
             "close" => desks.close_disposal(&person, &id, reason.as_deref()).await.map(drop),
             other => desks.decide_disposal(&person, &id, other == "approve", reason.as_deref()).await.map(drop),

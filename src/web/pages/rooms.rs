@@ -1,7 +1,7 @@
 //! The rooms as they are, and starting a session.
 
 use crate::desks::No;
-use crate::desks::interviews::NewSession;
+use crate::desks::conduct::NewSession;
 use crate::desks::logins::SignedIn;
 use crate::desks::plans::PlanRow;
 use crate::desks::walkthrough::Walkthrough;
@@ -20,7 +20,7 @@ use crate::web::pages::agenda::{self, Line};
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::shown::{Devices, Media, Part};
 use crate::web::pages::{Page, act, brought_back, done, html, no_page};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -268,7 +268,7 @@ pub async fn start(
         kind: one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview),
         plan: one(&fields, "plan").and_then(|p| PlanId::new(&p).ok()),
     };
-    let begin = async |facts: Facts| match api::id("room", &room, RoomId::new) {
+    let begin = async |facts: Facts| match asked::id("room", &room, RoomId::new) {
         Ok(room) => {
             web.desks
                 .start(

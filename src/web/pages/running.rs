@@ -1,7 +1,7 @@
 //! A running session, for who conducts it: marks, pauses, the end. All of it works as plain forms.
 
 use crate::desks::No;
-use crate::desks::interviews::NewMark;
+use crate::desks::conduct::{LastAnswer, NewMark};
 use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionView;
 use crate::model::ids::SessionId;
@@ -12,7 +12,7 @@ use crate::model::status::{CameraStatus, Lamp, RoomStatus};
 use crate::model::time;
 use crate::web::pages::form::{FactsForm, Form, one};
 use crate::web::pages::{Page, after};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -89,7 +89,7 @@ impl RunningPage {
 
     /// Rights that nobody has marked: the end asks for each.
     fn open_rights(&self) -> Vec<&Missing> {
-        self.view.missing.iter().filter(|m| m.what.starts_with("right-") && m.what != "right-manner").collect()
+        self.view.missing.iter().filter(|m| m.is_right()).collect()
     }
 
     fn may_answer(&self, missing: &&Missing, kind: &AnswerKind) -> bool {
@@ -155,7 +155,7 @@ pub(super) fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) ->
 }
 
 pub(super) fn session_id(text: &str) -> Result<SessionId, No> {
-    Ok(api::id("session", text, SessionId::new)?)
+    Ok(asked::id("session", text, SessionId::new)?)
 }
 
 /// A mark, as a form gives it: without the script its fields come empty.
@@ -216,20 +216,12 @@ pub async fn end(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let mistake = one(&fields, "mistaken").map(|_| one(&fields, "mistake").unwrap_or_else(|| "误操作".into()));
-    let ended = async {
-        let id = session_id(&id)?;
-        for right in MarkKind::RIGHTS {
-            let demand = right.as_str().replace('_', "-");
-            let answer = one(&fields, &format!("answer:{demand}")).and_then(|word| AnswerKind::from_word(&word));
-            if let Some(kind) = answer {
-                let reason = one(&fields, &format!("reason:{demand}"));
-                if let Err(no) = web.desks.answer_demand(&who.person, &id, &demand, kind, reason.as_deref()).await {
-                    tracing::info!(session = %id, demand, "not answered at the end: {no}");
-                }
-            }
-        }
-        web.desks.end(&who.person, &id, mistake).await.map(drop)
+    let answer = |(name, word): &(String, String)| {
+        let (demand, kind) = (name.strip_prefix("answer:")?, AnswerKind::from_word(word)?);
+        Some(LastAnswer { demand: demand.to_owned(), kind, reason: one(&fields, &format!("reason:{demand}")) })
     };
+    let answers: Vec<LastAnswer> = fields.iter().filter_map(answer).collect();
+    let ended = async { web.desks.end(&who.person, &session_id(&id)?, mistake, &answers).await.map(drop) };
     let result = ended.await;
     after(&web, who, &headers, &format!("/sessions/{id}"), "ended", result).await
 }

@@ -18,7 +18,7 @@ use crate::web::pages::retention::why_text;
 use crate::web::pages::running::{self, RunningPage};
 use crate::web::pages::table::{Asked, Table};
 use crate::web::pages::{Page, after, html, no_page, record};
-use crate::web::{Web, api};
+use crate::web::{Web, asked};
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
@@ -240,7 +240,7 @@ impl SessionPageView {
 /// A session's page: running, for who conducts it; else its record.
 pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
     let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}")).await;
-    let found = async { web.desks.session(&who.person, &api::id("session", &id, SessionId::new)?).await }.await;
+    let found = async { web.desks.session(&who.person, &asked::id("session", &id, SessionId::new)?).await }.await;
     match found {
         Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view).await),
         Ok(view) => {
@@ -264,7 +264,7 @@ pub async fn link(
 ) -> Response {
     let reason = one(&fields, "reason").unwrap_or_default();
     let linked: Result<(), No> = async {
-        let id: SessionId = api::id("session", &id, SessionId::new)?;
+        let id: SessionId = asked::id("session", &id, SessionId::new)?;
         web.desks.link(&who.person, &id, form::facts(&fields), reason).await.map(drop)
     }
     .await;

@@ -4,12 +4,12 @@ use crate::desks::{Answer, Desks, No, blocking};
 use crate::model::facts::Facts;
 use crate::model::ids::{PlanId, RoomId, SessionId};
 use crate::model::mark::{Manner, Mark, MarkKind};
-use crate::model::missing::{self, Missing};
+use crate::model::missing::{self, AnswerKind, Missing};
 use crate::model::people::{Act as Right, Person};
 use crate::model::refusal::Refusal;
 use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::model::words;
-use crate::recorder::links;
+use crate::recorder::after_end;
 use crate::recorder::room::{Act, Begin};
 use std::sync::Arc;
 
@@ -42,6 +42,18 @@ pub struct NewMark {
     /// 见证人 of a refusal to sign.
     #[serde(default)]
     pub witness: Option<String>,
+}
+
+/// An answer that is given with the end.
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
+pub struct LastAnswer {
+    /// To what: `right-hearing`.
+    pub demand: String,
+    /// How.
+    pub kind: AnswerKind,
+    /// In words.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Desks {
@@ -82,9 +94,15 @@ impl Desks {
         self.conduct(who, session, Act::Resume).await
     }
 
-    /// Ends; answered when the session is sealed, or after 10 s still `Ended`: sealing goes on.
-    pub async fn end(&self, who: &Person, session: &SessionId, mistake: Option<String>) -> Answer<Session> {
+    /// Ends, with what was asked for at the end; answered when the session is sealed, or after 10 s still `Ended`: sealing goes on. An
+    /// answer that cannot be kept holds no end up: it is asked for again.
+    pub async fn end(&self, who: &Person, session: &SessionId, mistake: Option<String>, answers: &[LastAnswer]) -> Answer<Session> {
         let mistake = mistake.as_deref().map_or(Ok(None), |t| words::text("mistake", t)).map_err(Refusal::from)?;
+        for LastAnswer { demand, kind, reason } in answers {
+            if let Err(no) = self.answer_demand(who, session, demand, *kind, reason.as_deref()).await {
+                tracing::info!(%session, demand, "not answered at the end: {no}");
+            }
+        }
         let sealed = self.conduct(who, session, Act::End { mistake });
         match tokio::time::timeout(std::time::Duration::from_secs(10), sealed).await {
             Ok(answer) => {
@@ -105,7 +123,7 @@ impl Desks {
             return Ok(Arc::unwrap_or_clone(room.act(session, &who.id, Act::Link { facts, reason }).await?));
         }
         let (shared, folder, by) = (self.recorder.shared().clone(), self.footage().join(doc.folder), who.id.clone());
-        let linked = blocking("linking", move || links::link(&shared, &folder, &by, facts, reason)).await??;
+        let linked = blocking("linking", move || after_end::link(&shared, &folder, &by, facts, reason)).await??;
         self.indexed().await;
         Ok(linked?)
     }

@@ -2,7 +2,7 @@
 
 use crate::custody::seal;
 use crate::footage::journal::Journal;
-use crate::footage::keyring::{Seal, SealedKey};
+use crate::footage::keyring::{CameraKey, WrappedKey};
 use crate::footage::tree;
 use crate::machine::{durable, randomness};
 use crate::model::entry::{Draft, EntryKind};
@@ -15,9 +15,9 @@ use crate::model::refusal::Refusal;
 use crate::model::session::{ClockSeen, Device, Happening, Segment, Session, Stamp, Start, State};
 use crate::model::step::{self, Effect};
 use crate::model::time::{self, Moment};
+use crate::recorder::after_end::{answer_entry, link_entry};
 use crate::recorder::cutter::{Chain, Cutter, Target};
-use crate::recorder::links::answer_entry;
-use crate::recorder::recovery::{self, Resumed};
+use crate::recorder::recovery::Resumed;
 use crate::recorder::room::{Act, Begin, Message, Reply, lock};
 use crate::recorder::view::{CameraView, RoomView, SessionClock};
 use crate::recorder::volume::Wrote;
@@ -56,7 +56,7 @@ struct Open {
     waiting: Vec<Reply>,
     seal_at: Option<u64>,
     /// With what its footage is encrypted from this start of the recorder on.
-    key: Option<Arc<SealedKey>>,
+    key: Option<Arc<WrappedKey>>,
 }
 
 pub(super) struct Loop {
@@ -163,8 +163,8 @@ impl Loop {
 
     /// A new key for what is recorded from now on, where footage is encrypted. Recording does not fail on it: without one it goes on in
     /// the clear, and the log says so.
-    fn make_key(&self) -> Option<Arc<SealedKey>> {
-        let made = SealedKey::make(self.shared.recipients.as_ref()?);
+    fn make_key(&self) -> Option<Arc<WrappedKey>> {
+        let made = WrappedKey::make(self.shared.recipients.as_ref()?);
         if let Err(fault) = &made {
             tracing::error!(room = %self.view.id, %fault, "footage is NOT encrypted");
             self.shared.acts.do_and_log(Draft::new(EntryKind::NotEncrypted).about("room", &self.view.id), |_| Ok(()));
@@ -245,7 +245,7 @@ impl Loop {
         match event {
             CaptureEvent::Down { cause, detail, since } => self.lost(camera, since, cause, detail),
             CaptureEvent::Note { detail, .. } => tracing::warn!(camera = %self.view.cameras[camera].id, "{detail}"),
-            CaptureEvent::Up { .. } | CaptureEvent::Fragment(_) => {}
+            CaptureEvent::Up | CaptureEvent::Fragment(_) => {}
         }
     }
 
@@ -317,7 +317,7 @@ impl Loop {
         // A crash before this returns leaves a happening that nobody was told of.
         write_journal(open);
         self.view.show(Some((Arc::new(open.session.clone()), open.clock)));
-        recovery::index(&self.shared, &open.session, &open.folder, entry);
+        self.shared.index(&open.session, &open.folder, entry);
     }
 
     fn shown(&self) -> Arc<Session> {
@@ -347,8 +347,8 @@ impl Loop {
             let first = open.chains[at].last == 0 && !open.begun[at] && open.session.interruptions.is_empty();
             let preroll = if first { self.view.cameras[at].capture.preroll() } else { vec![] };
             let (session, folder) = (open.session.id.clone(), self.shared.below(&open.folder).to_owned());
-            let seal = open.key.as_ref().map(|key| Seal { key: key.clone(), camera: at as u16 });
-            lock(cutter).open(Target { session, folder, clock: open.clock, chain: open.chains[at].clone(), opened, preroll, seal });
+            let key = open.key.as_ref().map(|key| CameraKey { session: key.clone(), camera: at as u16 });
+            lock(cutter).open(Target { session, folder, clock: open.clock, chain: open.chains[at].clone(), opened, preroll, key });
         }
     }
 
@@ -507,7 +507,7 @@ fn told(act: Act, by: &AccountId, stamp: Stamp) -> Option<(Happening, Option<Dra
             (Happening::Ended { by: Some(by), mistake }, Some(entry))
         }
         Act::Link { facts, reason } => {
-            let entry = recovery::link_entry(&facts, &reason);
+            let entry = link_entry(&facts, &reason);
             (Happening::Linked { by, reason, facts }, Some(entry))
         }
     })
