@@ -49,3 +49,5 @@ mod soak;
 mod upgrade;
 mod volumes;
 mod week;
+mod pauses;
+mod catalog_away;
