@@ -85,6 +85,12 @@ pub fn obstacles(at: Standing<'_>) -> Vec<Obstacle> {
     all
 }
 
+/// Whether these obstacles say for good that a session stays. While the clock is in doubt they do not: set back, it makes every period
+/// look as if it were not over.
+pub fn is_settled_by(obstacles: &[Obstacle]) -> bool {
+    !obstacles.contains(&Obstacle::Clock)
+}
+
 /// A file that is given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -378,8 +384,7 @@ impl Disposal {
         let obstacles = obstacles(at);
         let Some(seal) = at.session.seal.as_ref().filter(|_| obstacles.is_empty()) else { return Err(obstacles) };
         let s = at.session;
-        let mut case_nos: Vec<String> = s.links.iter().filter_map(|l| l.facts.case_no.clone()).collect();
-        case_nos.dedup();
+        let case_nos = s.case_numbers().into_iter().map(Into::into).collect();
         let stays = Tombstone {
             format: TOMBSTONE_FORMAT.into(),
             session: s.id.clone(),
@@ -550,6 +555,32 @@ mod tests {
         let locked = executed.with_archive(order.session(), Some(ArchiveCopy::Locked { until: now }));
         assert!(!locked.is_gone_from_archive());
         assert!(locked.with_archive(order.session(), Some(ArchiveCopy::Deleted { at: now })).is_gone_from_archive());
+    }
+
+    #[test]
+    fn a_doubtful_clock_settles_nothing_whatever_else_stands_against_it() {
+        use Obstacle::{Clock, Gone, Held, NotKept, NotOver};
+        for (found, settled) in
+            [(&[Clock][..], false), (&[NotOver, Clock], false), (&[Held, Clock], false), (&[NotOver], true), (&[Gone, NotKept], true)]
+        {
+            assert_eq!(is_settled_by(found), settled, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_case_that_a_session_came_back_to_is_named_once() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(201);
+        let mut session = kept();
+        let first = session.links[0].clone();
+        let to = |no: &str| Link { facts: Facts { case_no: Some(no.into()), ..Facts::default() }, ..first.clone() };
+        session.links = vec![to("甲"), to("乙"), to("甲")];
+        let (retention, clock) = (retention(Some(200)), ClockTrust::default());
+        let agreed = proposed().decide(&person("zhao", Role::BureauHead), true, None, now).unwrap();
+        let order =
+            agreed.order(&agreed.items[0], Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now }).unwrap();
+        assert_eq!(order.stays().case_nos, ["甲", "乙"]);
+        let kept = crate::model::retention::of(&session, &[], &crate::model::retention::tests::table());
+        assert_eq!(kept.why.iter().filter(|w| w.about.as_deref() == Some("甲")).count(), 1, "{:?}", kept.why);
     }
 
     #[test]
