@@ -43,6 +43,7 @@ pub mod key_backup;
 pub mod lamp;
 pub mod live;
 pub mod logins;
+pub mod last_known;
 pub mod loudness;
 pub mod mail;
 pub mod media;
@@ -184,6 +185,7 @@ pub struct Desks {
     streams: streams::Streams,
     refusals: refusals::Refusals,
     steps: logins::Steps,
+    last_known: last_known::LastKnown,
     strangers: logins::Strangers,
     challenges: factors::Challenges,
     factor_key: factor_secrets::FactorKey,
@@ -242,6 +244,7 @@ impl Desks {
             streams: streams::Streams::default(),
             refusals: refusals::Refusals::default(),
             steps: logins::Steps::default(),
+            last_known: last_known::LastKnown::default(),
             strangers: logins::Strangers::default(),
             factor_key,
             challenges: factors::Challenges::default(),
@@ -273,6 +276,11 @@ impl Desks {
         }
     }
 
+    /// The moment at which something is asked for here.
+    pub fn moment(&self) -> Moment {
+        self.clock.now()
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -298,6 +306,8 @@ impl Desks {
         let indexed = self.read(move |c| crate::catalog::sessions::by_id(c, &wanted)).await?;
         let running = self.recorder.open_session(id).map(|(_, s)| s);
         let doc = match (indexed, running) {
+            // Its case may be listed narrowly, which the room was not told in time.
+            (Some(doc), Some(session)) if doc.session.facts().restricted => SessionDoc { session: (*session).clone().narrowed(), ..doc },
             (Some(doc), Some(session)) => SessionDoc { session: (*session).clone(), ..doc },
             (Some(doc), None) => doc,
             // Not indexed yet: the catalog may lag behind the room.
