@@ -166,11 +166,14 @@ async fn an_informants_session_is_listed_for_its_own_people_and_counted_for_nobo
         officer.does("/api/v1/sessions", json!({ "room": "room-1", "kind": "intake", "party": "举报人", "restricted": true })).await;
     let id = started["session"]["id"].as_str().unwrap().to_owned();
     officer.records(100_000).await;
+    // Nor does anybody see it live who may not know of it.
+    let colleague = bureau.sign_in("colleague").await;
+    assert!(officer.opens_live("room-1", "face", "").await.is_ok());
+    assert_eq!(colleague.opens_live("room-1", "face", "").await, Err(403));
     officer.ends(&id).await;
     let total = async |who: &str| bureau.sign_in(who).await.get("/api/v1/sessions").await.1["total"].as_u64();
     assert_eq!((total("officer").await, total("colleague").await, total("custodian").await), (Some(1), Some(0), Some(0)));
     assert_eq!((total("leader_in_charge").await, total("legal_unit").await), (Some(1), Some(1)));
-    let colleague = bureau.sign_in("colleague").await;
     assert_eq!(colleague.get(&format!("/api/v1/sessions/{id}")).await.0, StatusCode::NOT_FOUND);
 }
 

@@ -79,7 +79,7 @@ async fn the_charts_say_what_the_supervision_report_says_and_to_whom_it_may_be_s
     let gaps: f64 = values(&csv, "缺录原因").iter().map(|(_, _, seconds)| seconds).sum();
     let told: f64 = tally["gap_ms"].as_object().unwrap().values().map(number).sum();
     assert!(told > 0.0 && (gaps - told / 1000.0).abs() < 0.01, "{csv}\n{report}");
-    assert_eq!(values(&csv, "查阅用途"), [("复核".into(), "查阅次数".into(), 1.0)], "{csv}");
+    assert_eq!(values(&csv, "查阅目的"), [("复核".into(), "查阅次数".into(), 1.0)], "{csv}");
 
     // A year has the same, month by month; its drawing asks for nothing that the policy forbids.
     let (_, csv) = page(&legal, &format!("/figures.csv?period={}", &month[..4])).await;

@@ -1,13 +1,13 @@
-//! Taking in recordings of portable devices, and the handover at the end of the day, end to end (第十四条).
+//! Taking in recordings of portable devices, end to end (第十四条).
 
 use crate::support;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
-use support::bureau::{Bureau, Person, verify};
+use support::bureau::{Bureau, verify};
+use support::portable::{H264, begins, log, recording, sends, takes_in, uploads, waits, whole_form};
 
 /// Nobody's cameras: what comes here comes by other ways.
 async fn without_cameras(lines: &str) -> Bureau {
@@ -20,24 +20,6 @@ async fn without_cameras(lines: &str) -> Bureau {
     }
     bureau
 }
-
-/// A real recording of this name, as a device would write it; `arguments` choose what is in it.
-fn recording(dir: &Path, name: &str, arguments: &str) -> PathBuf {
-    let path = dir.join(name);
-    let picture = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=15:duration=4"];
-    let sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=4"];
-    let inputs: Vec<&str> = match name.rsplit('.').next().unwrap() {
-        "wav" => sound.to_vec(),
-        "jpg" => picture.to_vec(),
-        _ => [picture, sound].concat(),
-    };
-    let out =
-        Command::new("ffmpeg").args(["-v", "error", "-y"]).args(inputs).args(arguments.split_whitespace()).arg(&path).output().unwrap();
-    assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
-    path
-}
-
-const H264: &str = "-c:v libx264 -pix_fmt yuv420p -g 15 -c:a aac";
 
 fn sum(path: &Path) -> String {
     let out = Command::new("sha256sum").arg(path).output().unwrap();
@@ -54,63 +36,6 @@ fn conforms(folder: &Path) -> bool {
         .unwrap();
     eprint!("{}", String::from_utf8_lossy(&schema.stderr));
     schema.status.success()
-}
-
-async fn begins(who: &Person, path: &Path, form: Value) -> Value {
-    let (name, file) = (path.file_name().unwrap().to_str().unwrap(), std::fs::metadata(path).unwrap());
-    let written = file.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-    who.does("/api/v1/imports", json!({ "name": name, "bytes": file.len(), "modified_ms": written, "form": form })).await
-}
-
-async fn sends(who: &Person, id: &str, offset: usize, piece: Vec<u8>) -> (StatusCode, Value) {
-    let to = format!("{}/api/v1/imports/{id}?offset={offset}", who.url);
-    let answer = who.client.patch(to).header("X-Csrf-Token", &who.csrf).body(piece).send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap_or(Value::Null))
-}
-
-/// Waits until something at an address is as wanted.
-async fn waits(who: &Person, path: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(2);
-    loop {
-        let (_, now) = who.get(path).await;
-        if until(&now) {
-            return now;
-        }
-        assert!(Instant::now() < deadline, "{path}: {now}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn ends(who: &Person, id: &str) -> Value {
-    let over = |a: &Value| ["taken_in", "known", "refused", "failed"].contains(&a["state"].as_str().unwrap_or_default());
-    waits(who, &format!("/api/v1/imports/{id}"), over).await
-}
-
-/// Uploads a file in pieces, and gives what became of it.
-async fn uploads(who: &Person, path: &Path, form: Value) -> Value {
-    let id = begins(who, path, form).await["id"].as_str().unwrap().to_owned();
-    let data = std::fs::read(path).unwrap();
-    for (n, piece) in data.chunks(50_000).enumerate() {
-        let (status, answer) = sends(who, &id, n * 50_000, piece.to_vec()).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-    }
-    ends(who, &id).await
-}
-
-async fn takes_in(who: &Person, path: &Path, form: Value) -> String {
-    let told = uploads(who, path, form).await;
-    assert_eq!(told["state"], "taken_in", "{told}");
-    told["session"].as_str().unwrap().to_owned()
-}
-
-async fn log(bureau: &Bureau) -> Vec<Value> {
-    bureau.sign_in("inspector").await.get("/api/v1/log").await.1.as_array().unwrap().clone()
-}
-
-/// All that the six fields want.
-fn whole_form(device: &str) -> Value {
-    json!({ "device_no": device, "facts": { "case_no": "威自然资罚〔2026〕12号", "party": "张三", "cause": "未经批准占用土地",
-        "officers": [{ "name": "王建国", "certificate_no": "冀E-017" }, { "name": "李红", "certificate_no": "冀E-022" }] } })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -481,114 +406,6 @@ async fn what_was_taken_in_is_seen_under_a_live_approval_alone() {
     std::fs::write(dir.path().join("film.tar"), &tar).unwrap();
     let (code, words) = verify(&dir.path().join("film.tar"));
     assert_eq!(code, 0, "{words}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_read_again() {
-    let mut bureau = Bureau::open().await;
-    bureau.terminate();
-    bureau.add_account("custodian-2", "custodian", "land-use");
-    bureau.add_account("other-unit", "custodian", "mines");
-    std::fs::write(
-        bureau.config(),
-        std::fs::read_to_string(bureau.config()).unwrap().replacen(
-            "[[units]]",
-            "[[devices]]\nnumber = \"BWC-017\"\nunit = \"land-use\"\nname = \"执法记录仪 17\"\n[[units]]",
-            1,
-        ),
-    )
-    .unwrap();
-    bureau.start().await;
-    // A room session, and what the officer's own recorder brought.
-    let (officer, room) = bureau.records(200_000).await;
-    officer.ends(&room).await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = recording(dir.path(), "bwc.mp4", H264);
-    officer.does("/api/v1/check-outs", json!({ "device_no": "BWC-017", "battery": 95, "free_gb": 60 })).await;
-    assert_eq!(
-        officer.post("/api/v1/check-outs", json!({ "device_no": "BWC-017" })).await.0,
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "it is out"
-    );
-    assert_eq!(officer.post("/api/v1/check-outs", json!({ "device_no": "X" })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(officer.get("/api/v1/handover").await.1["check_outs"][0]["state"], "out");
-    let brought = takes_in(&officer, &file, json!({ "device_no": "BWC-017" })).await;
-    let desk = officer.get("/api/v1/handover").await.1;
-    assert_eq!(desk["check_outs"][0]["state"], "came");
-    let mine: Vec<&str> = desk["mine"].as_array().unwrap().iter().map(|r| r["session"].as_str().unwrap()).collect();
-    assert!(mine.len() == 2 && mine.contains(&&*room) && mine.contains(&&*brought), "{desk}");
-    let names: Vec<&str> = desk["custodians"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["custodian", "custodian-2"], "of the unit");
-    let to = desk["custodians"][0]["id"].as_str().unwrap().to_owned();
-    // Handed over as it is; the receipt waits for the six fields.
-    for role in ["office", "leader_in_charge", "legal_unit", "reviewer", "administrator"] {
-        let who = bureau.sign_in(role).await;
-        assert_eq!(who.post("/api/v1/handovers", json!({ "sessions": [brought], "to": to })).await.0, StatusCode::FORBIDDEN, "{role}");
-    }
-    let handed = officer.does("/api/v1/handovers", json!({ "sessions": [room, brought], "to": to })).await;
-    let at = format!("/api/v1/handovers/{}", handed["id"].as_str().unwrap());
-    let received = format!("{at}/receive");
-    assert_eq!(officer.post("/api/v1/handovers", json!({ "sessions": [room], "to": to })).await.0, StatusCode::CONFLICT, "once");
-    let custodian = bureau.sign_in("custodian").await;
-    let (status, told) = custodian.post(&received, json!({})).await;
-    assert_eq!((status, told["code"].as_str(), told["article"].as_str()), (StatusCode::CONFLICT, Some("fields-open"), Some("第十七条")));
-    assert_eq!(officer.post(&received, json!({})).await.0, StatusCode::FORBIDDEN, "nobody receives what they handed over");
-    assert_eq!(bureau.sign_in("other-unit").await.post(&received, json!({})).await.0, StatusCode::NOT_FOUND);
-    officer
-        .does(&format!("/api/v1/sessions/{brought}/link"), {
-            let mut facts = whole_form("")["facts"].clone();
-            facts["reason"] = json!("补充");
-            facts
-        })
-        .await;
-    // A file that is not what was sealed gets no receipt; the other does.
-    let stored =
-        std::fs::read_dir(bureau.folder(&brought)).unwrap().flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "mp4"));
-    let stored = stored.unwrap();
-    let good = std::fs::read(&stored).unwrap();
-    let mut bad = good.clone();
-    bad[2000] ^= 1;
-    std::fs::write(&stored, bad).unwrap();
-    assert_eq!(custodian.post(&received, json!({})).await.0, StatusCode::ACCEPTED);
-    let row = |v: &Value, id: &str| v["sessions"].as_array().unwrap().iter().find(|s| s["session"] == id).cloned().unwrap();
-    let after = waits(&custodian, &at, |v| v["working"].is_null() && row(v, &room)["standing"] == "received").await;
-    assert_eq!(row(&after, &brought)["standing"], "waiting");
-    assert!(row(&after, &brought)["problem"].as_str().unwrap().ends_with(".mp4") && after["received_by"].is_null(), "{after}");
-    std::fs::write(&stored, good).unwrap();
-    custodian.does(&received, json!({ "sessions": [brought] })).await;
-    let after = waits(&custodian, &at, |v| !v["received_by"].is_null()).await;
-    assert_eq!((after["received_by"].as_str(), after["from_name"].as_str()), (Some("custodian"), Some("officer")));
-    let state = officer.get(&format!("/api/v1/sessions/{brought}")).await.1["session"].clone();
-    assert_eq!((state["state"].as_str(), state["receipt"]["by"].as_str()), (Some("kept"), Some(&*to)));
-    for session in [&room, &brought] {
-        let journal = std::fs::read_to_string(bureau.folder(session).join("journal.jsonl")).unwrap();
-        assert!(journal.contains("handed_over") && journal.contains("received"), "{journal}");
-        let (code, words) = verify(&bureau.folder(session));
-        assert_eq!(code, 0, "{words}");
-    }
-    // The one who takes in and the one who keeps are two, also among custodians.
-    let own = recording(dir.path(), "own.wav", "-c:a pcm_s16le");
-    let own = takes_in(&custodian, &own, whole_form("PEN-1")).await;
-    assert_eq!(custodian.post("/api/v1/handovers", json!({ "sessions": [own], "to": to })).await.1["code"], "same-person");
-    let other = desk["custodians"][1]["id"].as_str().unwrap();
-    let handed = custodian.does("/api/v1/handovers", json!({ "sessions": [own], "to": other })).await;
-    let at = format!("/api/v1/handovers/{}", handed["id"].as_str().unwrap());
-    assert_eq!(custodian.post(&format!("{at}/receive"), json!({})).await.1["code"], "same-person");
-    let second = bureau.sign_in("custodian-2").await;
-    second.does(&format!("{at}/receive"), json!({})).await;
-    waits(&second, &at, |v| v["received_by"] == "custodian-2").await;
-    let kinds: Vec<Value> = log(&bureau).await.iter().map(|r| r["entry"]["kind"].clone()).collect();
-    for kind in ["device_checked_out", "session_handed_over", "session_received", "damage_found"] {
-        assert!(kinds.contains(&json!(kind)), "{kind}");
-    }
-    // Those who supervise see the lists; what was handed over in time is on none of them.
-    for role in ["leader_in_charge", "bureau_head", "legal_unit"] {
-        let desk = bureau.sign_in(role).await.get("/api/v1/handover").await.1;
-        assert_eq!((desk["overdue"].as_array().unwrap().len(), desk["check_outs"].as_array().unwrap().len()), (0, 1), "{role}: {desk}");
-    }
-    for role in ["office", "reviewer", "inspector", "administrator"] {
-        assert_eq!(bureau.sign_in(role).await.get("/api/v1/handover").await.0, StatusCode::FORBIDDEN, "{role}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,7 +132,7 @@ async fn the_room_screen_shows_that_room_and_nothing_else_and_its_code_can_be_re
     let idle = get(&path).await.text().await.unwrap();
     assert!(idle.contains("本室办理案件时全程录音录像") && !idle.contains("/sessions") && !idle.contains("csrf"), "{idle}");
     let english = get(&format!("{path}?lang=en")).await.text().await.unwrap();
-    assert!(english.contains("recorded as a whole"), "{english}");
+    assert!(english.contains("recorded throughout"), "{english}");
     assert!(not_ready(&office).await.iter().any(|w| w == "screen-away"), "it has a link, and nobody shows it");
 
     officer.waits_for_pictures().await;

@@ -4,7 +4,7 @@ use crate::desks::{Answer, Desks};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::fragment::Fragment;
 use crate::model::ids::{CameraId, RoomId};
-use crate::model::people::{Act, Person};
+use crate::model::people::Person;
 use crate::model::refusal::Refusal;
 use crate::recorder::room;
 use std::sync::Arc;
@@ -30,8 +30,6 @@ impl Desks {
     /// Whether this person may still watch; asked every few seconds while the socket is open.
     pub fn may_watch(&self, who: &Person, room: &RoomId) -> bool {
         let session = self.recorder.room(room).and_then(|r| r.view().session());
-        let conducts =
-            session.is_some_and(|s| who.may(Act::ConductSession) && (s.started_by == who.id || who.unit.as_ref() == Some(&s.unit)));
-        conducts || who.may(Act::WatchLive)
+        who.watches(session.as_deref())
     }
 }

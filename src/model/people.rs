@@ -276,6 +276,17 @@ impl Person {
         let open = !session.facts().restricted || self.lists_restricted() || self.takes_part(session);
         session.started_by == self.id || (self.lists_unit(&session.unit) && open)
     }
+
+    /// Whether they may watch a room live while this session is open in it, or none is. Whoever may not know of an informant's session
+    /// (第四条) sees no picture of it either, whatever their role.
+    pub fn watches(&self, open: Option<&Session>) -> bool {
+        let role = self.may(Act::WatchLive);
+        open.map_or(role, |s| {
+            let own = s.started_by == self.id || self.unit.as_ref() == Some(&s.unit);
+            let conducts = self.may(Act::ConductSession) && own && self.lists(s);
+            conducts || (role && (!s.facts().restricted || self.lists(s)))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -332,6 +343,11 @@ mod tests {
             certificate_no: Some(no.into()),
             ..Person::new(AccountId::new("x").unwrap(), "x", "某", &[role])
         };
+        assert!(!person(Role::LiveViewer, "B-2").watches(Some(&s)) && person(Role::LiveViewer, "B-2").watches(None));
+        assert!(person(Role::Officer, "A-1").watches(Some(&s)) && !person(Role::Officer, "B-2").watches(Some(&s)));
+        let open = crate::model::step::tests::started_with(SessionKind::Interview, Facts::default());
+        assert!(person(Role::LiveViewer, "").watches(Some(&open)) && person(Role::Officer, "").watches(Some(&open)));
+        assert!(!person(Role::Officer, "").watches(None) && !person(Role::Custodian, "").watches(Some(&open)));
         for (role, no, may) in [
             (Role::Officer, "B-2", false),
             (Role::Custodian, "B-2", false),

@@ -86,8 +86,8 @@ fn reference(inside: &str) -> String {
 pub fn broken() -> Response {
     let told = Problem {
         code: "fault".into(),
-        message: "系统出了问题，录制不受影响。请告诉技术人员。".into(),
-        message_en: "Something failed; recording is not affected. Please tell the technician.".into(),
+        message: "系统出错，录制不受影响。请告知技术人员。".into(),
+        message_en: "Something went wrong; recording is not affected. Please tell the technician.".into(),
         article: None,
         fields: vec![],
     };

@@ -5,6 +5,7 @@
 //! alone; the scripts in `assets/` add live pictures, the player and updates. The JSON API under `/api/v1` calls the same desks.
 
 pub mod api;
+mod article;
 mod charts;
 pub mod error;
 pub mod guard;

@@ -2,6 +2,7 @@
 //! and whatever fails without a page of its own (a time that is over, a body too large, a panic) gets one.
 
 use crate::model::refusal::Refusal;
+use crate::web::article;
 use crate::web::i18n::Lang;
 use crate::web::pages::table::came_from;
 use crate::web::pages::{self, Told};
@@ -64,7 +65,7 @@ pub async fn keep(State(around): State<Around>, request: Request, next: Next) ->
     let Ok(html) = to_bytes(shown.into_body(), PAGE_BYTES_MAX).await else { return response };
     let posted = Posted { action: &path, typed: &typed, page: &page, needs_secret: told.prove };
     let lang = Lang::of(&headers);
-    let source = told.article.map(|a| lang.with("rule-from", &[("article", a.to_owned())]));
+    let source = told.article.map(|a| lang.with("rule-from", &[("article", article::cited(lang, a).into_owned())]));
     let said = Said {
         title: if told.fields.is_empty() { told.message.clone() } else { lang.t("told-fields") },
         source,

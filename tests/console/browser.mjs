@@ -43,3 +43,41 @@ export async function moves(page, selector) {
   const before = await page.$$eval(selector, (all) => all.map((v) => v.currentTime));
   await page.waitForFunction(([s, b]) => [...document.querySelectorAll(s)].every((v, at) => v.currentTime > b[at] + 0.5), [selector, before]);
 }
+
+/** A moment as the field of a form takes it: Shanghai's wall clock, to the minute. */
+export const shanghai = (ms) => new Date(ms + 8 * 3600e3).toISOString().slice(0, 16);
+
+/** An interview that begins in half an hour, planned by its officer; what matters besides, by the names of the form's fields. */
+export async function plansInterview(officer, more = {}) {
+  await officer.goto(`${demo.url}/plans/new`);
+  const fields = { at: shanghai(Date.now() + 30 * 60e3), party: '张三', cause: '未经批准占用土地', attendee: '张三', ...more };
+  for (const [name, value] of Object.entries(fields)) await officer.fill(`[name=${name}]`, value);
+  await officer.selectOption('[name=presentation] >> nth=0', 'shown');
+  await officer.selectOption('[name=duty] >> nth=0', 'asking');
+  await officer.click('button.primary');
+  await officer.waitForURL(/\/plans$/);
+}
+
+/** Whoever records beside the one who asks, in the start form. */
+export async function secondOfficer(officer) {
+  await officer.fill('[name=officer] >> nth=1', '李红');
+  await officer.fill('[name=certificate_no] >> nth=1', '冀E-0311-022');
+  await officer.selectOption('[name=duty] >> nth=1', 'recording');
+  await officer.selectOption('[name=presentation] >> nth=1', 'shown');
+}
+
+/** A session of the first room that was recorded and sealed, with nothing said of it but the party; which one. */
+export async function recordsOne(officer) {
+  await officer.waitForFunction(() => document.querySelectorAll('.badge.good').length >= 4);
+  await officer.goto(`${demo.url}/rooms/room-1/start`);
+  await officer.fill('[name=party]', '张三');
+  await officer.click('button.record');
+  await officer.waitForURL(/\/sessions\//);
+  const session = officer.url().split('/').pop();
+  await moves(officer, '.tile video');
+  await officer.waitForTimeout(3000);
+  await officer.click('details.end summary');
+  await officer.click('details.end button.primary');
+  await officer.waitForSelector('.seal');
+  return session;
+}

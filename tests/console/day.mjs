@@ -12,7 +12,7 @@ import { browser, demo, moves, person, said, screen, shot } from './browser.mjs'
   await page.fill('[name=username]', 'officer');
   await page.fill('[name=password]', 'not the password');
   await page.click('button.primary');
-  assert.match(await page.textContent('.problem'), /用户名或密码不对/);
+  assert.match(await page.textContent('.problem'), /用户名或密码不正确/);
   assert.equal(await page.inputValue('[name=username]'), 'officer');
 }
 
@@ -80,7 +80,7 @@ assert.match(await reviewer.textContent('#player-words'), /已撤销或到期/);
 // The administrator has no way round; the inspector reads all of it in the log.
 const admin = await person('administrator');
 await admin.goto(`${demo.url}/sessions/${session}`);
-assert.match(await admin.textContent('main'), /没有找到|无权知道/);
+assert.match(await admin.textContent('main'), /没有找到|无权知悉/);
 await shot(admin, '09-refused');
 await admin.goto(`${demo.url}/accounts`);
 await shot(admin, '10-accounts');

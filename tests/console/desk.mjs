@@ -5,21 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { browser, demo, person, said, shot } from './browser.mjs';
+import { browser, demo, person, plansInterview, said, secondOfficer, shanghai, shot } from './browser.mjs';
 
 const officer = await person('officer');
-const shanghai = (ms) => new Date(ms + 8 * 3600e3).toISOString().slice(0, 16);
 
 // Planned ahead: what is typed once stands in the start form.
-await officer.goto(`${demo.url}/plans/new`);
-await officer.fill('[name=at]', shanghai(Date.now() + 30 * 60e3));
-await officer.fill('[name=party]', '张三');
-await officer.fill('[name=cause]', '未经批准占用土地');
-await officer.fill('[name=attendee]', '张三');
-await officer.selectOption('[name=presentation] >> nth=0', 'shown');
-await officer.selectOption('[name=duty] >> nth=0', 'asking');
-await officer.click('button.primary');
-await officer.waitForURL(/\/plans$/);
+await plansInterview(officer);
 assert.match(await officer.textContent('table'), /张三.*待录制/s);
 await shot(officer, 'desk-01-plans');
 await officer.click('tbody a.button >> nth=0');
@@ -29,10 +20,7 @@ assert.equal(await officer.inputValue('[name=party]'), '张三');
 await officer.fill('[name=officer] >> nth=1', '王建国');
 await officer.dispatchEvent('[name=officer] >> nth=1', 'change');
 assert.match(await officer.inputValue('[name=certificate_no] >> nth=1'), /冀E/);
-await officer.fill('[name=officer] >> nth=1', '李红');
-await officer.fill('[name=certificate_no] >> nth=1', '冀E-0311-022');
-await officer.selectOption('[name=duty] >> nth=1', 'recording');
-await officer.selectOption('[name=presentation] >> nth=1', 'shown');
+await secondOfficer(officer);
 await shot(officer, 'desk-02-start');
 await officer.click('button.record');
 await officer.waitForURL(/\/sessions\//);
@@ -73,7 +61,7 @@ await officer.fill('[name=from]', shanghai(Date.now() - 10 * 60e3));
 await officer.click('text=保存抬头');
 await officer.waitForSelector('.flash');
 await officer.click('summary:has-text("核对与签字")');
-await officer.click('text=生成中间封存码');
+await officer.click('button:has-text("生成中间封存码")');
 await officer.waitForSelector('.flash >> text=中间封存码');
 await shot(officer, 'desk-04-record');
 

@@ -3,6 +3,7 @@
 //   node home.mjs DEMO.JSON [FOLDER FOR SCREENSHOTS]
 import assert from 'node:assert/strict';
 import { browser, demo, person, said, shot } from './browser.mjs';
+import { golden } from './golden.mjs';
 
 const home = (page) => page.goto(`${demo.url}/`);
 /** The list: concern → how many, and where. */
@@ -16,6 +17,8 @@ async function leads(page, concern, selector) {
 }
 const counted = async (page, href) => Number(await page.$eval(`.bar nav a[href="${href}"] .count`, (c) => c.textContent).catch(() => 0));
 const words = (page) => page.textContent('main');
+/** The first page looks as it did when somebody last looked at it. */
+const looks = async (page, name) => { assert.deepEqual(await golden(page, `home-${name}`), []); await home(page); };
 
 // An officer: the start button is before their eyes, and their own day beside it.
 const officer = await person('officer');
@@ -26,6 +29,7 @@ let things = await list(officer);
 assert.deepEqual(Object.entries(things).map(([word, t]) => [word, t.count]).sort(), [['handover_due', 2], ['own_lacking', 2], ['own_unlinked', 1], ['plans_today', 1]].sort());
 assert.equal(await officer.$eval('#agenda', (a) => a.getBoundingClientRect().top < 768), true);
 await shot(officer, 'home-1-officer');
+await looks(officer, 'officer');
 assert.equal(await leads(officer, 'own_lacking', 'table.list tbody tr'), 2);
 assert.equal(await officer.$$eval('.narrowed a', (all) => all.length), 1);
 assert.equal(await leads(officer, 'own_unlinked', 'table.list tbody tr'), 1);
@@ -51,6 +55,7 @@ assert.equal(things.receipts.count, 2);
 assert.equal(await counted(custodian, '/handover'), 2);
 assert.equal(things.units_lacking.count, 2);
 await shot(custodian, 'home-3-custodian');
+await looks(custodian, 'custodian');
 assert.equal(await leads(custodian, 'units_lacking', 'table.list tbody tr'), 2);
 assert.equal(await leads(custodian, 'receipts', '#inbox li'), 1, 'one handover of two sessions');
 
@@ -60,6 +65,7 @@ things = await list(leader);
 assert.equal(things.requests.count, 1);
 assert.equal(await counted(leader, '/access'), 1);
 await shot(leader, 'home-4-leader');
+await looks(leader, 'leader');
 assert.equal(await leads(leader, 'requests', '#to-decide article'), 1);
 await leader.click('#to-decide button[value=approve]');
 await leader.waitForSelector('.flash');
@@ -75,6 +81,7 @@ assert.equal(things.grants_live.count, 1);
 assert.match(await words(reviewer), /有效至/);
 assert.equal(await reviewer.$$eval('.room', (all) => all.length), 0);
 await shot(reviewer, 'home-5-reviewer');
+await looks(reviewer, 'reviewer');
 assert.equal(await leads(reviewer, 'grants_live', '#own tbody tr'), 1);
 
 // The inspector: what was refused since they last looked; a look is enough.
@@ -82,6 +89,7 @@ const inspector = await person('inspector');
 things = await list(inspector);
 assert.ok(things.refusals.count >= 1);
 await shot(inspector, 'home-6-inspector');
+await looks(inspector, 'inspector');
 assert.equal(await leads(inspector, 'refusals', 'table.list tbody tr'), things.refusals.count);
 await inspector.waitForTimeout(100);
 await inspector.waitForFunction(async () => !(await (await fetch('/')).text()).includes('data-concern="refusals"'));
@@ -92,6 +100,7 @@ things = await list(office);
 assert.equal(things.room_unready.count, 1);
 assert.doesNotMatch(await words(office), /王五|张三|李四/);
 await shot(office, 'home-7-office');
+await looks(office, 'office');
 assert.equal(await leads(office, 'room_unready', 'main h1'), 1);
 assert.match(office.url(), /\/rooms\/room-1\/readiness$/);
 
@@ -100,6 +109,7 @@ const admin = await person('administrator');
 const step = (name) => admin.getAttribute(`#walkthrough li[data-step="${name}"]`, 'class');
 assert.deepEqual([await step('sealed'), await step('officers'), await step('custodians'), await step('mirror')], ['done', 'done', 'open', 'open']);
 await shot(admin, 'home-8-administrator');
+await looks(admin, 'administrator');
 await admin.click('#walkthrough li[data-step="mirror"] button');
 await admin.waitForSelector('.flash');
 assert.equal(await step('mirror'), 'not_wanted');
@@ -118,11 +128,14 @@ assert.match(await words(miner), /目前没有需要您处理的事项/);
 assert.equal(await miner.$$eval('.bar nav .count', (all) => all.length), 0);
 assert.equal(await miner.goto(`${demo.url}/sessions?lacking=units`).then(() => miner.$$eval('table.list tbody tr', (all) => all.length)), 0);
 await shot(miner, 'home-9-stranger');
+await home(miner);
+await looks(miner, 'stranger');
 
 // The figures, and the same in English.
 const legal = await person('legal_unit');
 await home(legal);
 await shot(legal, 'home-10-legal');
+await looks(legal, 'legal');
 await legal.goto(`${demo.url}/figures`);
 assert.ok((await legal.$$('svg.chart')).length >= 2);
 await shot(legal, 'home-11-figures');

@@ -1,10 +1,11 @@
 // The console as one design, in Debian's Chromium: every page as every role in both languages and by day and night, looked at by
 // axe-core; no page wider than its screen at three sizes; lists in order, narrowed, paged, and their addresses; refused forms that
-// keep what was typed; the look that is kept without a flash; paper.
+// keep what was typed; golden pictures; the look that is kept without a flash; paper.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { browser, demo, person, said, screen, shot } from './browser.mjs';
+import { golden } from './golden.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const { session, cases, device } = demo.more;
@@ -67,6 +68,29 @@ for (const { role } of demo.accounts) {
 }
 console.log(`${pages} pages in ${Math.round((Date.now() - begun) / 1000)} s`);
 assert.deepEqual([...new Set(wrong)], []);
+
+// Pages that are the same every time look as they did when somebody last looked at them: one of each kind, by day or by night.
+{
+  const shows = [
+    ['officer', '/rooms/room-1/start', 'zh', 'light'], ['officer', '/plans/new', 'zh', 'light'], ['officer', '/cases/new', 'en', 'dark'], ['officer', `/cases/${cases[0]}/initiation`, 'zh', 'light'],
+    ['officer', `/sessions/${session}`, 'en', 'light'], ['officer', '/me', 'zh', 'dark'], ['officer', '/nowhere', 'zh', 'light'],
+    ['reviewer', `/access/new?session=${session}`, 'zh', 'light'], ['reviewer', '/access', 'en', 'dark'], ['leader_in_charge', '/access', 'zh', 'light'],
+    ['custodian', '/holds', 'zh', 'light'], ['custodian', '/disposals', 'en', 'light'], ['custodian', '/media', 'zh', 'dark'], ['legal_unit', '/provisions', 'zh', 'light'],
+    ['office', '/devices', 'zh', 'light'], ['office', '/screens', 'en', 'dark'], ['inspector', '/oversight/review', 'zh', 'light'], ['administrator', '/accounts', 'zh', 'light'], ['administrator', '/cameras', 'en', 'dark'],
+  ];
+  const nobody = await screen();
+  await nobody.goto(`${demo.url}/login`);
+  wrong.push(...await golden(nobody, 'nobody-login-zh-light'));
+  for (const [role, address, lang, theme] of shows) {
+    const page = people[role];
+    await page.context().addCookies([{ name: 'lang', value: lang, url: demo.url }, { name: 'theme', value: theme, url: demo.url }]);
+    await page.goto(demo.url + address);
+    const name = address.split('?')[0].split('/').filter((part) => part && part !== session && !cases.includes(part)).join('-');
+    wrong.push(...await golden(page, `${role}-${name}-${lang}-${theme}`));
+    await page.context().addCookies([{ name: 'lang', value: 'zh', url: demo.url }, { name: 'theme', value: 'auto', url: demo.url }]);
+  }
+}
+assert.deepEqual(wrong, []);
 
 // A list: in order by a click and by the keyboard, narrowed, paged; into a line and back; and in the other language.
 {

@@ -1,20 +1,10 @@
 // Media in Debian's Chromium: a held session, the plan before anything is made, a copy onto a removable disk, its label.
 //   node media.mjs DEMO.JSON [FOLDER FOR SCREENSHOTS]
 import assert from 'node:assert/strict';
-import { browser, demo, moves, person, said, shot } from './browser.mjs';
+import { browser, demo, person, recordsOne, said, shot } from './browser.mjs';
 
 const officer = await person('officer');
-await officer.waitForFunction(() => document.querySelectorAll('.badge.good').length >= 4);
-await officer.goto(`${demo.url}/rooms/room-1/start`);
-await officer.fill('[name=party]', '张三');
-await officer.click('button.record');
-await officer.waitForURL(/\/sessions\//);
-const session = officer.url().split('/').pop();
-await moves(officer, '.tile video');
-await officer.waitForTimeout(3000);
-await officer.click('details.end summary');
-await officer.click('details.end button.primary');
-await officer.waitForSelector('.seal');
+const session = await recordsOne(officer);
 assert.equal(await officer.locator('nav a[href="/media"]').count(), 0, 'an officer keeps no media');
 
 const legal = await person('legal_unit');

@@ -6,13 +6,12 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { browser, demo, moves, person as signedIn, said, screen as opened } from './browser.mjs';
+import { browser, demo, moves, person as signedIn, plansInterview, said, screen as opened, secondOfficer, shanghai } from './browser.mjs';
 
 const folder = process.argv[3];
 mkdirSync(folder, { recursive: true });
 const work = mkdtempSync(join(tmpdir(), 'shilu-pictures-'));
 const at = (path) => `${demo.url}${path}`;
-const shanghai = (ms) => new Date(ms + 8 * 3600e3).toISOString().slice(0, 16);
 const today = shanghai(Date.now()).slice(0, 10);
 
 // As a Chinese official's browser shows it; the head of the page stays at the top, out of what is cut out.
@@ -58,16 +57,7 @@ for (const field of ['summary', 'basis', 'opinion', 'officers']) await officer.f
 await officer.click('text=提交审批');
 await officer.waitForSelector('.flash');
 
-await officer.goto(at('/plans/new'));
-await officer.fill('[name=at]', shanghai(Date.now() + 30 * 60e3));
-await officer.fill('[name=case_no]', number);
-await officer.fill('[name=party]', '张三');
-await officer.fill('[name=cause]', '未经批准占用土地');
-await officer.fill('[name=attendee]', '张三');
-await officer.selectOption('[name=presentation] >> nth=0', 'shown');
-await officer.selectOption('[name=duty] >> nth=0', 'asking');
-await officer.click('button.primary');
-await officer.waitForURL(/\/plans$/);
+await plansInterview(officer, { case_no: number });
 await picture(officer, 'plans', { height: 420 });
 await officer.goto(at('/'));
 await officer.waitForFunction(() => document.querySelectorAll('.badge.good').length >= 4);
@@ -89,10 +79,7 @@ await picture(officer, 'readiness', { height: 640 });
 await officer.goto(at('/plans'));
 await officer.click('table a:has-text("开始")');
 await officer.waitForURL(/\/start\?plan=/);
-await officer.fill('[name=officer] >> nth=1', '李红');
-await officer.fill('[name=certificate_no] >> nth=1', '冀E-0311-022');
-await officer.selectOption('[name=duty] >> nth=1', 'recording');
-await officer.selectOption('[name=presentation] >> nth=1', 'shown');
+await secondOfficer(officer);
 const why = officer.locator('[name=readiness_reason]');
 if (await why.count()) await why.fill('模拟询问室，时钟由技术人员处理');
 await picture(officer, 'start');
@@ -120,7 +107,7 @@ await monitor.waitForSelector('.lines >> text=二〇二六年三月');
 await monitor.screenshot({ path: join(folder, 'roomscreen.png') });
 await officer.reload();
 await officer.click('summary:has-text("核对与签字")');
-await officer.click('text=生成中间封存码');
+await officer.click('button:has-text("生成中间封存码")');
 await officer.waitForSelector('.flash');
 await picture(officer, 'record', { height: 900 });
 await officer.goto(at(`/sessions/${session}/record/print`));

@@ -422,19 +422,28 @@ impl Person {
         .await;
     }
 
-    /// What the live pictures of a camera say of themselves.
-    pub async fn sees_live(&self, room: &str, camera: &str, query: &str) -> Value {
+    /// What the live pictures of a camera say of themselves; the answer of whoever may not watch.
+    pub async fn opens_live(&self, room: &str, camera: &str, query: &str) -> Result<Value, u16> {
         use futures::StreamExt;
-        use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+        use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
         let address = self.url.replace("http://", "ws://");
         let mut request = format!("{address}/api/v1/rooms/{room}/cameras/{camera}/live{query}").into_client_request().unwrap();
         request.headers_mut().insert("Cookie", self.cookie.parse().unwrap());
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let mut socket = match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => socket,
+            Err(Error::Http(answer)) => return Err(answer.status().as_u16()),
+            Err(e) => panic!("{e}"),
+        };
         loop {
             if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
-                return serde_json::from_str(&text).unwrap();
+                return Ok(serde_json::from_str(&text).unwrap());
             }
         }
+    }
+
+    /// The same, of somebody who may.
+    pub async fn sees_live(&self, room: &str, camera: &str, query: &str) -> Value {
+        self.opens_live(room, camera, query).await.unwrap()
     }
 
     /// Asks for access, has it approved, and gives the request's number.

@@ -11,6 +11,8 @@ pub mod ceph;
 pub mod replay;
 pub mod stored;
 pub mod spoil;
+pub mod package;
+pub mod portable;
 
 /// A port that nobody listens at.
 pub fn free_port() -> u16 {

@@ -72,7 +72,7 @@ fn chinese(medium: &Medium, sessions: &[Session], bureau: &str, unit: &str) -> S
     let joined = if is_spread(medium) {
         format!(
             "【分盘】有的录制一张放不下，按整个文件分放在同一组的几张介质上（本组第一张编号 {}）。把各张上同名的录制文件夹复制到\n\
-             硬盘的同一个文件夹里（合并），即得到完整的证据包，再按下面的方法核验。\n\n",
+             硬盘的同一个文件夹里（合并），即得到完整的移交包，再按下面的方法核验。\n\n",
             medium.set
         )
     } else {
@@ -81,7 +81,7 @@ fn chinese(medium: &Medium, sessions: &[Session], bureau: &str, unit: &str) -> S
     format!(
         "{bureau}　{unit}\n执法全过程音像记录保存介质\n\n介质编号：{}\n制作：{}　{}\n\n\
          本介质依《行政执法全过程记录制度》第十九条制作，由制作股室保管。内容属执法记录，未经批准不得查阅、复制（第二十二条）。\n\n\
-         【内容】每次录制一个文件夹，是一个 BagIt 证据包，含原始录像、封存清单与签名、监管日志证明和核验说明：\n{}\n{joined}\
+         【内容】每次录制一个文件夹，是一个 BagIt 移交包，含原始录像、封存清单与签名、监管日志证明和核验说明：\n{}\n{joined}\
          【核对文件】本介质所有文件的校验值在 contents.sha256 中：\n  Linux：在本介质根目录执行  sha256sum -c contents.sha256\n　\
          Windows：certutil -hashfile 文件名 SHA256，与 contents.sha256 中的一行比较\n\n\
          【核验是否改动】  shilu-verify 录制文件夹\n　\

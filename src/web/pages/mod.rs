@@ -44,6 +44,7 @@ use crate::model::alarm::Severity;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;
+use crate::web::article;
 use crate::web::i18n::{self, Lang};
 use crate::web::pages::measures::{Theme, When};
 use crate::web::pages::table::Table;
@@ -166,6 +167,10 @@ impl Page {
     /// A text with one value.
     pub fn with(&self, key: &str, name: &'static str, value: impl ToString) -> String {
         self.lang.with(key, &[(name, value.to_string())])
+    }
+    /// An article, as the page's language cites it.
+    pub fn article(&self, article: impl AsRef<str>) -> String {
+        article::cited(self.lang, article.as_ref()).into_owned()
     }
     /// A moment, in Shanghai.
     pub fn at(&self, at: impl Borrow<DateTime<Utc>>) -> When {
