@@ -351,8 +351,11 @@ impl Desks {
     pub async fn sign_out(&self, token: &str, place: &Place) -> Answer<()> {
         let who = self.signed_in_as(token, place).await?.person;
         let digest = digest::sha256(token.as_bytes());
-        self.acts.log_then_do(Draft::new(EntryKind::SignedOut).by(&who.id), move |t| logins::end(t, &digest)).await?;
-        self.cut_person(&who.id);
+        let ended = digest.clone();
+        self.acts.log_then_do(Draft::new(EntryKind::SignedOut).by(&who.id), move |t| logins::end(t, &ended)).await?;
+        // This login alone: at another desk the same officer may be conducting a session.
+        self.last_known.forget(&digest);
+        self.streams.cut_person(&who.id);
         Ok(())
     }
 
