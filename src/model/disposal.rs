@@ -85,8 +85,7 @@ pub fn obstacles(at: Standing<'_>) -> Vec<Obstacle> {
     all
 }
 
-/// Whether these obstacles say for good that a session stays. While the clock is in doubt they do not: set back, it makes every period
-/// look as if it were not over.
+/// Whether these say for good that a session stays. A clock in doubt does not: set back, it makes every period look unfinished.
 pub fn is_settled_by(obstacles: &[Obstacle]) -> bool {
     !obstacles.contains(&Obstacle::Clock)
 }
@@ -559,12 +558,8 @@ mod tests {
 
     #[test]
     fn a_doubtful_clock_settles_nothing_whatever_else_stands_against_it() {
-        use Obstacle::{Clock, Gone, Held, NotKept, NotOver};
-        for (found, settled) in
-            [(&[Clock][..], false), (&[NotOver, Clock], false), (&[Held, Clock], false), (&[NotOver], true), (&[Gone, NotKept], true)]
-        {
-            assert_eq!(is_settled_by(found), settled, "{found:?}");
-        }
+        assert!(![&[Obstacle::Clock][..], &[Obstacle::NotOver, Obstacle::Clock]].into_iter().any(is_settled_by));
+        assert!(is_settled_by(&[Obstacle::NotOver]));
     }
 
     #[test]

@@ -340,13 +340,8 @@ impl Session {
 
     /// Every case number that any link of it names, each once, in the order in which they came.
     pub fn case_numbers(&self) -> Vec<&str> {
-        let mut numbers: Vec<&str> = Vec::new();
-        for number in self.links.iter().filter_map(|l| l.facts.case_no.as_deref()) {
-            if !numbers.contains(&number) {
-                numbers.push(number);
-            }
-        }
-        numbers
+        let mut seen = std::collections::BTreeSet::new();
+        self.links.iter().filter_map(|l| l.facts.case_no.as_deref()).filter(|number| seen.insert(*number)).collect()
     }
 
     /// The session time at which it went on after a pause or a restart, as long as nobody has said on the recording why it was
