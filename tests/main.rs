@@ -53,3 +53,5 @@ mod tampering;
 mod upgrade;
 mod volumes;
 mod week;
+mod pauses;
+mod catalog_away;

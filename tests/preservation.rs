@@ -41,9 +41,9 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// Signed by the key that lies beside it, as `openssl` sees it.
-fn is_signed(folder: &Path, name: &str) -> bool {
+fn is_signed(folder: &Path, name: &str, signer: &str) -> bool {
     let out = Command::new("openssl")
-        .args(["pkeyutl", "-verify", "-pubin", "-inkey", "signer.pem", "-rawin", "-in", name, "-sigfile", &format!("{name}.sig")])
+        .args(["pkeyutl", "-verify", "-pubin", "-inkey", signer, "-rawin", "-in", name, "-sigfile", &format!("{name}.sig")])
         .current_dir(folder)
         .output()
         .unwrap();
@@ -103,13 +103,13 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     for volume in [bureau.data(), mirror.clone()] {
         let folder = volume.join(&below);
         assert_eq!(files(&folder), ["disposed.json", "disposed.json.sig", "signer.pem"]);
-        assert!(is_signed(&folder, "disposed.json"));
+        assert!(is_signed(&folder, "disposed.json", "signer.pem"));
         let stays = std::fs::read_to_string(folder.join("disposed.json")).unwrap();
         assert!(!stays.contains("张三") && !stays.contains("王建国"), "{stays}");
         assert!(stays.contains(&shilu::model::digest::sha256(&seal)));
     }
     let certificate = bureau.data().join("disposals").join(&disposal);
-    assert!(is_signed(&certificate, "certificate.json"));
+    assert!(is_signed(&certificate, "certificate.json", "signer.pem"));
     assert_eq!(done["certificate_sha256"].as_str().map(str::len), Some(64));
     let log = bureau.sign_in("inspector").await.get("/api/v1/log").await.1;
     for kind in [
@@ -319,7 +319,8 @@ async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_de
     assert_eq!(custodian.post(&copy, json!({ "change": "move", "place": "他处" })).await.1["code"], "copy-standing");
     assert_eq!(custodian.post(&close, json!({})).await.1["code"], "disposal-state", "once");
     let folder = bureau.data().join("disposals").join(&disposal);
-    assert!(is_signed(&folder, "certificate.json") && is_signed(&folder, "closing.json"));
+    assert!(is_signed(&folder, "certificate.json", "signer.pem"));
+    assert!(is_signed(&folder, "closing.json", "closing.signer.pem"), "by the key of its own day");
     let paper = std::fs::read_to_string(folder.join("closing.json")).unwrap();
     assert!(paper.contains("机械粉碎") && paper.contains("同盘另有尚未到期的录制"), "{paper}");
 
@@ -347,4 +348,43 @@ async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_de
     std::fs::write(bureau.data().join("cases"), b"no folder").unwrap();
     let rebuilt = Command::new(env!("CARGO_BIN_EXE_shilu")).args(["rebuild", "--config"]).arg(bureau.config()).output().unwrap();
     assert!(!rebuilt.status.success() && String::from_utf8_lossy(&rebuilt.stderr).contains("cases"), "{rebuilt:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disposal_that_cannot_be_carried_out_holds_up_no_other() {
+    let mut bureau = Bureau::open().await;
+    let (_, broken) = kept(&bureau).await;
+    let (_, whole) = kept(&bureau).await;
+    let custodian = bureau.sign_in("custodian").await;
+    for session in [&broken, &whole] {
+        let said = custodian.post(&format!("/api/v1/sessions/{session}/routine"), json!({ "reason": "来访咨询" })).await;
+        assert_eq!(said.0, StatusCode::NO_CONTENT);
+    }
+    assert!(bureau.terminate());
+    bureau.moved = Some("+240d");
+    bureau.start().await;
+    let (custodian, leader) = (bureau.sign_in("custodian").await, bureau.sign_in("leader_in_charge").await);
+    waits(&custodian, "/api/v1/retention", |r| r["total"] == 2).await;
+    bureau.sign_in("legal_unit").await.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
+    let mut proposed = Vec::new();
+    for session in [&broken, &whole] {
+        let wanted = json!({ "sessions": [session], "reason": "期限已满，无保存价值" });
+        proposed.push(custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned());
+    }
+    // A row of the register of discs that nobody can read: what the first of them needs to know, it never learns.
+    let catalog = rusqlite::Connection::open(bureau.data().join("catalog.db")).unwrap();
+    catalog.busy_timeout(Duration::from_secs(10)).unwrap();
+    let unread = "INSERT INTO media (id, unit, kind, state, ordered_at, doc) VALUES ('m-x', 'land-use', 'dvd', 'kept', 0, '{}')";
+    catalog.execute(unread, []).unwrap();
+    catalog.execute("INSERT INTO media_sessions (session, medium, part, parts) VALUES (?1, 'm-x', 1, 1)", [&broken]).unwrap();
+    for id in &proposed {
+        leader.does(&format!("/api/v1/disposals/{id}/decide"), json!({ "approved": true })).await;
+    }
+    let done = waits(&leader, &format!("/api/v1/disposals/{}", proposed[1]), |d| d["disposal"]["state"] == "executed").await;
+    assert_eq!(done["disposal"]["items"][0]["outcome"]["outcome"], "gone", "{done}");
+    assert!(bureau.folder(&broken).join("session.json").exists(), "and of the other nothing went");
+    // Once what was wrong is mended it goes on by itself, at the next decision or minute.
+    catalog.execute("DELETE FROM media_sessions WHERE medium = 'm-x'", []).unwrap();
+    let done = waits(&leader, &format!("/api/v1/disposals/{}", proposed[0]), |d| d["disposal"]["state"] == "executed").await;
+    assert_eq!(done["disposal"]["items"][0]["outcome"]["outcome"], "gone", "{done}");
 }

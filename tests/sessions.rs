@@ -230,6 +230,28 @@ async fn whatever_is_altered_in_a_sealed_session_is_told_by_file_and_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_room_is_no_more_ends_with_what_is_known_of_it_and_its_manifest_says_one_thing() {
+    let mut bureau = Bureau::open().await;
+    let (officer, id) = bureau.records(100_000).await;
+    officer.does(&format!("/api/v1/sessions/{id}/marks"), json!({ "kind": "note", "text": "最后一句" })).await;
+    bureau.kill();
+    let text = std::fs::read_to_string(bureau.config()).unwrap();
+    std::fs::write(bureau.config(), text.replace("id = \"room-1\"", "id = \"room-2\"")).unwrap();
+    let found = chrono::Utc::now();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    bureau.start().await;
+    let folder = bureau.folder(&id);
+    let (code, words) = verify(&folder);
+    assert_eq!(code, 0, "{words}");
+    let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("session.json")).unwrap()).unwrap();
+    let at = |field: &str| manifest[field].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let length = (at("ended_at") - at("started_at")).num_milliseconds() as u64;
+    assert_eq!(Some(length), manifest["length_ms"].as_u64(), "{manifest:#}");
+    assert!(at("ended_at") <= found && at("sealed_at") > found, "it ended when it ended, and was sealed when it was found");
+    assert!(length >= manifest["marks"][0]["at_ms"].as_u64().unwrap(), "{manifest:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_recorder_on_the_same_store_is_refused() {
     let bureau = Bureau::open().await;
     let (started, words) = bureau.second_instance();

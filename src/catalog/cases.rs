@@ -2,7 +2,7 @@
 
 use crate::catalog::order::Column::{self, Text, Value as Kept};
 use crate::catalog::order::Order;
-use crate::catalog::{archive, bad_doc, pairs, retention};
+use crate::catalog::{archive, bad_doc, pairs, retention, sessions};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::ids::CaseId;
@@ -52,11 +52,14 @@ pub fn put(c: &Connection, case: &Case) -> Result<(), Fault> {
         c.execute("INSERT OR IGNORE INTO case_numbers (number, id) VALUES (?1, ?2)", params![number, case.id.as_str()])?;
     }
     put_search(c, row, case)?;
-    // What is linked to it is kept as long as it says now.
+    // What is linked to it is kept as long, and listed as narrowly, as it says now.
     for number in case.numbers() {
         let mut linked = c.prepare_cached("SELECT session FROM session_cases WHERE case_no = ?1")?;
-        let sessions: Vec<String> = linked.query_map([number], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        sessions.iter().try_for_each(|s| retention::refresh(c, s))?;
+        let found: Vec<String> = linked.query_map([number], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        if facts.restricted {
+            found.iter().try_for_each(|s| sessions::inherit(c, s))?;
+        }
+        found.iter().try_for_each(|s| retention::refresh(c, s))?;
     }
     let changed = case.versions.last().map_or(0, |v| v.at.timestamp_millis());
     archive::want(c, "case", case.id.as_str(), &format!("cases/{}", case.id), changed)

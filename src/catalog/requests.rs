@@ -49,7 +49,62 @@ pub fn in_state(c: &Connection, state: &str, rows_max: u32) -> Result<Vec<Access
     some(c, "WHERE state = ?1 ORDER BY submitted_at LIMIT ?2", params![state, rows_max])
 }
 
+/// Approved and not over at a moment, newest first. That an approval ran out is no state of its row: most approved ones have.
+pub fn live(c: &Connection, now_ms: i64, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
+    let tail = "WHERE state = 'approved' AND unixepoch(json_extract(doc, '$.until')) >= ?1 / 1000 ORDER BY submitted_at DESC LIMIT ?2";
+    some(c, tail, params![now_ms, rows_max])
+}
+
 /// Submitted or decided within a time, newest first.
 pub fn between(c: &Connection, from_ms: i64, until_ms: i64, rows_max: u32) -> Result<Vec<AccessRequest>, Fault> {
     some(c, "WHERE submitted_at >= ?1 AND submitted_at < ?2 ORDER BY submitted_at DESC LIMIT ?3", params![from_ms, until_ms, rows_max])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::access::{AccessMode, RequestState};
+    use crate::model::ids::UnitId;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn a_live_grant_is_found_behind_any_number_that_ran_out() {
+        let c = crate::catalog::tests::connection();
+        c.execute(
+            "INSERT INTO accounts (id, username, name, roles, leads, password_hash, made_at) VALUES ('he', 'he', '何', '[]', '[]', '', 0)",
+            [],
+        )
+        .unwrap();
+        let at = |minutes: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let asked = |n: i64, until: i64, state| AccessRequest {
+            id: RequestId::new(&format!("r-{n}")).unwrap(),
+            requester: AccountId::new("he").unwrap(),
+            requester_name: "何".into(),
+            requester_leads: false,
+            sessions: vec![SessionId::new("s-1").unwrap()],
+            unit: UnitId::new("land").unwrap(),
+            purpose: "复核".into(),
+            basis: None,
+            mode: AccessMode::View,
+            masked: false,
+            hours: 1,
+            from: at(n),
+            until: at(until),
+            state,
+            submitted_at: at(n),
+            decided_by: None,
+            decided_by_name: None,
+            decided_for: None,
+            decided_at: None,
+            reason: None,
+            granted: None,
+            shown_at: None,
+        };
+        (0..300).for_each(|n| put(&c, &asked(n, n + 1, RequestState::Approved)).unwrap());
+        put(&c, &asked(300, 9_000, RequestState::Revoked)).unwrap();
+        put(&c, &asked(5, 9_000, RequestState::Approved)).unwrap();
+        put(&c, &asked(301, 9_000, RequestState::Approved)).unwrap();
+        let found = live(&c, at(1_000).timestamp_millis(), 200).unwrap();
+        assert_eq!(found.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["r-301", "r-5"]);
+    }
 }

@@ -11,6 +11,7 @@ use crate::model::missing;
 use crate::model::session::{Session, State};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::borrow::Cow;
 
 /// What to look for; `None` does not narrow.
 #[derive(Debug, Clone, Default)]
@@ -77,8 +78,10 @@ pub fn devices_text(session: &Session) -> String {
     session.device_numbers().join("、")
 }
 
-/// Writes a session as it stands now.
-pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
+/// Writes a session as it stands now. A session of a case that is listed narrowly is so too (第四条), whether or not that was known when
+/// it began: the start does not wait for an answer from here.
+pub fn put(c: &Connection, session: &Session, folder: &str) -> Result<(), Fault> {
+    let s = &inherited(c, session)?;
     let doc = serde_json::to_string(s).map_err(|e| Fault::of("encode", "a session", e))?;
     let (facts, number) = (s.facts(), search::number(c, s)?);
     c.prepare_cached(
@@ -104,6 +107,22 @@ pub fn put(c: &Connection, s: &Session, folder: &str) -> Result<(), Fault> {
     }
     // A session that runs has no period yet.
     if s.ended_at.is_some() { retention::put(c, s) } else { Ok(()) }
+}
+
+fn inherited<'a>(c: &Connection, s: &'a Session) -> Result<Cow<'a, Session>, Fault> {
+    let narrow = match s.facts().case_no.as_deref().filter(|_| !s.facts().restricted) {
+        Some(number) => cases::by_number(c, number)?.iter().any(|case| case.facts().restricted),
+        None => false,
+    };
+    Ok(if narrow { Cow::Owned(s.clone().narrowed()) } else { Cow::Borrowed(s) })
+}
+
+/// Writes a session again whose case is listed narrowly: the case may have come after it, or say so only now.
+pub fn inherit(c: &Connection, id: &str) -> Result<(), Fault> {
+    let find = "SELECT doc, folder FROM sessions WHERE id = ?1 AND restricted = 0";
+    let row = c.prepare_cached(find)?.query_row([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))).optional()?;
+    let Some((doc, folder)) = row else { return Ok(()) };
+    put(c, &serde_json::from_str(&doc).map_err(bad_doc("sessions"))?, &folder)
 }
 
 /// One session.
@@ -142,4 +161,41 @@ pub fn between(c: &Connection, from_ms: i64, until_ms: i64) -> Result<Vec<Sessio
     let mut statement = c.prepare_cached("SELECT doc FROM sessions WHERE started_at >= ?1 AND started_at < ?2 ORDER BY started_at")?;
     let docs = statement.query_map([from_ms, until_ms], |r| r.get::<_, String>(0))?;
     docs.map(|doc| serde_json::from_str(&doc?).map_err(bad_doc("sessions"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::case::tests::opened;
+    use crate::model::case::{Case, Origin, Procedure};
+    use crate::model::session::SessionKind;
+    use crate::model::step::tests::started_with;
+
+    #[test]
+    fn a_session_of_a_case_that_is_listed_narrowly_is_so_too_whichever_came_first() {
+        let started = |case_no: &str| started_with(SessionKind::Intake, Facts { case_no: Some(case_no.into()), ..Facts::default() });
+        let session = started("2026-7");
+        let case = |restricted| {
+            let mut case: Case = opened(Origin::Complaint, Procedure::Ordinary);
+            (case.versions[0].facts.number, case.versions[0].facts.restricted) = (Some("2026-7".into()), restricted);
+            case
+        };
+        let others = Filter { restricted_to: Some(("somebody-else".into(), None)), ..Filter::default() };
+        let listed = |c: &Connection| {
+            let doc = by_id(c, &session.id).unwrap().unwrap().session;
+            let total = find(c, &others, 0, 9).unwrap().1;
+            assert_eq!(doc.facts().restricted, total == 0, "one word on it, in the list and on its page");
+            total
+        };
+        let c = crate::catalog::tests::connection();
+        put(&c, &session, "x").unwrap();
+        cases::put(&c, &case(false)).unwrap();
+        assert_eq!(listed(&c), 1);
+        cases::put(&c, &case(true)).unwrap();
+        assert_eq!(listed(&c), 0, "the case says so later");
+        put(&c, &session, "x").unwrap();
+        assert_eq!(listed(&c), 0, "the room was not told in time");
+        put(&c, &Session { links: started("2026-8").links, ..session.clone() }, "x").unwrap();
+        assert_eq!(listed(&c), 1, "linked to another case");
+    }
 }

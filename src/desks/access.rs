@@ -20,6 +20,9 @@ const HOURS_MAX: u32 = 720;
 /// Rows of each list of the inbox.
 const ROWS_MAX: u32 = 200;
 
+/// Grants that are live at a time in the whole bureau, of which each leader is shown their own: a revocation must find them.
+const LIVE_MAX: u32 = 5_000;
+
 /// Most sessions of one request.
 const SESSIONS_MAX: usize = 200;
 
@@ -115,12 +118,12 @@ impl Desks {
 
     /// What waits, what was asked, what is open.
     pub async fn inbox(&self, who: &Person) -> Answer<Inbox> {
-        let id = who.id.clone();
+        let (id, now_ms) = (who.id.clone(), self.now_ms());
         let (submitted, approved, own) = self
             .read(move |c| {
                 Ok((
                     requests::in_state(c, "submitted", ROWS_MAX)?,
-                    requests::in_state(c, "approved", ROWS_MAX)?,
+                    requests::live(c, now_ms, LIVE_MAX)?,
                     requests::of_person(c, &id, ROWS_MAX)?,
                 ))
             })

@@ -136,7 +136,7 @@ impl Desks {
         let roles: Vec<&str> = after.person.roles.iter().map(|r| r.as_str()).collect();
         let draft = Draft::new(EntryKind::AccountChanged).by(&who.id).about("account", id).about("roles", roles.join(" "));
         self.acts.log_then_do(draft, move |t| accounts::change(t, &after)).await?;
-        self.streams.cut_person(id);
+        self.cut_person(id);
         self.tell_owner(&before, Change::Rights);
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Desks {
         }
         let account = self.active_account(of).await?;
         self.register().renew(Some(who), &account, NewPassword::first(password)).await?;
-        self.streams.cut_person(of);
+        self.cut_person(of);
         self.tell_owner(&account, Change::Password);
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Desks {
         }
         let (draft, ended, at) = (Draft::new(EntryKind::AccountEnded).by(&who.id).about("account", id), id.clone(), self.now_ms());
         self.acts.log_then_do(draft, move |t| accounts::end(t, &ended, at)).await?;
-        self.streams.cut_person(id);
+        self.cut_person(id);
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Desks {
         let (hash, id) = (passwords::hash(new).await?, who.id.clone());
         let draft = Draft::new(EntryKind::PasswordChanged).by(&who.id);
         self.acts.log_then_do(draft, move |t| accounts::set_password(t, &id, &hash, None)).await?;
-        self.streams.cut_person(&who.id);
+        self.cut_person(&who.id);
         self.tell_owner(&account, Change::Password);
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! What was put together for a medium and still lies on this machine is no such copy: it goes with the session, by the machine.
 
 use crate::catalog::{Reading, media, retention};
-use crate::desks::disposal::{CLOSING, FILE_BYTES_MAX, canonical, entry};
+use crate::desks::disposal::{CLOSING, CLOSING_SIGNER, FILE_BYTES_MAX, canonical, entry, sign};
 use crate::desks::{Answer, Desks, No, blocking, discs};
 use crate::machine::durable;
 use crate::machine::fault::Fault;
@@ -69,13 +69,10 @@ impl Desks {
             .about("left", left)
             .about("sha256", digest::sha256(&data))
             .text("reason", closing.and_then(|c| c.word.reason.as_deref()));
-        let signature = self.recorder.shared().signer.sign(&data);
-        // The paper first: a disposal that says that it is closed has one. A crash between them leaves it open, to be closed again.
-        let signed = move || {
-            durable::write_whole(&folder.join(CLOSING), &data)?;
-            durable::write_whole(&folder.join(format!("{CLOSING}.sig")), &signature)
-        };
-        blocking("a closing", signed).await??;
+        let signer = self.recorder.shared().signer.clone();
+        // The paper first: a disposal that says that it is closed has one. A crash between them leaves it open, to be closed again. With
+        // the key that signs today: the certificate's may have been another.
+        blocking("a closing", move || sign(&folder, CLOSING, CLOSING_SIGNER, &data, &signer)).await??;
         self.keep_disposal(draft, closed.clone()).await?;
         Ok(closed)
     }

@@ -8,10 +8,15 @@ use crate::model::missing::{self, AnswerKind, Missing};
 use crate::model::people::{Act as Right, Person};
 use crate::model::refusal::Refusal;
 use crate::model::session::{InterruptionCause, Session, SessionKind};
+use crate::model::time::Moment;
 use crate::model::words;
 use crate::recorder::after_end;
-use crate::recorder::room::{Act, Begin};
+use crate::recorder::room::{Act, Begin, Room};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an act on a running session waits for the catalog's word on who may know of it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a session is to start. All but the room may be missing.
 #[derive(Debug, Clone)]
@@ -74,12 +79,13 @@ impl Desks {
         Ok((Arc::unwrap_or_clone(session), missing))
     }
 
-    /// Sets a mark at this moment.
-    pub async fn mark(&self, who: &Person, session: &SessionId, mark: NewMark) -> Answer<Mark> {
+    /// Sets a mark at the moment at which it was asked for: what the catalog takes to answer moves no mark.
+    pub async fn mark(&self, who: &Person, session: &SessionId, mark: NewMark, at: Moment) -> Answer<Mark> {
         let NewMark { kind, manner, text, witness } = mark;
         let text = text.as_deref().map_or(Ok(None), |t| words::text("text", t)).map_err(Refusal::from)?;
         let witness = witness.as_deref().map_or(Ok(None), |t| words::line("witness", t)).map_err(Refusal::from)?;
-        let marked = self.conduct(who, session, Act::Mark { kind, manner, text, witness }).await?;
+        let (room, _) = self.conducted(who, session).await?;
+        let marked = room.act_at(session, &who.id, Act::Mark { kind, manner, text, witness }, at).await?;
         marked.marks.last().cloned().ok_or_else(|| No::Fault("a mark was set and is not there".into()))
     }
 
@@ -104,12 +110,15 @@ impl Desks {
             }
         }
         let sealed = self.conduct(who, session, Act::End { mistake });
-        match tokio::time::timeout(std::time::Duration::from_secs(10), sealed).await {
+        match tokio::time::timeout(Duration::from_secs(10), sealed).await {
             Ok(answer) => {
                 self.indexed().await;
                 answer
             }
-            Err(_) => Ok(self.known(who, session).await?.session),
+            Err(_) => match self.recorder.open_session(session) {
+                Some((_, running)) if who.lists(&running) => Ok(Arc::unwrap_or_clone(running)),
+                _ => Ok(self.known(who, session).await?.session),
+            },
         }
     }
 
@@ -131,16 +140,39 @@ impl Desks {
     /// Waits until the catalog has what was just done, so that whoever did it finds it; not for long, and not for certain: the
     /// journal has it already.
     pub(super) async fn indexed(&self) {
-        drop(tokio::time::timeout(std::time::Duration::from_secs(2), self.acts.keep(|_| Ok(()))).await);
+        drop(tokio::time::timeout(Duration::from_secs(2), self.acts.keep(|_| Ok(()))).await);
     }
 
     /// An act on a running session, by an officer of its unit or who started it.
     pub(super) async fn conduct(&self, who: &Person, session: &SessionId, act: Act) -> Answer<Session> {
+        let (room, _) = self.conducted(who, session).await?;
+        Ok(Arc::unwrap_or_clone(room.act(session, &who.id, act).await?))
+    }
+
+    /// The room of a running session, for who may conduct it.
+    async fn conducted(&self, who: &Person, session: &SessionId) -> Answer<(Arc<Room>, Arc<Session>)> {
         self.need(who, Right::ConductSession)?;
-        let doc = self.known(who, session).await?;
-        let Some((room, _)) = self.recorder.open_session(session) else {
+        let Some((room, running)) = self.recorder.open_session(session) else {
+            let doc = self.known(who, session).await?;
             return Err(Refusal::SessionState { state: doc.session.state.as_str().into() }.into());
         };
-        Ok(Arc::unwrap_or_clone(room.act(session, &who.id, act).await?))
+        self.may_know_running(who, &running).await?;
+        Ok((room, running))
+    }
+
+    /// Whether this person may know of a running session, by what its room knows of it: a catalog that hangs or fails keeps nobody who
+    /// takes part from a mark, a pause or the end (promise 1). Of others the catalog is asked too, which may list it more narrowly
+    /// (第四条); where it does not answer at once, the room's word stands.
+    pub(super) async fn may_know_running(&self, who: &Person, running: &Session) -> Answer<()> {
+        if !who.lists(running) {
+            return Err(self.refused(who, Refusal::no_such("session", running.id.as_str()), "session"));
+        }
+        if who.takes_part(running) {
+            return Ok(());
+        }
+        match tokio::time::timeout(PATIENCE, self.known(who, &running.id)).await {
+            Ok(Err(No::Refusal(refusal))) => Err(refusal.into()),
+            Ok(Ok(_) | Err(No::Fault(_))) | Err(_) => Ok(()),
+        }
     }
 }

@@ -44,6 +44,8 @@ const SUPPLEMENT: &str = "certificate-archive.json";
 const SUPPLEMENT_SIGNER: &str = "certificate-archive.signer.pem";
 /// How it was closed ([`closing`](crate::desks::closing)).
 pub(super) const CLOSING: &str = "closing.json";
+/// The key that signed it: the certificate's may have been another.
+pub(super) const CLOSING_SIGNER: &str = "closing.signer.pem";
 
 /// A disposal with what this person may do about it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -197,7 +199,11 @@ impl Desks {
     pub async fn carry_out_disposals(&self) -> Answer<()> {
         let _turn = self.disposals_turn.lock().await;
         for disposal in self.read(|c| disposals::in_state(c, DisposalState::Approved)).await? {
-            self.carry_out(disposal).await?;
+            // One that cannot go on holds up no other, and is tried again the next minute.
+            let id = disposal.id.clone();
+            if let Err(no) = self.carry_out(disposal).await {
+                tracing::error!(disposal = %id, "is not carried out yet: {no}");
+            }
         }
         Ok(())
     }
@@ -214,7 +220,8 @@ impl Desks {
                     }
                     disposal = self.let_go(disposal, &order).await?;
                 }
-                Err(obstacles) if obstacles == [Obstacle::Clock] => return Ok(()), // It waits for somebody to look at the clock.
+                // It waits for somebody to look at the clock: by a wrong date nothing goes, and nothing is kept for good either.
+                Err(obstacles) if !disposal::is_settled_by(&obstacles) => return Ok(()),
                 Err(obstacles) => {
                     let at = self.now().utc;
                     disposal = disposal.with(&item.session, Outcome::Kept { obstacles, at }, at);
@@ -385,7 +392,7 @@ pub(super) fn canonical<T: Serialize>(value: &T) -> Answer<Vec<u8>> {
 }
 
 /// Signs a paper of a disposal, and lays signature and key beside it.
-fn sign(folder: &Path, name: &str, signed_by: &str, data: &[u8], signer: &Signer) -> Result<(), Fault> {
+pub(super) fn sign(folder: &Path, name: &str, signed_by: &str, data: &[u8], signer: &Signer) -> Result<(), Fault> {
     durable::write_whole(&folder.join(signed_by), signer.public_pem().as_bytes())?;
     durable::write_whole(&folder.join(name), data)?;
     durable::write_whole(&folder.join(format!("{name}.sig")), &signer.sign(data))

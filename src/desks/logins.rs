@@ -257,7 +257,7 @@ impl Desks {
         };
         self.acts.log_then_do(draft, work).await?;
         if one {
-            self.streams.cut_person(&person);
+            self.cut_person(&person);
         }
         let signed_in = self.signed_in_as(&token, place).await?;
         Ok(Login { token, signed_in })
@@ -284,17 +284,20 @@ impl Desks {
             .await?;
         let now_ms = self.now_ms();
         let Some((login, account, stands_in, keys)) = found.filter(|(l, ..)| self.is_fresh(l)) else {
+            self.last_known.forget(&digest);
             return Err(Refusal::NotSignedIn.into());
         };
-        if now_ms - login.seen_at > TOUCH_MS {
-            self.acts.index_only(move |t| logins::touch(t, &digest, now_ms));
-        }
         let has_code = account.totp.is_some();
         let asked = self.settings.second_factor.iter().any(|role| account.person.is(*role)) || !stands_in.is_empty();
         let must_change = account.first_until.is_some() && by_password(&login.way);
         let must_enrol = asked && !self.settings.second_factor.is_empty() && !has_code && keys == 0 && login.way != "sso";
         let person = Person { stands_in, proved_at: Some(moment(login.proved_at)), address: place.address.clone(), ..account.person };
-        Ok(SignedIn { person, csrf: login.csrf, login: Some(login.id), must_change, must_enrol, has_code })
+        let signed_in = SignedIn { person, csrf: login.csrf, login: Some(login.id), must_change, must_enrol, has_code };
+        self.last_known.keep(&digest, &signed_in, now_ms, login.made_at + LOGIN_MS_MAX);
+        if now_ms - login.seen_at > TOUCH_MS {
+            self.acts.index_only(move |t| logins::touch(t, &digest, now_ms));
+        }
+        Ok(signed_in)
     }
 
     /// Neither idle for too long nor older than 12 hours.
@@ -348,7 +351,10 @@ impl Desks {
     pub async fn sign_out(&self, token: &str, place: &Place) -> Answer<()> {
         let who = self.signed_in_as(token, place).await?.person;
         let digest = digest::sha256(token.as_bytes());
-        self.acts.log_then_do(Draft::new(EntryKind::SignedOut).by(&who.id), move |t| logins::end(t, &digest)).await?;
+        let ended = digest.clone();
+        self.acts.log_then_do(Draft::new(EntryKind::SignedOut).by(&who.id), move |t| logins::end(t, &ended)).await?;
+        // This login alone: at another desk the same officer may be conducting a session.
+        self.last_known.forget(&digest);
         self.streams.cut_person(&who.id);
         Ok(())
     }
@@ -418,7 +424,7 @@ impl Desks {
             return Err(Refusal::no_such("login", id).into());
         }
         self.acts.log_then_do(draft, move |t| logins::end_by_id(t, &account, &login).map(drop)).await?;
-        self.streams.cut_person(of);
+        self.cut_person(of);
         Ok(())
     }
 
@@ -427,7 +433,7 @@ impl Desks {
         let (account, own) = (who.person.id.clone(), who.login.clone());
         let draft = Draft::new(EntryKind::LoginEnded).by(&who.person.id).about("account", &account).about("login", "others");
         self.acts.log_then_do(draft, move |t| logins::end_others(t, &account, own.as_deref())).await?;
-        self.streams.cut_person(&who.person.id);
+        self.cut_person(&who.person.id);
         Ok(())
     }
 

@@ -16,7 +16,7 @@
 //! | archive | [`archive`] the page · [`archiving`] the thread that puts · [`sweeping`] what it deletes · [`retrieval`] reads back · [`overview`] many sites |
 //! | taking in | [`imports`] the page · [`arrivals`] the thread that takes · [`folders`] watched · [`orders`] of `shilu import` · [`handover`] to the custodian · [`check_outs`] of portable devices |
 //! | equipment | [`equipment`] the register · [`device_faults`] · [`device_watch`] what the machine sees · [`cameras`] tried and saved |
-//! | people | [`accounts`] · [`logins`] · [`passwords`] · [`factors`], their [`factor_secrets`] · [`sso`] · [`tokens`] of other systems · [`notices`] to their owner · [`setup`] the first |
+//! | people | [`accounts`] · [`logins`], [`last_known`] while the catalog is away · [`passwords`] · [`factors`], their [`factor_secrets`] · [`sso`] · [`tokens`] of other systems · [`notices`] to their owner · [`setup`] the first |
 //! | proof | [`reports`] reads the log · [`refusals`] in it · [`custody`] prints from it · [`outside`] asks cosigners and the timestamp authority · [`witness`] is a cosigner |
 //! | supervising | [`supervision`] by unit and officer · [`figures`] of a period · [`forecast`] of the volumes |
 //! | house | [`status`] · [`metrics`] · [`agenda`] what waits for whom · [`walkthrough`] the first run · `alarm_watch` sees, [`alarms`] keeps, [`alarm_delivery`] tells, [`mail`] carries · [`backups`] · [`key_backup`] · [`rebuild`] from files · [`in_force`] the settings |
@@ -85,6 +85,7 @@ pub mod cameras;
 // people
 pub mod accounts;
 pub mod logins;
+pub mod last_known;
 pub mod passwords;
 pub mod factors;
 pub mod factor_secrets;
@@ -224,6 +225,7 @@ pub struct Desks {
     streams: streams::Streams,
     refusals: refusals::Refusals,
     steps: logins::Steps,
+    last_known: last_known::LastKnown,
     strangers: logins::Strangers,
     challenges: factors::Challenges,
     factor_key: factor_secrets::FactorKey,
@@ -282,6 +284,7 @@ impl Desks {
             streams: streams::Streams::default(),
             refusals: refusals::Refusals::default(),
             steps: logins::Steps::default(),
+            last_known: last_known::LastKnown::default(),
             strangers: logins::Strangers::default(),
             factor_key,
             challenges: factors::Challenges::default(),
@@ -313,6 +316,11 @@ impl Desks {
         }
     }
 
+    /// The moment at which something is asked for here.
+    pub fn moment(&self) -> Moment {
+        self.clock.now()
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -338,6 +346,8 @@ impl Desks {
         let indexed = self.read(move |c| crate::catalog::sessions::by_id(c, &wanted)).await?;
         let running = self.recorder.open_session(id).map(|(_, s)| s);
         let doc = match (indexed, running) {
+            // Its case may be listed narrowly, which the room was not told in time.
+            (Some(doc), Some(session)) if doc.session.facts().restricted => SessionDoc { session: (*session).clone().narrowed(), ..doc },
             (Some(doc), Some(session)) => SessionDoc { session: (*session).clone(), ..doc },
             (Some(doc), None) => doc,
             // Not indexed yet: the catalog may lag behind the room.

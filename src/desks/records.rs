@@ -42,14 +42,19 @@ impl Desks {
         self.need(who, Right::LinkSession)?;
         let reason = reason.map_or(Ok(None), |t| words::text("reason", t)).map_err(Refusal::from)?;
         missing::may_answer(demand, kind, reason.as_deref())?;
-        let doc = self.known(who, session).await?;
-        if !missing::all(&doc.session).iter().any(|m| m.demand() == demand) {
-            return Err(Refusal::no_such("demand", demand).into());
-        }
-        let demand = demand.to_owned();
-        if let Some((room, _)) = self.recorder.open_session(session) {
+        let asked_for = |s: &Session| {
+            let is_there = missing::all(s).iter().any(|m| m.demand() == demand);
+            if is_there { Ok(()) } else { Err(Refusal::no_such("demand", demand)) }
+        };
+        if let Some((room, running)) = self.recorder.open_session(session) {
+            self.may_know_running(who, &running).await?;
+            asked_for(&running)?;
+            let demand = demand.to_owned();
             return Ok(Arc::unwrap_or_clone(room.act(session, &who.id, Act::Answer { demand, kind, reason }).await?));
         }
+        let doc = self.known(who, session).await?;
+        asked_for(&doc.session)?;
+        let demand = demand.to_owned();
         let (shared, folder, by) = (self.recorder.shared().clone(), self.footage().join(doc.folder), who.id.clone());
         let answered = blocking("answering a demand", move || after_end::answer(&shared, &folder, &by, demand, kind, reason)).await??;
         self.indexed().await;

@@ -83,6 +83,11 @@ pub fn obstacles(at: Standing<'_>) -> Vec<Obstacle> {
     all
 }
 
+/// Whether these say for good that a session stays. A clock in doubt does not: set back, it makes every period look unfinished.
+pub fn is_settled_by(obstacles: &[Obstacle]) -> bool {
+    !obstacles.contains(&Obstacle::Clock)
+}
+
 /// A file that is given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -376,8 +381,7 @@ impl Disposal {
         let obstacles = obstacles(at);
         let Some(seal) = at.session.seal.as_ref().filter(|_| obstacles.is_empty()) else { return Err(obstacles) };
         let s = at.session;
-        let mut case_nos: Vec<String> = s.links.iter().filter_map(|l| l.facts.case_no.clone()).collect();
-        case_nos.dedup();
+        let case_nos = s.case_numbers().into_iter().map(Into::into).collect();
         let stays = Tombstone {
             format: TOMBSTONE_FORMAT.into(),
             session: s.id.clone(),
@@ -548,6 +552,28 @@ mod tests {
         let locked = executed.with_archive(order.session(), Some(ArchiveCopy::Locked { until: now }));
         assert!(!locked.is_gone_from_archive());
         assert!(locked.with_archive(order.session(), Some(ArchiveCopy::Deleted { at: now })).is_gone_from_archive());
+    }
+
+    #[test]
+    fn a_doubtful_clock_settles_nothing_whatever_else_stands_against_it() {
+        assert!(![&[Obstacle::Clock][..], &[Obstacle::NotOver, Obstacle::Clock]].into_iter().any(is_settled_by));
+        assert!(is_settled_by(&[Obstacle::NotOver]));
+    }
+
+    #[test]
+    fn a_case_that_a_session_came_back_to_is_named_once() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(201);
+        let mut session = kept();
+        let first = session.links[0].clone();
+        let to = |no: &str| Link { facts: Facts { case_no: Some(no.into()), ..Facts::default() }, ..first.clone() };
+        session.links = vec![to("甲"), to("乙"), to("甲")];
+        let (retention, clock) = (retention(Some(200)), ClockTrust::default());
+        let agreed = proposed().decide(&person("zhao", Role::BureauHead), true, None, now).unwrap();
+        let order =
+            agreed.order(&agreed.items[0], Standing { session: &session, retention: &retention, holds: &[], clock: &clock, now }).unwrap();
+        assert_eq!(order.stays().case_nos, ["甲", "乙"]);
+        let kept = crate::model::retention::of(&session, &[], &crate::model::retention::tests::table());
+        assert_eq!(kept.why.iter().filter(|w| w.about.as_deref() == Some("甲")).count(), 1, "{:?}", kept.why);
     }
 
     #[test]

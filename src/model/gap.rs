@@ -60,12 +60,27 @@ pub struct CauseFrom {
     pub detail: Option<String>,
 }
 
+/// A pause that people made, of every camera alike. Milliseconds since the session's start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Its first millisecond.
+    pub from_ms: u64,
+    /// When the session went on, or ended.
+    pub to_ms: u64,
+    /// Why, in words.
+    pub reason: Option<String>,
+}
+
 /// What is shorter than this is the jitter of arrival times and no gap: five pictures at 10 a second.
 pub const TOLERANCE_MS: u64 = 500;
+/// What is missing beside a pause for no longer than this, and by no cause of its own, belongs to the pause: a valve closes and opens
+/// with the pictures that come.
+const BESIDE_PAUSE_MS: u64 = 2_000;
 
-/// The gaps of one camera in `0..length_ms`: what `recorded` (any order, may overlap) leaves open, each with the last cause
-/// that began before the gap ended, preferring one that began inside or just before it.
-pub fn find(camera: &CameraId, length_ms: u64, recorded: &[(u64, u64)], causes: &[CauseFrom]) -> Vec<Gap> {
+/// The gaps of one camera in `0..length_ms`: what `recorded` (any order, may overlap) leaves open. A pause is its own cause, and a gap is
+/// cut where one begins and ends: a reason for the pause explains nothing that was lost before or after it (第十二条). The rest has the
+/// earliest cause that began inside or just before it, or else the last one that began before.
+pub fn find(camera: &CameraId, length_ms: u64, recorded: &[(u64, u64)], causes: &[CauseFrom], pauses: &[Pause]) -> Vec<Gap> {
     let mut spans: Vec<(u64, u64)> = recorded.iter().copied().filter(|(from, to)| from < to).collect();
     spans.sort_unstable();
     let mut gaps = Vec::new();
@@ -73,9 +88,37 @@ pub fn find(camera: &CameraId, length_ms: u64, recorded: &[(u64, u64)], causes: 
     for (from, to) in spans.into_iter().chain([(length_ms, length_ms)]) {
         let from = from.min(length_ms);
         if from > at + TOLERANCE_MS {
-            gaps.push(gap(camera, at, from, causes));
+            gaps.extend(cut(camera, (at, from), causes, pauses));
         }
         at = at.max(to);
+    }
+    gaps
+}
+
+/// One stretch without pictures, cut at the pauses in it.
+fn cut(camera: &CameraId, (from_ms, to_ms): (u64, u64), causes: &[CauseFrom], pauses: &[Pause]) -> Vec<Gap> {
+    let stands_alone = |from: u64, to: u64| {
+        let told = |c: &CauseFrom| c.cause != GapCause::Interruption && (from..to).contains(&c.at_ms);
+        to > from + BESIDE_PAUSE_MS || (to > from + TOLERANCE_MS && causes.iter().any(told))
+    };
+    let mut gaps: Vec<Gap> = Vec::new();
+    let mut at = from_ms;
+    for pause in pauses {
+        let (begins, ends) = (pause.from_ms.max(from_ms), pause.to_ms.min(to_ms));
+        if ends <= begins + TOLERANCE_MS {
+            continue;
+        }
+        if stands_alone(at, begins) {
+            gaps.push(gap(camera, at, begins, causes));
+            at = begins;
+        }
+        let (cause, detail) = (GapCause::Interruption, pause.reason.clone());
+        gaps.push(Gap { camera: camera.clone(), from_ms: at, to_ms: ends, cause, detail });
+        at = ends;
+    }
+    match gaps.last_mut() {
+        Some(pause) if !stands_alone(at, to_ms) => pause.to_ms = to_ms,
+        _ => gaps.push(gap(camera, at, to_ms, causes)),
     }
     gaps
 }
@@ -84,9 +127,11 @@ fn gap(camera: &CameraId, from_ms: u64, to_ms: u64, causes: &[CauseFrom]) -> Gap
     // A cause is noticed at most a stall's length after it began, and until the gap is over.
     let slack = 6_000;
     let fits = |c: &&CauseFrom| c.at_ms + slack >= from_ms && c.at_ms <= to_ms;
-    // The first that fits began the gap; what came later (the restart's own reconnecting) only prolonged it.
-    let earlier = causes.iter().rev().find(|c| c.at_ms < from_ms);
-    let found = causes.iter().find(fits).or(earlier);
+    let of_its_own = || causes.iter().filter(|c| c.cause != GapCause::Interruption);
+    // The earliest that fits began the gap, whenever it was told (a volume gives up late); what came later (the restart's own
+    // reconnecting) only prolonged it.
+    let earlier = of_its_own().rev().find(|c| c.at_ms < from_ms);
+    let found = of_its_own().filter(fits).min_by_key(|c| c.at_ms).or(earlier);
     Gap {
         camera: camera.clone(),
         from_ms,
@@ -108,19 +153,51 @@ mod tests {
     #[test]
     fn what_is_not_recorded_is_a_gap_with_the_cause_that_began_it() {
         let causes = [CauseFrom { at_ms: 12_000, cause: GapCause::Camera, detail: None }];
-        let gaps = find(&face(), 60_000, &[(0, 10_000), (30_000, 60_000)], &causes);
+        let gaps = find(&face(), 60_000, &[(0, 10_000), (30_000, 60_000)], &causes, &[]);
         assert_eq!(gaps, [Gap { camera: face(), from_ms: 10_000, to_ms: 30_000, cause: GapCause::Camera, detail: None }]);
     }
 
     #[test]
     fn a_camera_that_never_came_is_one_gap_of_the_whole_session() {
         let causes = [CauseFrom { at_ms: 0, cause: GapCause::Camera, detail: None }];
-        assert_eq!(find(&face(), 5_000, &[], &causes).len(), 1);
+        assert_eq!(find(&face(), 5_000, &[], &causes, &[]).len(), 1);
     }
 
     #[test]
     fn jitter_is_no_gap() {
-        assert!(find(&face(), 60_000, &[(0, 30_000), (30_200, 60_100)], &[]).is_empty());
+        assert!(find(&face(), 60_000, &[(0, 30_000), (30_200, 60_100)], &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_pause_explains_what_was_paused_and_nothing_beside_it() {
+        use GapCause::{Camera, Disk, Interruption, Unknown};
+        let pause = Pause { from_ms: 10_000, to_ms: 40_000, reason: Some("午饭".into()) };
+        let is = |spans: &[(u64, u64)], told: &[(u64, GapCause)], wanted: &[(u64, u64, GapCause)]| {
+            let paused = CauseFrom { at_ms: 10_000, cause: Interruption, detail: Some("午饭".into()) };
+            let told = told.iter().map(|(at_ms, cause)| CauseFrom { at_ms: *at_ms, cause: *cause, detail: None });
+            let causes: Vec<_> = std::iter::once(paused).chain(told).collect();
+            let gaps = find(&face(), 60_000, spans, &causes, std::slice::from_ref(&pause));
+            assert_eq!(gaps.iter().map(|g| (g.from_ms, g.to_ms, g.cause)).collect::<Vec<_>>(), wanted, "{spans:?}");
+            assert!(gaps.iter().all(|g| g.detail.is_some() == (g.cause == Interruption)), "{gaps:?}");
+        };
+        // As it should be; the valve's own moment is the pause's.
+        is(&[(0, 9_900), (40_200, 60_000)], &[], &[(9_900, 40_200, Interruption)]);
+        // A camera that is away when the session goes on.
+        is(&[(0, 10_000)], &[(40_000, Camera)], &[(10_000, 40_000, Interruption), (40_000, 60_000, Camera)]);
+        is(&[(0, 10_000), (41_000, 60_000)], &[(40_000, Camera)], &[(10_000, 40_000, Interruption), (40_000, 41_000, Camera)]);
+        is(&[(0, 10_000), (50_000, 60_000)], &[], &[(10_000, 40_000, Interruption), (40_000, 50_000, Unknown)]);
+        // A volume that gave up in the pause, and says since when.
+        is(&[(0, 8_000), (40_000, 60_000)], &[(8_000, Disk)], &[(8_000, 10_000, Disk), (10_000, 40_000, Interruption)]);
+        is(&[(0, 5_000), (40_000, 60_000)], &[], &[(5_000, 10_000, Unknown), (10_000, 40_000, Interruption)]);
+        // A camera that was away before the pause, in it, and after it.
+        is(&[(0, 4_000)], &[(4_000, Camera)], &[(4_000, 10_000, Camera), (10_000, 40_000, Interruption), (40_000, 60_000, Camera)]);
+    }
+
+    #[test]
+    fn what_is_told_late_began_the_gap_all_the_same() {
+        let cause = |at_ms, cause| CauseFrom { at_ms, cause, detail: None };
+        let gaps = find(&face(), 60_000, &[(0, 50_000)], &[cause(58_000, GapCause::Camera), cause(50_100, GapCause::Disk)], &[]);
+        assert_eq!(gaps[0].cause, GapCause::Disk);
     }
 
     proptest! {
@@ -128,9 +205,14 @@ mod tests {
         fn every_millisecond_is_recorded_or_in_a_gap_or_within_tolerance(
             length in 0u64..100_000,
             spans in prop::collection::vec((0u64..100_000, 0u64..5_000), 0..20),
+            breaks in prop::collection::btree_set(0u64..100_000, 0..6),
         ) {
             let spans: Vec<_> = spans.into_iter().map(|(from, len)| (from, from + len)).collect();
-            let gaps = find(&face(), length, &spans, &[]);
+            let breaks: Vec<u64> = breaks.into_iter().map(|ms| ms.min(length)).collect();
+            let pause = |p: &[u64]| (p.len() == 2).then(|| Pause { from_ms: p[0], to_ms: p[1], reason: None });
+            let pauses: Vec<Pause> = breaks.chunks(2).filter_map(pause).collect();
+            let gaps = find(&face(), length, &spans, &[], &pauses);
+            prop_assert!(gaps.windows(2).all(|g| g[0].to_ms <= g[1].from_ms));
             let covered = |ms: u64| spans.iter().any(|(f, t)| (*f..*t).contains(&ms));
             for gap in &gaps {
                 prop_assert!(gap.from_ms < gap.to_ms && gap.to_ms <= length);

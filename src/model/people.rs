@@ -265,13 +265,15 @@ impl Person {
         self.is(Role::LeaderInCharge) || self.is(Role::BureauHead) || self.is(Role::LegalUnit)
     }
 
+    /// Whether they started a session or are named on it by their certificate number.
+    pub fn takes_part(&self, session: &Session) -> bool {
+        let named = |no: &String| session.facts().officers.iter().any(|o| o.certificate_no.as_ref() == Some(no));
+        session.started_by == self.id || self.certificate_no.as_ref().is_some_and(named)
+    }
+
     /// Whether a session is listed for them.
     pub fn lists(&self, session: &Session) -> bool {
-        let named = || {
-            let named = |no: &String| session.facts().officers.iter().any(|o| o.certificate_no.as_ref() == Some(no));
-            self.certificate_no.as_ref().is_some_and(named)
-        };
-        let open = !session.facts().restricted || self.lists_restricted() || named();
+        let open = !session.facts().restricted || self.lists_restricted() || self.takes_part(session);
         session.started_by == self.id || (self.lists_unit(&session.unit) && open)
     }
 

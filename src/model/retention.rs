@@ -231,8 +231,7 @@ pub fn of(session: &Session, cases: &[Case], table: &Table) -> Retention {
     let floor = over(months_after(ended, months), table.margin_days);
     let mut reasons = vec![why(Reason::Floor, Some(months.to_string()), Some(floor))];
     let mut class = RetentionClass::Routine;
-    let mut numbers: Vec<&str> = session.links.iter().filter_map(|l| l.facts.case_no.as_deref()).collect();
-    numbers.dedup();
+    let numbers = session.case_numbers();
     let declared = session.declared_routine.as_ref().and_then(|w| w.reason.clone());
     if numbers.is_empty() {
         match &declared {

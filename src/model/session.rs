@@ -338,6 +338,12 @@ impl Session {
         self.links.last().map_or(&NONE, |l| &l.facts)
     }
 
+    /// Every case number that any link of it names, each once, in the order in which they came.
+    pub fn case_numbers(&self) -> Vec<&str> {
+        let mut seen = std::collections::BTreeSet::new();
+        self.links.iter().filter_map(|l| l.facts.case_no.as_deref()).filter(|number| seen.insert(*number)).collect()
+    }
+
     /// The session time at which it went on after a pause or a restart, as long as nobody has said on the recording why it was
     /// interrupted (第十六条); `None` if that was said, or never needed.
     pub fn unexplained_break_ms(&self) -> Option<u64> {
@@ -348,6 +354,31 @@ impl Session {
         let went_on = self.length_ms != Some(last);
         let explained = self.marks.iter().any(|m| m.kind == MarkKind::Explanation && m.at_ms >= last);
         (went_on && !explained).then_some(last)
+    }
+
+    /// The session time at which it stopped being recorded: where the pause began, or the end; `None` while it is recorded.
+    pub fn stopped_ms(&self) -> Option<u64> {
+        match self.state {
+            State::Interrupted => self.interruptions.last().map(|i| i.from_ms),
+            _ => self.length_ms,
+        }
+    }
+
+    /// The session time of the last thing that is known to have been recorded or done in it.
+    pub fn last_known_ms(&self) -> u64 {
+        let recorded = self.segments.iter().map(|s| s.span_ms().1);
+        let marked = self.marks.iter().map(|m| m.at_ms);
+        let paused = self.interruptions.iter().map(|i| i.to_ms.unwrap_or(i.from_ms));
+        recorded.chain(marked).chain(paused).max().unwrap_or(0)
+    }
+
+    /// The same, listed narrowly (第四条): its case is, whatever was known of that when the session began.
+    #[must_use]
+    pub fn narrowed(mut self) -> Self {
+        if let Some(link) = self.links.last_mut() {
+            link.facts.restricted = true;
+        }
+        self
     }
 
     /// Whether a running recorder owns it.

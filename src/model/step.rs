@@ -3,7 +3,7 @@
 //! Only `recorder` calls it on a running session; recovery and `shilu rebuild` replay journals through the same function.
 
 use crate::model::facts::Link;
-use crate::model::gap::{self, CauseFrom, GapCause};
+use crate::model::gap::{self, CauseFrom, GapCause, Pause};
 use crate::model::hold::{self, Word};
 use crate::model::import::UseCorrection;
 use crate::model::missing::{self, Answer};
@@ -236,9 +236,11 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = (&'a Happening, Stamp)>) -> Op
 /// The gaps of every camera, up to the session's length. Computed; nobody edits them (第十二条).
 pub fn gaps(session: &Session) -> Vec<gap::Gap> {
     let length = session.length_ms.unwrap_or(0);
+    let pause = |i: &Interruption| Pause { from_ms: i.from_ms, to_ms: i.to_ms.unwrap_or(length), reason: i.reason.clone() };
+    let pauses: Vec<Pause> = session.interruptions.iter().map(pause).collect();
     let of = |camera| {
         let spans: Vec<_> = session.segments.iter().filter(|s| &s.camera == camera).map(super::session::Segment::span_ms).collect();
-        gap::find(camera, length, &spans, session.causes.get(camera).map_or(&[][..], Vec::as_slice))
+        gap::find(camera, length, &spans, session.causes.get(camera).map_or(&[][..], Vec::as_slice), &pauses)
     };
     session.devices.iter().flat_map(|d| of(&d.camera)).collect()
 }

@@ -147,9 +147,7 @@ impl LaneState {
     /// Does what waits, until a fault.
     pub(super) fn work(&mut self, place: &Place, clock: &dyn Clock, now: Moment) -> Result<(), Fault> {
         if self.rest_until.is_some_and(|at| at > now.mono_ms) {
-            if self.flush_by.is_some_and(|at| at <= now.mono_ms) {
-                self.give_up();
-            }
+            self.give_up_when_due(now);
             return Ok(());
         }
         self.rest_until = None;
@@ -160,11 +158,19 @@ impl LaneState {
                 Err(fault) => {
                     self.again(order);
                     self.rest_until = Some(now.mono_ms + REST_MS);
+                    // Here too: nothing else may come that wakes it while it rests.
+                    self.give_up_when_due(now);
                     return Err(fault);
                 }
             }
         }
         Ok(())
+    }
+
+    fn give_up_when_due(&mut self, now: Moment) {
+        if self.flush_by.is_some_and(|at| at <= now.mono_ms) {
+            self.give_up();
+        }
     }
 
     fn obey(&mut self, order: &Order, place: &Place, clock: &dyn Clock) -> Result<(), Fault> {

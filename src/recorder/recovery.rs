@@ -146,8 +146,10 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
     }
     let mut session = left.session;
     let now = shared.clock.now().utc;
-    let stamp = Stamp { at: now, at_ms: left.since_ms };
-    let mut go = |session: &mut Session, happening: Happening, entry: Draft| -> Result<(), Fault> {
+    // It ended with the last that is known of it, not when somebody found it: days may have passed.
+    let end_ms = session.last_known_ms();
+    let ended = Stamp { at: session.started_at + TimeDelta::milliseconds(end_ms as i64), at_ms: end_ms };
+    let mut go = |session: &mut Session, happening: Happening, stamp: Stamp, entry: Draft| -> Result<(), Fault> {
         let Ok((next, _)) = step::step(session, &happening, stamp) else { return Ok(()) };
         journal.write(stamp, &happening)?;
         *session = next;
@@ -155,11 +157,11 @@ fn try_end_orphan(shared: &Shared, left: Resumed) -> Result<(), Fault> {
         Ok(())
     };
     if session.state != State::Ended {
-        go(&mut session, Happening::Ended { by: None, mistake: None }, Draft::new(EntryKind::SessionEnded))?;
+        go(&mut session, Happening::Ended { by: None, mistake: None }, ended, Draft::new(EntryKind::SessionEnded))?;
     }
     let sealed = seal::seal(&left.folder, &session, &shared.signer, now)?;
     let entry = Draft::new(EntryKind::SessionSealed).about("seal_code", &sealed.code);
-    go(&mut session, Happening::Sealed(sealed), entry)?;
+    go(&mut session, Happening::Sealed(sealed), Stamp { at: now, at_ms: end_ms }, entry)?;
     mirror::copy_papers(shared, &left.folder);
     Ok(())
 }

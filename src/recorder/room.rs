@@ -180,8 +180,13 @@ impl Room {
 
     /// Acts on the open session. An end is answered when the session is sealed.
     pub async fn act(&self, session: &SessionId, by: &AccountId, act: Act) -> Result<Arc<Session>, Refusal> {
+        self.act_at(session, by, act, self.clock.now()).await
+    }
+
+    /// The same, of an earlier moment: that at which somebody pressed the button.
+    pub async fn act_at(&self, session: &SessionId, by: &AccountId, act: Act, at: Moment) -> Result<Arc<Session>, Refusal> {
         let (reply, told) = oneshot::channel();
-        self.ask(Message::Act(session.clone(), by.clone(), act, self.clock.now(), reply), told).await
+        self.ask(Message::Act(session.clone(), by.clone(), act, at, reply), told).await
     }
 
     async fn ask(&self, message: Message, told: oneshot::Receiver<Result<Arc<Session>, Refusal>>) -> Result<Arc<Session>, Refusal> {

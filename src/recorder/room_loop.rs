@@ -203,7 +203,7 @@ impl Loop {
             return drop(reply.send(Err(Refusal::no_such("open session", session.as_str()))));
         };
         let stamp = Stamp { at: at.utc, at_ms: open.clock.ms(at) };
-        let ends = matches!(act, Act::End { .. });
+        let (ends, resumes) = (matches!(act, Act::End { .. }), matches!(act, Act::Resume));
         // What the party is about to sign gets its code by itself: nobody has to think of it.
         let wants_code = matches!(act, Act::Mark { kind: MarkKind::ReadingBack | MarkKind::Signing, .. });
         let Some((happening, entry)) = told(act, by, stamp) else {
@@ -222,6 +222,9 @@ impl Loop {
                     drop(reply.send(Ok(self.shown())));
                 }
                 self.apply(effects);
+                if resumes {
+                    self.note_absent(at);
+                }
             }
         }
     }
@@ -253,10 +256,16 @@ impl Loop {
         if !self.takes_part(camera) {
             return;
         }
-        let Some(open) = self.open.as_ref().filter(|o| o.session.state == State::Recording) else { return };
+        let Some(open) = &self.open else { return };
+        let since_ms = open.clock.ms(since);
+        // In a pause nothing is recorded that could be lost. What was lost before it, or before the end, counts whenever it is told: a
+        // volume gives up ten seconds later.
+        if open.session.stopped_ms().is_some_and(|stopped| since_ms >= stopped) {
+            return;
+        }
         let camera = self.view.cameras[camera].id.clone();
         let entry = Draft::new(EntryKind::CameraLost).about("camera", &camera).about("cause", cause.as_str());
-        let happening = Happening::Lost { camera, since_ms: open.clock.ms(since), cause, detail: Some(detail) };
+        let happening = Happening::Lost { camera, since_ms, cause, detail: Some(detail) };
         self.happen(happening, Some(entry));
     }
 
@@ -379,7 +388,7 @@ impl Loop {
         self.happen(Happening::Clock(seen), entry);
     }
 
-    /// Cameras that are away when a session starts are a gap from its first moment.
+    /// Cameras that are away when a session starts or goes on are a gap from that moment: that they fell away was told only once.
     fn note_absent(&mut self, now: Moment) {
         for at in 0..self.cutters.len() {
             let status = self.view.cameras[at].capture.status();

@@ -3,6 +3,7 @@
 use crate::desks::logins::{Place, SignedIn};
 use crate::model::people::Act;
 use crate::model::refusal::Refusal;
+use crate::model::time::Moment;
 use crate::web::api::answers::described;
 use crate::web::error::ApiError;
 use crate::web::i18n;
@@ -74,8 +75,14 @@ fn bearer(request: &Request) -> Option<String> {
         .map(Into::into)
 }
 
+/// The moment at which a request came, before anybody was asked who sent it. Every handler may take it.
+#[derive(Debug, Clone, Copy)]
+pub struct Received(pub Moment);
+
 /// Lets a request through to its handler, or says no.
-pub async fn enforce(State((web, who)): State<(Web, Who)>, request: Request, next: Next) -> Response {
+pub async fn enforce(State((web, who)): State<(Web, Who)>, mut request: Request, next: Next) -> Response {
+    let received = Received(web.desks.moment());
+    request.extensions_mut().insert(received);
     let api = request.uri().path().starts_with("/api/");
     let headers = request.headers().clone();
     let place = place(request.extensions(), &headers);
@@ -115,7 +122,10 @@ async fn pass(web: &Web, who: Who, mut request: Request, found: &mut Option<Sign
         web.desks.token_of(token, &place).await
     } else {
         let token = token(web, request.headers()).ok_or(Refusal::NotSignedIn)?.to_owned();
-        web.desks.signed_in_as(&token, &place).await
+        match who {
+            Who::May(Act::ConductSession) if !request.method().is_safe() => web.desks.conducting_as(&token, &place).await,
+            _ => web.desks.signed_in_as(&token, &place).await,
+        }
     };
     let signed_in = match asked {
         Ok(signed_in) => signed_in,

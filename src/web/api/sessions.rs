@@ -11,6 +11,7 @@ use crate::model::record::{InterviewRecord, RecordChange};
 use crate::model::refusal::Refusal;
 use crate::model::session::{InterruptionCause, Session, SessionKind};
 use crate::web::error::{ApiResult, Problem};
+use crate::web::guard::Received;
 use crate::web::{Web, asked};
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -77,16 +78,17 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, P
     Ok(Json(web.desks.session(&who.person, &session_id(&id)?).await?))
 }
 
-/// Sets a mark at this moment.
+/// Sets a mark at the moment at which the request came.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/marks", params(("id" = String, Path)), request_body = NewMark, responses((status = 201, body = Mark), (status = 409, body = Problem)))]
 pub async fn mark(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
+    Extension(Received(at)): Extension<Received>,
     Path(id): Path<String>,
     body: Result<Json<NewMark>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<Mark>)> {
     let Json(mark) = body?;
-    Ok((StatusCode::CREATED, Json(web.desks.mark(&who.person, &session_id(&id)?, mark).await?)))
+    Ok((StatusCode::CREATED, Json(web.desks.mark(&who.person, &session_id(&id)?, mark, at).await?)))
 }
 
 /// Writes on the interview record: a line, a correction, its head, a signed page.

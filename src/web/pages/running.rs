@@ -10,6 +10,7 @@ use crate::model::missing::{self, AnswerKind, Missing};
 use crate::model::session::{InterruptionCause, Session, State as Stand};
 use crate::model::status::{CameraStatus, Lamp, RoomStatus};
 use crate::model::time;
+use crate::web::guard::Received;
 use crate::web::pages::form::{FactsForm, Form, one};
 use crate::web::pages::{Page, after};
 use crate::web::{Web, asked};
@@ -172,12 +173,13 @@ pub struct MarkForm {
 pub async fn mark(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
+    Extension(Received(at)): Extension<Received>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Form(form): Form<MarkForm>,
 ) -> Response {
     let mark = NewMark { kind: form.kind, manner: Manner::from_word(&form.manner), text: form.text, witness: form.witness };
-    let result = async { web.desks.mark(&who.person, &session_id(&id)?, mark).await.map(drop) }.await;
+    let result = async { web.desks.mark(&who.person, &session_id(&id)?, mark, at).await.map(drop) }.await;
     after(&web, who, &headers, &format!("/sessions/{id}"), "marked", result).await
 }
 
