@@ -17,7 +17,7 @@
 //! | people | [`people`]: roles, acts, and the table of who may |
 //! | proof | [`entry`] of the log · [`manifest`] · [`merkle`] · [`digest`] · [`content_key`] |
 //! | house | [`status`] · [`alarm`], [`alarm_book`], [`alarm_message`] · [`agenda`] · [`walkthrough`] · [`figures`] · [`forecast`] · [`backup`] |
-//! | words | [`ids`] · [`time`] · [`words`] that people type · [`refusal`] |
+//! | words | [`ids`] · [`time`] · [`words`] that people type, in the order of `pinyin` · [`refusal`] |
 
 // sessions
 pub mod session;
