@@ -251,8 +251,9 @@ impl Mux {
 
 impl Drop for Mux {
     fn drop(&mut self) {
-        if self.is_stuck {
-            // An element that fell over (gst-plugin-fmp4 0.14.5 does now and then, where a stream ends with its camera) may hold its
+        // An element that falls over says so on the bus, and its stream ends all the same, as if in good order.
+        if self.is_stuck || self.problem().is_some() {
+            // What fell over (gst-plugin-fmp4 0.14.5 does now and then, where a stream ends with its camera) may hold its
             // neighbours for ever: a thread of GStreamer's own waits for them, and the camera connects anew.
             self.pipeline.call_async(|pipeline| {
                 let _ = pipeline.set_state(gst::State::Null);
@@ -398,6 +399,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_element_that_falls_over_holds_nobody_who_connects_anew() {
+        falls_over(false).await;
+    }
+
+    #[tokio::test]
+    async fn nor_does_one_whose_stream_ends_as_if_in_good_order() {
+        falls_over(true).await;
+    }
+
+    async fn falls_over(ends: bool) {
         crate::capture::init().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (caps, pictures) = pictures();
@@ -418,6 +428,15 @@ mod tests {
         for (n, (data, key)) in pictures.into_iter().enumerate() {
             mux.picture(data, n as i64 * 40_000_000, key, clock.now(), None).unwrap();
         }
+        // While the end is waited for.
+        let last = mux.pipeline.by_name("fragments").unwrap().static_pad("sink").unwrap();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            if ends {
+                gst::element_error!(fallen, gst::LibraryError::Failed, ("Panicked"));
+                last.send_event(gst::event::Eos::new());
+            }
+        });
         let began = Instant::now();
         let (tell, told) = std::sync::mpsc::channel();
         tokio::spawn(async move {
