@@ -14,7 +14,7 @@ const MAY_DIFFER = 120;
 const HEIGHT = 1400;
 
 /** What the machine that runs the tests decides, and not the page: its clock, its disk, its alarms, the hour of the day. */
-const NOT_OURS = '#bell, #machine, .not-ready, #walkthrough li[data-step=volume], #walkthrough li[data-step=clock]';
+const NOT_OURS = '#bell, #machine, .not-ready, .hint:has(a[href$="/readiness"]), #walkthrough li[data-step=volume], #walkthrough li[data-step=clock]';
 
 /** Every number is 0, every identifier a row of them; nothing that moves is shown. */
 function settle(notOurs) {
@@ -34,7 +34,7 @@ function settle(notOurs) {
     thing.querySelectorAll('.badge, small').forEach((each) => each.remove());
     thing.parentElement.append(thing);
   }
-  for (const moving of document.querySelectorAll('video, canvas, svg.chart, img')) moving.style.visibility = 'hidden';
+  for (const moving of document.querySelectorAll('video, canvas, svg.chart, .timeline, img')) moving.style.visibility = 'hidden';
   document.activeElement?.blur();
 }
 
