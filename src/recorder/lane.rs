@@ -1,5 +1,5 @@
 //! One camera's files on one volume: orders in ([`Lane`], from the cutter), a file that is written, synced, repaired after faults, told of
-//! ([`LaneState`], on the thread of `recorder::volume`).
+//! (`LaneState`, on the thread of `recorder::volume`).
 
 use crate::machine::clock::Clock;
 use crate::machine::durable::{self, Appending};
