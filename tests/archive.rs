@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use support::authority::openssl;
 use support::bureau::{Bureau, Person};
 use support::ceph::{Ceph, is_done, off, shilu, waits, waits_for_entry};
+use support::package::until;
 
 const SHILU: &str = env!("CARGO_BIN_EXE_shilu");
 
@@ -191,8 +192,12 @@ async fn what_is_encrypted_opens_with_debians_age_and_what_was_released_here_is_
     assert!(!folder.join("released.json").exists());
     bureau.sign_in("custodian").await.does(&format!("/api/v1/sessions/{id}/routine"), json!({ "reason": "来访咨询" })).await;
     waits(&inspector, "released", |a| is_done(a) && a["released"] == 1).await;
-    assert!(folder.join("released.json").exists());
-    // It is done, then logged.
+    // Logged, then done.
+    until("what was released is gone here", || {
+        let files = std::fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name().into_string().unwrap());
+        folder.join("released.json").exists() && !files.into_iter().any(|name| name.ends_with(".mp4"))
+    })
+    .await;
     waits_for_entry(&inspector, "local_copy_released").await;
 
     // The escrow's key alone, and a tool that is not ours.
