@@ -1,7 +1,7 @@
 //! The day's material, from officer to custodian by two people (第十四条).
 
 use crate::support::bureau::{Bureau, verify};
-use crate::support::portable::{H264, log, recording, takes_in, waits, whole_form};
+use crate::support::portable::{H264, recording, takes_in, whole_form};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -73,12 +73,12 @@ async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_r
     std::fs::write(&stored, bad).unwrap();
     assert_eq!(custodian.post(&received, json!({})).await.0, StatusCode::ACCEPTED);
     let row = |v: &Value, id: &str| v["sessions"].as_array().unwrap().iter().find(|s| s["session"] == id).cloned().unwrap();
-    let after = waits(&custodian, &at, |v| v["working"].is_null() && row(v, &room)["standing"] == "received").await;
+    let after = custodian.waits_at(&at, |v| v["working"].is_null() && row(v, &room)["standing"] == "received").await;
     assert_eq!(row(&after, &brought)["standing"], "waiting");
     assert!(row(&after, &brought)["problem"].as_str().unwrap().ends_with(".mp4") && after["received_by"].is_null(), "{after}");
     std::fs::write(&stored, good).unwrap();
     custodian.does(&received, json!({ "sessions": [brought] })).await;
-    let after = waits(&custodian, &at, |v| !v["received_by"].is_null()).await;
+    let after = custodian.waits_at(&at, |v| !v["received_by"].is_null()).await;
     assert_eq!((after["received_by"].as_str(), after["from_name"].as_str()), (Some("custodian"), Some("officer")));
     let state = officer.get(&format!("/api/v1/sessions/{brought}")).await.1["session"].clone();
     assert_eq!((state["state"].as_str(), state["receipt"]["by"].as_str()), (Some("kept"), Some(&*to)));
@@ -98,8 +98,8 @@ async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_r
     assert_eq!(custodian.post(&format!("{at}/receive"), json!({})).await.1["code"], "same-person");
     let second = bureau.sign_in("custodian-2").await;
     second.does(&format!("{at}/receive"), json!({})).await;
-    waits(&second, &at, |v| v["received_by"] == "custodian-2").await;
-    let kinds: Vec<Value> = log(&bureau).await.iter().map(|r| r["entry"]["kind"].clone()).collect();
+    second.waits_at(&at, |v| v["received_by"] == "custodian-2").await;
+    let kinds: Vec<Value> = bureau.entries().await.iter().map(|r| r["entry"]["kind"].clone()).collect();
     for kind in ["device_checked_out", "session_handed_over", "session_received", "damage_found"] {
         assert!(kinds.contains(&json!(kind)), "{kind}");
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use support::bureau::{Bureau, verify};
-use support::portable::{H264, begins, log, recording, sends, takes_in, uploads, waits, whole_form};
+use support::portable::{H264, begins, recording, sends, takes_in, uploads, whole_form};
 
 /// Nobody's cameras: what comes here comes by other ways.
 async fn without_cameras(lines: &str) -> Bureau {
@@ -175,7 +175,7 @@ async fn an_upload_goes_on_where_it_was_after_kill_minus_nine() {
     bureau.start().await;
     let officer = bureau.sign_in("officer").await;
     // The same file once more is the same upload.
-    let again = waits(&officer, &format!("/api/v1/imports/{id}"), |a| a["received"] == half).await;
+    let again = officer.waits_at(&format!("/api/v1/imports/{id}"), |a| a["received"] == half).await;
     assert_eq!(again["state"], "receiving");
     assert_eq!(begins(&officer, &file, json!({})).await["id"], id.as_str());
     for wrong in [0, half - 1, half + 1] {
@@ -191,7 +191,7 @@ async fn an_upload_goes_on_where_it_was_after_kill_minus_nine() {
     bureau.kill();
     bureau.start().await;
     let officer = bureau.sign_in("officer").await;
-    let told = waits(&officer, &format!("/api/v1/imports/{id}"), |a| a["state"] == "taken_in").await;
+    let told = officer.waits_at(&format!("/api/v1/imports/{id}"), |a| a["state"] == "taken_in").await;
     assert_eq!(told["sha256"].as_str().unwrap(), sum(&file));
     assert_eq!(officer.get("/api/v1/sessions").await.1["total"], 1);
     assert_eq!(verify(&bureau.folder(told["session"].as_str().unwrap())).0, 0);
@@ -255,12 +255,12 @@ async fn what_no_player_knows_is_kept_what_is_empty_or_came_before_is_told() {
         assert_eq!(who.post("/api/v1/imports", json!({ "name": "a.mp4", "bytes": 9 })).await.0, StatusCode::FORBIDDEN, "{role}");
         assert_eq!(who.get("/api/v1/imports").await.0, StatusCode::FORBIDDEN, "{role}");
     }
-    let kinds: Vec<Value> = log(&bureau).await.iter().map(|r| r["entry"]["kind"].clone()).collect();
+    let kinds: Vec<Value> = bureau.entries().await.iter().map(|r| r["entry"]["kind"].clone()).collect();
     for kind in ["recording_taken_in", "session_sealed", "import_known"] {
         assert!(kinds.contains(&json!(kind)), "{kind}");
     }
     // Names of files are people's words: they stand in the catalog, not in the log.
-    let log_text: String = log(&bureau).await.iter().map(|r| r["entry"].to_string()).collect();
+    let log_text: String = bureau.entries().await.iter().map(|r| r["entry"].to_string()).collect();
     assert!(!log_text.contains("copy of good"));
 }
 
@@ -276,7 +276,7 @@ async fn a_watched_folder_and_the_command_line_hand_in_too_and_nothing_twice() {
     let file = recording(dir.path(), "a.mp4", H264);
     std::fs::write(card.join("DCIM/INDEX.LOG"), b"not for us").unwrap();
     std::fs::copy(&file, card.join("DCIM/MOV_0001.mp4")).unwrap();
-    let today = waits(&officer, "/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| !t.is_empty())).await;
+    let today = officer.waits_at("/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| !t.is_empty())).await;
     let row = &today["today"][0];
     assert_eq!(
         (row["way"].as_str(), row["device"].as_str(), row["sha256"].as_str()),
@@ -325,7 +325,7 @@ async fn a_watched_folder_and_the_command_line_hand_in_too_and_nothing_twice() {
     assert!(code == Some(0) && words.contains("when the recorder runs"), "{words}");
     bureau.start().await;
     let officer = bureau.sign_in("officer").await;
-    let today = waits(&officer, "/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| t.len() == 4)).await;
+    let today = officer.waits_at("/api/v1/imports", |v| v["today"].as_array().is_some_and(|t| t.len() == 4)).await;
     let ways: Vec<&str> = today["today"].as_array().unwrap().iter().map(|r| r["way"].as_str().unwrap()).collect();
     assert_eq!(ways, ["command", "command", "command", "folder"]);
     assert!(today["arrivals"].as_array().unwrap().iter().all(|a| a["way"] != "folder"), "{today}");
@@ -368,7 +368,7 @@ async fn what_was_taken_in_is_seen_under_a_live_approval_alone() {
     let viewing = reviewer.does(&format!("/api/v1/sessions/{film}/viewings"), json!({})).await;
     let (id, camera) = (viewing["id"].as_str().unwrap(), viewing["cameras"][0]["camera"].as_str().unwrap());
     let copy = reviewer.does(&format!("/api/v1/viewings/{id}/{camera}/derive"), json!({})).await["id"].as_str().unwrap().to_owned();
-    let ready = waits(&reviewer, &format!("/api/v1/copies/{copy}"), |c| c["state"] == "ready" || c["state"] == "failed").await;
+    let ready = reviewer.waits_at(&format!("/api/v1/copies/{copy}"), |c| c["state"] == "ready" || c["state"] == "failed").await;
     assert_eq!(ready["state"], "ready", "{ready}\n{}", bureau.log());
     let file = reviewer.ask(Method::GET, &format!("/api/v1/copies/{copy}/file"), None).await.bytes().await.unwrap();
     std::fs::write(dir.path().join("copy.mp4"), &file).unwrap();

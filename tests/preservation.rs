@@ -6,20 +6,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::bureau::{Bureau, Person};
-
-async fn waits(who: &Person, path: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(90);
-    loop {
-        let (_, now) = who.get(path).await;
-        if until(&now) {
-            return now;
-        }
-        assert!(Instant::now() < deadline, "{path}: {now}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 /// A session that was recorded, sealed, handed over and received.
 async fn kept(bureau: &Bureau) -> (Person, String) {
@@ -29,7 +17,7 @@ async fn kept(bureau: &Bureau) -> (Person, String) {
     let to = custodian.get("/api/v1/me").await.1["person"]["id"].clone();
     let handed = officer.does("/api/v1/handovers", json!({ "sessions": [session], "to": to })).await;
     custodian.does(&format!("/api/v1/handovers/{}/receive", handed["id"].as_str().unwrap()), json!({})).await;
-    waits(&custodian, &format!("/api/v1/sessions/{session}"), |s| s["session"]["state"] == "kept").await;
+    custodian.waits_at(&format!("/api/v1/sessions/{session}"), |s| s["session"]["state"] == "kept").await;
     (officer, session)
 }
 
@@ -75,12 +63,12 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     bureau.moved = Some("+240d");
     bureau.start().await;
     let (custodian, legal) = (bureau.sign_in("custodian").await, bureau.sign_in("legal_unit").await);
-    let due = waits(&custodian, "/api/v1/retention", |r| r["total"] == 1).await;
+    let due = custodian.waits_at("/api/v1/retention", |r| r["total"] == 1).await;
     assert_eq!(due["clock"]["doubts"][0]["kind"], "away", "{due}");
     let (status, told) = custodian.post("/api/v1/disposals", wanted.clone()).await;
     assert_eq!((status, told["code"].as_str()), (StatusCode::CONFLICT, Some("not-disposable")), "{told}");
     let by_its_word = |log: &Value| log.as_array().is_some_and(|all| all.iter().any(|r| r["entry"]["about"]["code"] == "not_disposable"));
-    waits(&legal, "/api/v1/log", by_its_word).await;
+    legal.waits_at("/api/v1/log", by_its_word).await;
     legal.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
     let disposal = custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned();
     let decide = format!("/api/v1/disposals/{disposal}/decide");
@@ -95,7 +83,7 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     assert!(folder.join("session.json").exists());
     let seal = std::fs::read(folder.join("session.json")).unwrap();
     leader.does(&decide, json!({ "approved": true })).await;
-    let done = waits(&leader, &format!("/api/v1/disposals/{disposal}"), |d| d["disposal"]["state"] == "executed").await;
+    let done = leader.waits_at(&format!("/api/v1/disposals/{disposal}"), |d| d["disposal"]["state"] == "executed").await;
     let outcome = &done["disposal"]["items"][0]["outcome"];
     assert_eq!((&outcome["outcome"], &outcome["gone_from"]), (&json!("gone"), &json!(["primary", "mirror"])), "{done}");
 
@@ -214,7 +202,7 @@ async fn provided(bureau: &Bureau, session: &str) -> String {
     let id = legal.does("/api/v1/provisions", letter).await["id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/provisions/{id}");
     legal.does(&format!("{at}/prepare"), json!({})).await;
-    waits(&legal, &at, |p| p["provision"]["state"] == "prepared").await;
+    legal.waits_at(&at, |p| p["provision"]["state"] == "prepared").await;
     leader.does(&format!("{at}/approve"), json!({})).await;
     let today = chrono::Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).unwrap()).date_naive();
     let form = reqwest::multipart::Form::new()
@@ -237,10 +225,10 @@ async fn on_two_discs(who: &Person, sessions: &[&str]) -> String {
     let ordered = who.does("/api/v1/media", json!({ "sessions": sessions, "kind": "dvd" })).await;
     let id = ordered[0]["id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/media/{id}");
-    waits(who, &at, |m| m["medium"]["state"] == "ready" && m["step"].is_null()).await;
+    who.waits_at(&at, |m| m["medium"]["state"] == "ready" && m["step"].is_null()).await;
     for copy in 0..2 {
         who.does(&format!("{at}/copies"), json!({ "place": format!("档案室{}号柜", copy + 3) })).await;
-        waits(who, &at, |m| m["step"].is_null() && m["medium"]["copies"][copy]["standing"] == "verified").await;
+        who.waits_at(&at, |m| m["step"].is_null() && m["medium"]["copies"][copy]["standing"] == "verified").await;
     }
     id
 }
@@ -283,14 +271,14 @@ async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_de
     bureau.start().await;
     let (custodian, leader) = (bureau.sign_in("custodian").await, bureau.sign_in("leader_in_charge").await);
     let due = json!([{ "need": "media_due", "count": 1 }]);
-    waits(&custodian, "/api/v1/status", |s| s["machine"]["needed"] == due).await;
-    waits(&custodian, "/api/v1/retention", |r| r["total"] == 1).await;
+    custodian.waits_at("/api/v1/status", |s| s["machine"]["needed"] == due).await;
+    custodian.waits_at("/api/v1/retention", |r| r["total"] == 1).await;
     bureau.sign_in("legal_unit").await.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
     let wanted = json!({ "sessions": [session], "reason": "期限已满，无保存价值" });
     let disposal = custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/disposals/{disposal}");
     leader.does(&format!("{at}/decide"), json!({ "approved": true })).await;
-    let done = waits(&custodian, &at, |d| d["disposal"]["state"] == "executed").await;
+    let done = custodian.waits_at(&at, |d| d["disposal"]["state"] == "executed").await;
     assert_eq!(done["disposal"]["items"][0]["media"], json!([medium]), "named on the certificate");
     let left: Vec<&str> = done["copies"].as_array().unwrap().iter().map(|c| c["standing"].as_str().unwrap()).collect();
     assert_eq!((left, &done["copies"][0]["also_holds"]), (vec!["verified", "verified"], &json!([other])), "{done}");
@@ -364,7 +352,7 @@ async fn a_disposal_that_cannot_be_carried_out_holds_up_no_other() {
     bureau.moved = Some("+240d");
     bureau.start().await;
     let (custodian, leader) = (bureau.sign_in("custodian").await, bureau.sign_in("leader_in_charge").await);
-    waits(&custodian, "/api/v1/retention", |r| r["total"] == 2).await;
+    custodian.waits_at("/api/v1/retention", |r| r["total"] == 2).await;
     bureau.sign_in("legal_unit").await.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
     let mut proposed = Vec::new();
     for session in [&broken, &whole] {
@@ -380,11 +368,11 @@ async fn a_disposal_that_cannot_be_carried_out_holds_up_no_other() {
     for id in &proposed {
         leader.does(&format!("/api/v1/disposals/{id}/decide"), json!({ "approved": true })).await;
     }
-    let done = waits(&leader, &format!("/api/v1/disposals/{}", proposed[1]), |d| d["disposal"]["state"] == "executed").await;
+    let done = leader.waits_at(&format!("/api/v1/disposals/{}", proposed[1]), |d| d["disposal"]["state"] == "executed").await;
     assert_eq!(done["disposal"]["items"][0]["outcome"]["outcome"], "gone", "{done}");
     assert!(bureau.folder(&broken).join("session.json").exists(), "and of the other nothing went");
     // Once what was wrong is mended it goes on by itself, at the next decision or minute.
     catalog.execute("DELETE FROM media_sessions WHERE medium = 'm-x'", []).unwrap();
-    let done = waits(&leader, &format!("/api/v1/disposals/{}", proposed[0]), |d| d["disposal"]["state"] == "executed").await;
+    let done = leader.waits_at(&format!("/api/v1/disposals/{}", proposed[0]), |d| d["disposal"]["state"] == "executed").await;
     assert_eq!(done["disposal"]["items"][0]["outcome"]["outcome"], "gone", "{done}");
 }

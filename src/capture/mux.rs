@@ -429,14 +429,14 @@ mod tests {
             mux.picture(data, n as i64 * 40_000_000, key, clock.now(), None).unwrap();
         }
         // While the end is waited for.
-        let last = mux.pipeline.by_name("fragments").unwrap().static_pad("sink").unwrap();
-        std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(300));
-            if ends {
+        if ends {
+            let last = mux.pipeline.by_name("fragments").unwrap().static_pad("sink").unwrap();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(300));
                 gst::element_error!(fallen, gst::LibraryError::Failed, ("Panicked"));
                 last.send_event(gst::event::Eos::new());
-            }
-        });
+            });
+        }
         let began = Instant::now();
         let (tell, told) = std::sync::mpsc::channel();
         tokio::spawn(async move {

@@ -63,8 +63,9 @@ pub fn between(c: &Connection, from_ms: i64, until_ms: i64, rows_max: u32) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::access::{AccessMode, RequestState};
-    use crate::model::ids::UnitId;
+    use crate::model::access::RequestState;
+    use crate::model::access::tests::request;
+    use crate::model::people::{Person, Role};
     use chrono::{DateTime, TimeDelta};
 
     #[test]
@@ -76,29 +77,14 @@ mod tests {
         )
         .unwrap();
         let at = |minutes: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let he = Person::new(AccountId::new("he").unwrap(), "he", "何", &[Role::Reviewer]);
         let asked = |n: i64, until: i64, state| AccessRequest {
             id: RequestId::new(&format!("r-{n}")).unwrap(),
-            requester: AccountId::new("he").unwrap(),
-            requester_name: "何".into(),
-            requester_leads: false,
-            sessions: vec![SessionId::new("s-1").unwrap()],
-            unit: UnitId::new("land").unwrap(),
-            purpose: "复核".into(),
-            basis: None,
-            mode: AccessMode::View,
-            masked: false,
-            hours: 1,
             from: at(n),
             until: at(until),
             state,
             submitted_at: at(n),
-            decided_by: None,
-            decided_by_name: None,
-            decided_for: None,
-            decided_at: None,
-            reason: None,
-            granted: None,
-            shown_at: None,
+            ..request(&he)
         };
         (0..300).for_each(|n| put(&c, &asked(n, n + 1, RequestState::Approved)).unwrap());
         put(&c, &asked(300, 9_000, RequestState::Revoked)).unwrap();

@@ -1,5 +1,6 @@
 //! Starting, marking, interrupting, ending and linking sessions.
 
+use crate::desks::last_known::PATIENCE;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::model::facts::Facts;
 use crate::model::ids::{PlanId, RoomId, SessionId};
@@ -14,9 +15,6 @@ use crate::recorder::after_end;
 use crate::recorder::room::{Act, Begin, Room};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long an act on a running session waits for the catalog's word on who may know of it.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a session is to start. All but the room may be missing.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a request waits for the catalog where there is somebody to go on with.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an act on a running session waits for the catalog where it can go on without.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Most logins that are remembered; a bureau has some dozens.
 const LOGINS_MAX: usize = 1_000;
 

@@ -316,12 +316,8 @@ impl Desks {
         }
     }
 
-    /// The moment at which something is asked for here.
-    pub fn moment(&self) -> Moment {
-        self.clock.now()
-    }
-
-    fn now(&self) -> Moment {
+    /// This moment, by the machine's clock.
+    pub fn now(&self) -> Moment {
         self.clock.now()
     }
 

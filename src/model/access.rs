@@ -371,7 +371,7 @@ pub fn may_stand_in(leader: &Person, deputy: &Person, from: NaiveDate, until: Na
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use chrono::TimeDelta;
     use proptest::prelude::*;
@@ -384,7 +384,8 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hours)
     }
 
-    fn request(of: &Person) -> AccessRequest {
+    /// What somebody asks for at the beginning of time, for four hours.
+    pub(crate) fn request(of: &Person) -> AccessRequest {
         AccessRequest {
             id: RequestId::new("r-1").unwrap(),
             requester: of.id.clone(),

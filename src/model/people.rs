@@ -283,8 +283,8 @@ impl Person {
         let role = self.may(Act::WatchLive);
         open.map_or(role, |s| {
             let own = s.started_by == self.id || self.unit.as_ref() == Some(&s.unit);
-            let conducts = self.may(Act::ConductSession) && own && self.lists(s);
-            conducts || (role && (!s.facts().restricted || self.lists(s)))
+            let knows = !s.facts().restricted || self.lists(s);
+            knows && (role || (self.may(Act::ConductSession) && own))
         })
     }
 }

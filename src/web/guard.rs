@@ -81,7 +81,7 @@ pub struct Received(pub Moment);
 
 /// Lets a request through to its handler, or says no.
 pub async fn enforce(State((web, who)): State<(Web, Who)>, mut request: Request, next: Next) -> Response {
-    let received = Received(web.desks.moment());
+    let received = Received(web.desks.now());
     request.extensions_mut().insert(received);
     let api = request.uri().path().starts_with("/api/");
     let headers = request.headers().clone();

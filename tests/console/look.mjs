@@ -11,6 +11,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const { session, cases, device } = demo.more;
 const wrong = [];
 
+/** The language and the look of the pages that come next. */
+const wears = (page, lang, theme) => page.context().addCookies([{ name: 'lang', value: lang, url: demo.url }, { name: 'theme', value: theme, url: demo.url }]);
+
 /** What axe finds serious or critical on a page. */
 async function looks(page, what, rules) {
   if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(axe);
@@ -53,7 +56,7 @@ for (const { role } of demo.accounts) {
   for (const address of new Set([...shown, ...own, ...(more[role] ?? [])])) {
     // Both languages, day and night: two looks at each page see every pair.
     for (const [lang, theme] of [['zh', 'light'], ['en', 'dark']]) {
-      await page.context().addCookies([{ name: 'lang', value: lang, url: demo.url }, { name: 'theme', value: theme, url: demo.url }]);
+      await wears(page, lang, theme);
       await page.goto(demo.url + address, { waitUntil: 'domcontentloaded' });
       const what = `${role} ${address} ${lang} ${theme}`;
       assert.equal(await page.getAttribute('html', 'data-theme'), theme, what);
@@ -64,7 +67,7 @@ for (const { role } of demo.accounts) {
       pages += 1;
     }
   }
-  await page.context().addCookies([{ name: 'lang', value: 'zh', url: demo.url }, { name: 'theme', value: 'auto', url: demo.url }]);
+  await wears(page, 'zh', 'auto');
 }
 console.log(`${pages} pages in ${Math.round((Date.now() - begun) / 1000)} s`);
 assert.deepEqual([...new Set(wrong)], []);
@@ -83,11 +86,11 @@ assert.deepEqual([...new Set(wrong)], []);
   wrong.push(...await golden(nobody, 'nobody-login-zh-light'));
   for (const [role, address, lang, theme] of shows) {
     const page = people[role];
-    await page.context().addCookies([{ name: 'lang', value: lang, url: demo.url }, { name: 'theme', value: theme, url: demo.url }]);
+    await wears(page, lang, theme);
     await page.goto(demo.url + address);
     const name = address.split('?')[0].split('/').filter((part) => part && part !== session && !cases.includes(part)).join('-');
     wrong.push(...await golden(page, `${role}-${name}-${lang}-${theme}`));
-    await page.context().addCookies([{ name: 'lang', value: 'zh', url: demo.url }, { name: 'theme', value: 'auto', url: demo.url }]);
+    await wears(page, 'zh', 'auto');
   }
 }
 assert.deepEqual(wrong, []);

@@ -1,11 +1,10 @@
 //! What portable devices bring, and how it is handed in.
 
-use crate::support::bureau::{Bureau, Person};
+use crate::support::bureau::Person;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 /// A real recording of this name, as a device would write it; `arguments` choose what is in it.
 pub fn recording(dir: &Path, name: &str, arguments: &str) -> PathBuf {
@@ -37,22 +36,9 @@ pub async fn sends(who: &Person, id: &str, offset: usize, piece: Vec<u8>) -> (St
     (answer.status(), answer.json().await.unwrap_or(Value::Null))
 }
 
-/// Waits until something at an address is as wanted.
-pub async fn waits(who: &Person, path: &str, until: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(2);
-    loop {
-        let (_, now) = who.get(path).await;
-        if until(&now) {
-            return now;
-        }
-        assert!(Instant::now() < deadline, "{path}: {now}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 pub async fn ends(who: &Person, id: &str) -> Value {
     let over = |a: &Value| ["taken_in", "known", "refused", "failed"].contains(&a["state"].as_str().unwrap_or_default());
-    waits(who, &format!("/api/v1/imports/{id}"), over).await
+    who.waits_at(&format!("/api/v1/imports/{id}"), over).await
 }
 
 /// Uploads a file in pieces, and gives what became of it.
@@ -70,10 +56,6 @@ pub async fn takes_in(who: &Person, path: &Path, form: Value) -> String {
     let told = uploads(who, path, form).await;
     assert_eq!(told["state"], "taken_in", "{told}");
     told["session"].as_str().unwrap().to_owned()
-}
-
-pub async fn log(bureau: &Bureau) -> Vec<Value> {
-    bureau.sign_in("inspector").await.get("/api/v1/log").await.1.as_array().unwrap().clone()
 }
 
 /// All that the six fields want.
