@@ -50,6 +50,7 @@ mod room;
 mod sessions;
 mod soak;
 mod tampering;
+mod unreachable;
 mod upgrade;
 mod volumes;
 mod week;

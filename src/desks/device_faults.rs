@@ -7,13 +7,13 @@ use crate::model::device::{Device, DeviceChange, DeviceChangeKind};
 use crate::model::device_fault::{By, DeviceFault, FaultKind, FaultState, FaultStep};
 use crate::model::device_tally::{self, DeviceTally, OfficerTally};
 use crate::model::entry::EntryKind;
+use crate::model::figures::Period;
 use crate::model::ids::DeviceId;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
 use crate::model::time;
 use crate::model::words::{self, BadField};
-use chrono::{Months, NaiveDate};
 use serde::Serialize;
 
 /// A fault of a session's device while it ran.
@@ -36,8 +36,8 @@ pub struct DeviceFigures {
     pub month: String,
     /// The month before.
     pub before: String,
-    /// The month after.
-    pub after: String,
+    /// The month after; none while this one is not over.
+    pub after: Option<String>,
     /// By device.
     pub devices: Vec<DeviceTally>,
     /// By officer.
@@ -154,22 +154,18 @@ impl Desks {
             self.need(who, Act::KeepDevices)?;
         }
         let now = self.now().utc;
-        let month = month.map_or_else(|| time::shanghai_day(now).format("%Y-%m").to_string(), ToOwned::to_owned);
-        let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d")
-            .map_err(|_| Refusal::from(BadField::form("month", "is no month; 2026-11 would be right")))?;
-        let shifted = |to: Option<NaiveDate>| to.unwrap_or(first);
-        let (before, next) = (shifted(first.checked_sub_months(Months::new(1))), shifted(first.checked_add_months(Months::new(1))));
-        let (from, to) = (time::shanghai_midnight(first), time::shanghai_midnight(next));
-        let (from_ms, to_ms) = (from.timestamp_millis(), to.timestamp_millis());
+        let today = time::shanghai_day(now);
+        let month = Period::month(month, today).map_err(Refusal::from)?;
+        let (from, to) = (time::shanghai_midnight(month.first()), time::shanghai_midnight(month.after().first()));
+        let (from_ms, to_ms) = month.bounds_ms();
         let sessions = self.read(move |c: &Reading| sessions::between(c, from_ms, to_ms)).await?;
         let devices = self.equipment.all();
         // The office counts hours of all units and reads no case; who supervises counts the units that they list.
         let counted: Vec<Session> = sessions.into_iter().filter(|s| who.may(Act::KeepDevices) || who.lists_unit(&s.unit)).collect();
-        let month_of = |day: NaiveDate| day.format("%Y-%m").to_string();
         Ok(DeviceFigures {
-            month,
-            before: month_of(before),
-            after: month_of(next),
+            month: month.to_string(),
+            before: month.before().to_string(),
+            after: month.next(today).map(|after| after.to_string()),
             devices: device_tally::by_device(&devices, &counted, from, to.min(now)),
             officers: device_tally::by_officer(&devices, &counted, now),
         })

@@ -106,10 +106,25 @@ impl Desks {
     pub async fn begin_factor(&self, who: &SignedIn) -> Answer<NewFactor> {
         self.proved(&who.person)?;
         let secret = Secret::from(randomness::bytes::<20>()?.to_vec()).to_base32();
-        let made = totp(&secret, &who.person.username, &self.settings.bureau);
-        let address = made.and_then(|t| t.to_url().ok()).ok_or_else(|| No::Fault("a second factor could not be made".into()))?;
+        let factor = self.new_factor(&who.person.username, &secret)?;
         let (id, kept) = (who.person.id.clone(), self.factor_key.seal(&who.person.id, &secret)?);
         self.acts.keep(move |t| accounts::set_totp_new(t, &id, Some(&kept))).await?;
+        Ok(factor)
+    }
+
+    /// The one that was begun and waits for its first code: a wrong code makes no new one, which the authenticator would not know.
+    pub async fn begun_factor(&self, who: &SignedIn) -> Answer<Option<NewFactor>> {
+        self.proved(&who.person)?;
+        let id = who.person.id.clone();
+        let account = self.read(move |c| accounts::by_id(c, &id)).await?.ok_or(Refusal::NotSignedIn)?;
+        let Some(kept) = account.totp_new else { return Ok(None) };
+        let secret = self.factor_key.open(&account.person.id, &kept)?;
+        Ok(Some(self.new_factor(&account.person.username, &secret)?))
+    }
+
+    fn new_factor(&self, username: &str, secret: &str) -> Answer<NewFactor> {
+        let made = totp(secret, username, &self.settings.bureau);
+        let address = made.and_then(|t| t.to_url().ok()).ok_or_else(|| No::Fault("a second factor could not be made".into()))?;
         let grouped: Vec<String> = secret.as_bytes().chunks(4).map(|g| String::from_utf8_lossy(g).into_owned()).collect();
         Ok(NewFactor { address, secret: grouped.join(" ") })
     }

@@ -4,14 +4,14 @@ use crate::catalog::{Reading, cases, plans, sessions};
 use crate::desks::{Answer, Desks};
 use crate::model::case::Case;
 use crate::model::completeness::{self, Tally};
+use crate::model::figures::Period;
 use crate::model::ids::SessionId;
 use crate::model::initiation;
 use crate::model::people::{Act, Person};
 use crate::model::plan::PlanState;
 use crate::model::refusal::Refusal;
 use crate::model::time;
-use crate::model::words::BadField;
-use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -48,8 +48,8 @@ pub struct Supervision {
     pub month: String,
     /// The month before.
     pub before: String,
-    /// The month after.
-    pub after: String,
+    /// The month after; none while this one is not over.
+    pub after: Option<String>,
     /// When it was computed.
     pub at: DateTime<Utc>,
     /// All of it.
@@ -67,13 +67,9 @@ impl Desks {
     pub async fn supervision(&self, who: &Person, month: Option<&str>) -> Answer<Supervision> {
         self.need(who, Act::Supervise)?;
         let now = self.now().utc;
-        let this = time::shanghai_day(now).format("%Y-%m").to_string();
-        let month = month.unwrap_or(&this).to_owned();
-        let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d")
-            .map_err(|_| Refusal::from(BadField::form("month", "is no month; 2026-11 would be right")))?;
-        let shifted = |to: Option<NaiveDate>| to.unwrap_or(first);
-        let (before, next) = (shifted(first.checked_sub_months(Months::new(1))), shifted(first.checked_add_months(Months::new(1))));
-        let (from_ms, until_ms) = (time::shanghai_midnight(first).timestamp_millis(), time::shanghai_midnight(next).timestamp_millis());
+        let today = time::shanghai_day(now);
+        let month = Period::month(month, today).map_err(Refusal::from)?;
+        let (from_ms, until_ms) = month.bounds_ms();
         let of_month = move |c: &Reading| {
             Ok((sessions::between(c, from_ms, until_ms)?, plans::between(c, from_ms, until_ms)?, cases::between(c, from_ms, until_ms)?))
         };
@@ -106,11 +102,10 @@ impl Desks {
             total.initiation_late += 1;
             units.entry(self.unit_name(&case.unit)).or_default().initiation_late += 1;
         }
-        let month_of = |day: NaiveDate| day.format("%Y-%m").to_string();
         Ok(Supervision {
-            month,
-            before: month_of(before),
-            after: month_of(next),
+            month: month.to_string(),
+            before: month.before().to_string(),
+            after: month.next(today).map(|after| after.to_string()),
             at: now,
             total,
             units: units.into_iter().map(|(unit, tally)| TallyRow { unit, officer: None, tally }).collect(),

@@ -5,6 +5,7 @@ use crate::model::completeness::Tally;
 use crate::model::people::words;
 use crate::model::session::Session;
 use crate::model::time;
+use crate::model::words::BadField;
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,6 +60,13 @@ impl Period {
         Some(Self { first: NaiveDate::from_ymd_opt(year, month, 1)?, span })
     }
 
+    /// A month as it stands in an address; without one, that of today.
+    pub fn month(text: Option<&str>, today: NaiveDate) -> Result<Self, BadField> {
+        let Some(text) = text else { return Ok(Self::around(today, Span::Month)) };
+        let month = Self::parse(text).filter(|p| p.span == Span::Month);
+        month.ok_or_else(|| BadField::form("month", "is no month; 2026-11 would be right"))
+    }
+
     /// A quarter as the review of approvals names it, `2026-4`; none where it is no quarter.
     pub fn parse_quarter(text: &str) -> Option<Self> {
         let (year, number) = text.split_once('-')?;
@@ -90,6 +98,11 @@ impl Period {
     #[must_use]
     pub fn after(self) -> Self {
         Self { first: self.first.checked_add_months(Months::new(self.span.months())).unwrap_or(self.first), ..self }
+    }
+
+    /// The one after, where it has begun by today: there is nothing to count before.
+    pub fn next(self, today: NaiveDate) -> Option<Self> {
+        Some(self.after()).filter(|next| next.first <= today)
     }
 
     /// Its months.
@@ -177,6 +190,26 @@ mod tests {
         assert_eq!(months("2026-Q4"), ["2026-10", "2026-11", "2026-12"]);
         assert_eq!(Period::parse("2026-Q1").unwrap().before().to_string(), "2025-Q4");
         assert_eq!(Period::parse("2026-12").unwrap().after().to_string(), "2027-01");
+    }
+
+    #[test]
+    fn a_month_without_address_is_todays_and_what_has_not_begun_is_not_offered() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let month = |text| Period::month(text, day("2026-11-26")).map(|m| m.to_string());
+        assert_eq!((month(None).unwrap(), month(Some("2026-02")).unwrap()), ("2026-11".to_owned(), "2026-02".to_owned()));
+        for text in ["", "2026", "2026-Q1", "2026-13", "nonsense"] {
+            assert!(month(Some(text)).is_err(), "{text}");
+        }
+        let next = |text, today| Period::parse(text).unwrap().next(day(today)).map(|p| p.to_string());
+        let cases = [
+            ("2026-11", "2026-11-30", None),
+            ("2026-11", "2026-12-01", Some("2026-12")),
+            ("2026-Q3", "2026-10-01", Some("2026-Q4")),
+            ("2026", "2026-12-31", None),
+        ];
+        for (text, today, then) in cases {
+            assert_eq!(next(text, today).as_deref(), then, "{text} on {today}");
+        }
     }
 
     proptest! {

@@ -105,6 +105,12 @@ await inspector.goto(`${demo.url}/me`);
 await inspector.click('form[action="/me/factor"] button');
 await inspector.waitForSelector('.qr svg');
 await shot(inspector, 'access-11-me');
+// A mistyped code is told at its field, and what the authenticator has scanned stays good.
+const secret = await inspector.textContent('.qr + p code');
+await inspector.fill('[name=code]', '000000');
+await inspector.click('form[action="/me/factor/confirm"] button');
+await inspector.waitForSelector('[name=code][aria-invalid=true]');
+assert.equal(await inspector.textContent('.qr + p code'), secret);
 const admin = await person('administrator');
 await admin.goto(`${demo.url}/accounts`);
 await admin.click('#tokens summary');

@@ -16,7 +16,7 @@ export const said = [];
 
 /** A page on the officer's screen. */
 export async function screen(more = {}) {
-  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 }, ...more })).newPage();
+  const page = await (await browser.newContext({ viewport: { width: 1366, height: 768 }, serviceWorkers: 'block', ...more })).newPage();
   page.setDefaultTimeout(60000);
   return page;
 }

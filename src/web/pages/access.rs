@@ -3,7 +3,6 @@
 use crate::desks::No;
 use crate::desks::access::{Inbox, NewRequest};
 use crate::desks::deputies::NewDeputation;
-use crate::desks::logins::SignedIn;
 use crate::desks::sessions::{Search, SessionRow};
 use crate::model::access::{AccessMode, AccessRequest, Decision, Deputation, Narrowing, RequestState, Scope};
 use crate::model::agenda;
@@ -12,15 +11,14 @@ use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::model::time;
 use crate::model::words::BadField;
+use crate::web::asked;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::shown::Requests;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -90,12 +88,12 @@ impl InboxPage {
 }
 
 /// Requests: to decide, open, one's own.
-pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+pub async fn inbox(visit: Visit, asked: Asked) -> Response {
     let only = asked.shows::<Requests>();
-    let page = Page::of(&web, &headers, who.clone(), "/access").await.narrowed(only);
-    let now = web.desks.wall_clock();
+    let page = visit.page("/access").await.narrowed(only);
+    let now = visit.desks().wall_clock();
     let found = async {
-        let mut inbox = web.desks.inbox(&who.person).await?;
+        let mut inbox = visit.desks().inbox(visit.person()).await?;
         inbox.own.retain(|r| match only {
             Some(Requests::Live) => r.is_live(now),
             Some(Requests::Refused) => {
@@ -104,12 +102,12 @@ pub async fn inbox(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
             }
             None => true,
         });
-        let known = web.desks.asked_for(&who.person, &inbox).await?;
-        Ok::<_, No>((inbox, known, web.desks.deputies(&who.person).await?))
+        let known = visit.desks().asked_for(visit.person(), &inbox).await?;
+        Ok::<_, No>((inbox, known, visit.desks().deputies(visit.person()).await?))
     };
     match found.await {
         Ok((mut inbox, known, deputies)) => {
-            web.desks.inbox_shown(&inbox);
+            visit.desks().inbox_shown(&inbox);
             let (mut table, own) = (Table::new(asked, &["at", "purpose", "until", "state"]), inbox.own.len());
             inbox.own = table.rows(std::mem::take(&mut inbox.own), |r, column| match column {
                 "at" => Key::at(r.submitted_at),
@@ -131,13 +129,8 @@ struct NewPage {
 }
 
 /// A form for several sessions: chosen ones, or a search that is frozen into a list.
-pub async fn new_page(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(fields): Query<Vec<(String, String)>>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/access").await;
+pub async fn new_page(visit: Visit, Query(fields): Query<Vec<(String, String)>>) -> Response {
+    let page = visit.page("/access").await;
     let chosen: Vec<&str> = all(&fields, "session").collect();
     let mut rows = Vec::new();
     let search = |page: u32| Search {
@@ -155,7 +148,7 @@ pub async fn new_page(
     };
     // Four pages of fifty: what one request may hold.
     for number in 1..=4 {
-        match web.desks.sessions(&who.person, &search(number)).await {
+        match visit.desks().sessions(visit.person(), &search(number)).await {
             Ok(found) => {
                 let last = found.pages <= number;
                 rows.extend(found.rows.into_iter().filter(|r| chosen.is_empty() || chosen.contains(&r.id.as_str())));
@@ -170,12 +163,7 @@ pub async fn new_page(
 }
 
 /// Asks to look at sessions; at one from its own page, at several from the form.
-pub async fn request(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn request(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let line = |name| one(&fields, name).unwrap_or_default();
     let sessions: Vec<&str> = all(&fields, "session").collect();
     let back = if let [only] = sessions.as_slice() { format!("/sessions/{only}") } else { "/access".into() };
@@ -188,38 +176,22 @@ pub async fn request(
             masked: one(&fields, "masked").is_some(),
             hours: line("hours").parse().unwrap_or(0),
         };
-        web.desks.request_access(&who.person, request).await.map(drop)
+        visit.desks().request_access(visit.person(), request).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, &back, "requested", result).await
-}
-
-/// Shows password and code again, where a form holds them.
-pub async fn prove_by(web: &Web, who: &mut SignedIn, fields: &[(String, String)]) -> Result<(), No> {
-    let password = all(fields, "prove_password").next().unwrap_or_default().to_owned();
-    if !password.is_empty() {
-        web.desks.prove(who, password.into(), &one(fields, "prove_code").unwrap_or_default()).await?;
-        who.person.proved_at = Some(web.desks.wall_clock());
-    }
-    Ok(())
+    visit.after(&back, "requested", result).await
 }
 
 /// Decides or revokes.
-pub async fn decide(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn decide(mut visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let reason = one(&fields, "reason").unwrap_or_default();
     let chosen: Vec<&str> = all(&fields, "session").collect();
     let result: Result<&str, No> = async {
         let id = asked::id("request", &id, RequestId::new)?;
-        if !who.person.may(Act::DecideAccess) {
+        if !visit.who.person.may(Act::DecideAccess) {
             return Err(Refusal::NotYourRole.into());
         }
-        prove_by(&web, &mut who, &fields).await?;
+        visit.prove(&fields).await?;
         let (decision, word) = match one(&fields, "decision").as_deref() {
             Some("approve") => {
                 let sessions = chosen.iter().map(|s| asked::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
@@ -235,49 +207,39 @@ pub async fn decide(
             Some("revoke") => (Decision::Revoke { reason }, "revoked"),
             _ => (Decision::Reject { reason }, "rejected"),
         };
-        web.desks.decide_access(&who.person, &id, decision).await?;
+        visit.desks().decide_access(visit.person(), &id, decision).await?;
         Ok(word)
     }
     .await;
     let word = result.as_ref().copied().unwrap_or_default();
-    after(&web, who, &headers, "/access", word, result.map(drop)).await
+    visit.after("/access", word, result.map(drop)).await
 }
 
 /// Withdraws one's own request, or gives a grant back.
-pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+pub async fn close(visit: Visit, Path(id): Path<String>) -> Response {
     let result: Result<(), No> = async {
         let id = asked::id("request", &id, RequestId::new)?;
-        web.desks.close_request(&who.person, &id).await.map(drop)
+        visit.desks().close_request(visit.person(), &id).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, "/access", "closed", result).await
+    visit.after("/access", "closed", result).await
 }
 
 /// Names a deputy.
-pub async fn name_deputy(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn name_deputy(mut visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let line = |name: &str| one(&fields, name).unwrap_or_default();
     let result: Result<(), No> = async {
-        prove_by(&web, &mut who, &fields).await?;
+        visit.prove(&fields).await?;
         let day = |name: &str| line(name).parse().map_err(|_| Refusal::from(BadField::form(name, "is no day; 2026-11-23 would be right")));
         let new = NewDeputation { deputy: line("deputy"), from: day("from")?, until: day("until")?, basis: line("basis") };
-        web.desks.name_deputy(&who.person, new).await.map(drop)
+        visit.desks().name_deputy(visit.person(), new).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, "/access", "deputy-named", result).await
+    visit.after("/access", "deputy-named", result).await
 }
 
 /// Ends an authorisation.
-pub async fn end_deputy(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let ended = web.desks.end_deputy(&who.person, &id).await;
-    after(&web, who, &headers, "/access", "deputy-ended", ended).await
+pub async fn end_deputy(visit: Visit, Path(id): Path<String>) -> Response {
+    let ended = visit.desks().end_deputy(visit.person(), &id).await;
+    visit.after("/access", "deputy-ended", ended).await
 }

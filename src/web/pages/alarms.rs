@@ -2,19 +2,16 @@
 
 use crate::desks::No;
 use crate::desks::alarms::AlarmSearch;
-use crate::desks::logins::SignedIn;
 use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
 use crate::model::time;
-use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, html, no_page};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use chrono::DateTime;
@@ -124,15 +121,9 @@ fn name(lang: Lang, a: &AlarmRow) -> String {
 }
 
 /// Those that are open, and the history.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    Query(query): Query<AlarmQuery>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
-    let found = async { web.desks.alarms(&who.person, &query.search()?).await };
+pub async fn show(visit: Visit, asked: Asked, Query(query): Query<AlarmQuery>) -> Response {
+    let page = visit.page("/alarms").await;
+    let found = async { visit.desks().alarms(visit.person(), &query.search()?).await };
     match found.await {
         Ok(rows) => {
             let mut table = Table::new(asked, &["from", "until", "severity", "what", "by"]);
@@ -143,26 +134,21 @@ pub async fn show(
                 "what" => Key::text(Some(page.word("alarm-kind", a.kind.as_str()))),
                 _ => Key::text(a.acknowledged_by.as_deref()),
             });
-            html(&AlarmsPage { page, table, open: web.desks.open_alarms(), rows, query, rooms: web.desks.rooms() })
+            html(&AlarmsPage { page, table, open: visit.desks().open_alarms(), rows, query, rooms: visit.desks().rooms() })
         }
         Err(no) => no_page(page, &no),
     }
 }
 
 /// The history as CSV.
-pub async fn csv(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<AlarmQuery>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/alarms").await;
-    let found = async { web.desks.alarms(&who.person, &query.search()?).await };
+pub async fn csv(visit: Visit, Query(query): Query<AlarmQuery>) -> Response {
+    let page = visit.page("/alarms").await;
+    let found = async { visit.desks().alarms(visit.person(), &query.search()?).await };
     let rows = match found.await {
         Ok(rows) => rows,
         Err(no) => return no_page(page, &no),
     };
-    let rooms = web.desks.rooms();
+    let rooms = visit.desks().rooms();
     let head =
         ["alarm-no", "severity", "alarm-what", "room", "alarm-of", "from", "until-time", "alarm-times", "alarm-by", "time", "alarm-said"];
     let mut lines = vec![head.map(|key| cell(&page.t(key))).join(",")];
@@ -184,45 +170,35 @@ pub async fn csv(
         ];
         lines.push(cells.map(|text| cell(&text)).join(","));
     }
-    csv::file(&format!("alarms-{}", time::shanghai_day(web.desks.wall_clock())), &(lines.join("\r\n") + "\r\n"))
+    csv::file(&format!("alarms-{}", time::shanghai_day(visit.desks().wall_clock())), &(lines.join("\r\n") + "\r\n"))
 }
 
 /// Acknowledges one.
-pub async fn acknowledge(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn acknowledge(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let reason = one(&fields, "reason").unwrap_or_default();
-    let done = web.desks.acknowledge_alarm(&who.person, &id, &reason).await.map(drop);
-    after(&web, who, &headers, "/alarms", "alarm-acknowledged", done).await
+    let done = visit.desks().acknowledge_alarm(visit.person(), &id, &reason).await.map(drop);
+    visit.after("/alarms", "alarm-acknowledged", done).await
 }
 
 /// What the bell says: how many alarms nobody has acknowledged, whenever that changes.
-pub async fn events(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let lang = Lang::of(&headers);
-    let pushes = futures::stream::unfold((web, who, None, 0u32), move |(web, who, mut said, mut looks)| async move {
+pub async fn events(visit: Visit) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let lang = visit.lang();
+    let pushes = futures::stream::unfold((visit, None, 0u32), move |(visit, mut said, mut looks)| async move {
         loop {
             if said.is_some() {
                 tokio::time::sleep(LOOK).await;
             }
             looks += 1;
             if looks % ASK_AFTER == 1 {
-                web.desks.is_still(&who).await.ok()?;
+                visit.desks().is_still(&visit.who).await.ok()?;
             }
-            let now = web.desks.alarms_waiting();
+            let now = visit.desks().alarms_waiting();
             if said != Some(now) {
                 said = Some(now);
                 let (count, worst) = now;
                 let words = lang.with("bell-count", &[("count", count.to_string())]);
                 let data = json!({ "count": count, "severity": worst.map(Severity::as_str), "words": words });
-                return Some((Ok(Event::default().event("bell").data(data.to_string())), (web, who, said, looks)));
+                return Some((Ok(Event::default().event("bell").data(data.to_string())), (visit, said, looks)));
             }
         }
     });

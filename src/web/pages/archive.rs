@@ -1,14 +1,10 @@
 //! The archive: how it stands, in words.
 
 use crate::desks::archive::ArchiveView;
-use crate::desks::logins::SignedIn;
-use crate::web::Web;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, html, no_page};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
 #[derive(Template)]
@@ -28,9 +24,9 @@ impl ArchivePage {
 }
 
 /// The page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/archive").await;
-    match web.desks.archive_view(&who.person).await {
+pub async fn show(visit: Visit, asked: Asked) -> Response {
+    let page = visit.page("/archive").await;
+    match visit.desks().archive_view(visit.person()).await {
         Ok(mut archive) => {
             let mut table = Table::named("queue", &asked, &["kind", "item", "since", "state"]);
             archive.queue = table.rows(archive.queue, |q, column| match column {
@@ -46,7 +42,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// Has everything read again.
-pub async fn verify(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let done = web.desks.verify_archive(&who.person).await;
-    after(&web, who, &headers, "/archive", "archive-verifying", done).await
+pub async fn verify(visit: Visit) -> Response {
+    let done = visit.desks().verify_archive(visit.person()).await;
+    visit.after("/archive", "archive-verifying", done).await
 }

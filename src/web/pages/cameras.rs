@@ -3,18 +3,15 @@
 
 use crate::desks::No;
 use crate::desks::cameras::{CameraRow, NewCamera, TrialView};
-use crate::desks::logins::SignedIn;
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::refusal::Refusal;
 use crate::model::trial::{Carrier, Client, Found, Trial};
-use crate::web::i18n::Lang;
+use crate::web::asked;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, access, after, done, html, no_page};
-use crate::web::{Web, asked, error};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 
 type Fields = Vec<(String, String)>;
@@ -28,7 +25,6 @@ struct CamerasPage {
     typed: Fields,
     found: Option<Vec<Found>>,
     tried: Option<TrialView>,
-    problem: Option<String>,
 }
 
 impl CamerasPage {
@@ -53,23 +49,18 @@ impl CamerasPage {
 }
 
 /// The cameras of the rooms, and the form for a new one.
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<Fields>,
-) -> Response {
-    show(&web, who, &headers, query, (None, None, None)).await
+pub async fn list(visit: Visit, Query(query): Query<Fields>) -> Response {
+    show(&visit, query, (None, None)).await
 }
 
-type Came = (Option<Vec<Found>>, Option<TrialView>, Option<String>);
+type Came = (Option<Vec<Found>>, Option<TrialView>);
 
-async fn show(web: &Web, who: SignedIn, headers: &HeaderMap, typed: Fields, (found, tried, problem): Came) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/cameras").await;
+async fn show(visit: &Visit, typed: Fields, (found, tried): Came) -> Response {
+    let page = visit.page("/cameras").await;
     // What was typed goes back into its fields, but no password ever does.
     let typed = typed.into_iter().filter(|(name, _)| !["password", "camera_password", "proof"].contains(&name.as_str())).collect();
-    match web.desks.cameras(&who.person) {
-        Ok(rows) => html(&CamerasPage { page, rows, rooms: web.desks.rooms(), typed, found, tried, problem }),
+    match visit.desks().cameras(visit.person()) {
+        Ok(rows) => html(&CamerasPage { page, rows, rooms: visit.desks().rooms(), typed, found, tried }),
         Err(no) => no_page(page, &no),
     }
 }
@@ -91,47 +82,39 @@ fn new_camera(fields: &Fields) -> Result<NewCamera, Refusal> {
 }
 
 /// Back into the form with what is wrong, or to where the password is shown again.
-async fn refused(web: &Web, who: SignedIn, headers: &HeaderMap, typed: Fields, no: No) -> Response {
+async fn refused(visit: &Visit, typed: Fields, no: No) -> Response {
     match no {
-        No::Refusal(Refusal::ProveAgain) => after(web, who, headers, "/cameras", "", Err(Refusal::ProveAgain.into())).await,
-        No::Refusal(refusal) => {
-            let problem = error::text(&refusal, Lang::of(headers));
-            show(web, who, headers, typed, (None, None, Some(problem))).await
-        }
-        no @ No::Fault(_) => no_page(Page::of(web, headers, who, "/cameras").await, &no),
+        No::Refusal(Refusal::ProveAgain) => visit.after("/cameras", "", Err(Refusal::ProveAgain.into())).await,
+        No::Refusal(refusal) => brought_back(show(visit, typed, (None, None)).await, visit.lang(), &refusal),
+        no @ No::Fault(_) => visit.no("/cameras", &no).await,
     }
 }
 
 /// `find` looks for cameras, `try` tries the one that was typed, `save` saves the one that was tried.
-pub async fn step(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn step(mut visit: Visit, Form(fields): Form<Fields>) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     if step == "save" {
-        return match web.desks.save_camera(&who.person, &one(&fields, "trial").unwrap_or_default()).await {
+        return match visit.desks().save_camera(visit.person(), &one(&fields, "trial").unwrap_or_default()).await {
             Ok(saved) => done("/cameras", if saved.in_use { "camera-saved" } else { "camera-waits" }),
-            Err(no) => refused(&web, who, &headers, fields, no).await,
+            Err(no) => refused(&visit, fields, no).await,
         };
     }
     let came: Result<Came, No> = async {
         if step == "find" {
-            return Ok((Some(web.desks.find_cameras(&who.person).await?), None, None));
+            return Ok((Some(visit.desks().find_cameras(visit.person()).await?), None));
         }
-        access::prove_by(&web, &mut who, &fields).await?;
-        Ok((None, Some(web.desks.try_camera(&who.person, new_camera(&fields)?).await?), None))
+        visit.prove(&fields).await?;
+        Ok((None, Some(visit.desks().try_camera(visit.person(), new_camera(&fields)?).await?)))
     }
     .await;
     match came {
-        Ok(came) => show(&web, who, &headers, fields, came).await,
-        Err(no) => refused(&web, who, &headers, fields, no).await,
+        Ok(came) => show(&visit, fields, came).await,
+        Err(no) => refused(&visit, fields, no).await,
     }
 }
 
 /// Takes away one that was added here.
-pub async fn remove(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let removed = async { web.desks.remove_camera(&who.person, &asked::id("camera", &id, CameraId::new)?).await }.await;
-    after(&web, who, &headers, "/cameras", "camera-removed", removed).await
+pub async fn remove(visit: Visit, Path(id): Path<String>) -> Response {
+    let removed = async { visit.desks().remove_camera(visit.person(), &asked::id("camera", &id, CameraId::new)?).await }.await;
+    visit.after("/cameras", "camera-removed", removed).await
 }

@@ -2,7 +2,6 @@
 
 use crate::desks::No;
 use crate::desks::cases::NewCase;
-use crate::desks::logins::SignedIn;
 use crate::model::case::{ActKind, CaseChange, CaseFacts, Origin, Procedure};
 use crate::model::facts::Facts;
 use crate::model::missing::AnswerKind;
@@ -10,14 +9,12 @@ use crate::model::refusal::Refusal;
 use crate::model::text_record::RecordKind;
 use crate::model::time;
 use crate::model::words::BadField;
-use crate::web::Web;
 use crate::web::asked;
 use crate::web::pages::form::{self, Form, one};
-use crate::web::pages::{Page, after, brought_back, done, html, no_page};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 
@@ -37,8 +34,8 @@ impl NewPage {
 }
 
 /// The form.
-pub async fn new_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who, "/cases/new").await;
+pub async fn new_page(visit: Visit) -> Response {
+    let page = visit.page("/cases/new").await;
     html(&NewPage { page, origin: Origin::OwnInitiative, named: false, facts: CaseFacts::default() })
 }
 
@@ -57,22 +54,17 @@ fn facts(fields: &[(String, String)]) -> CaseFacts {
 }
 
 /// Opens a case, or shows the form again with what was typed.
-pub async fn open(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn open(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let origin = one(&fields, "origin").and_then(|o| Origin::from_word(&o)).unwrap_or(Origin::OwnInitiative);
     let (named, facts) = (one(&fields, "named").is_some(), facts(&fields));
-    match web.desks.open_case(&who.person, NewCase { origin, named, facts: facts.clone() }).await {
+    match visit.desks().open_case(visit.person(), NewCase { origin, named, facts: facts.clone() }).await {
         Ok(case) => done(&format!("/cases/{}", case.id), "case-opened"),
         Err(No::Refusal(refusal)) => {
-            let page = Page::of(&web, &headers, who, "/cases/new").await;
+            let page = visit.page("/cases/new").await;
             let lang = page.lang;
             brought_back(html(&NewPage { page, origin, named, facts }), lang, &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/cases").await, &no),
+        Err(no) => visit.no("/cases", &no).await,
     }
 }
 
@@ -112,19 +104,13 @@ fn read(fields: &[(String, String)], now: DateTime<Utc>) -> Result<(CaseChange, 
 }
 
 /// Changes a case.
-pub async fn change(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn change(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let back = format!("/cases/{id}");
-    let (change, word) = match read(&fields, web.desks.wall_clock()) {
+    let (change, word) = match read(&fields, visit.desks().wall_clock()) {
         Ok(read) => read,
-        Err(refusal) => return no_page(Page::of(&web, &headers, who, &back).await, &refusal.into()),
+        Err(refusal) => return visit.no(&back, &refusal.into()).await,
     };
-    let changed = async { web.desks.change_case(&who.person, &asked::case(&id)?, change).await.map(drop) };
+    let changed = async { visit.desks().change_case(visit.person(), &asked::case(&id)?, change).await.map(drop) };
     let changed: Result<(), No> = changed.await;
-    after(&web, who, &headers, &back, word, changed).await
+    visit.after(&back, word, changed).await
 }

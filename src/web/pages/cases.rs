@@ -1,7 +1,6 @@
 //! The list of cases, and a case's page: what it is, what it lacks, its time line.
 
 use crate::desks::cases::{CasePage, CaseRow, CaseSearch, CaseView, Happened};
-use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionRow;
 use crate::model::case::{CaseState, Closing, Origin};
 use crate::model::case_missing;
@@ -10,15 +9,13 @@ use crate::model::missing::{Answer, AnswerKind, Missing};
 use crate::model::retention::Table as Periods;
 use crate::model::text_record::{Field, RecordKind, Takes, TextRecord};
 use crate::model::time;
-use crate::web::Web;
 use crate::web::asked;
 use crate::web::pages::table::{Asked, Table};
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -59,16 +56,10 @@ impl ListPage {
 }
 
 /// The list, with the search in its address.
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    query: Result<Query<CaseSearch>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/cases").await;
+pub async fn list(visit: Visit, asked: Asked, query: Result<Query<CaseSearch>, QueryRejection>) -> Response {
+    let page = visit.page("/cases").await;
     let search = query.map(|Query(s)| s).unwrap_or_default();
-    match web.desks.cases(&who.person, &search).await {
+    match visit.desks().cases(visit.person(), &search).await {
         Ok(found) => {
             let table = Table::cut(asked, CaseSearch::ORDERS, (found.page, found.pages, found.total));
             html(&ListPage { page, table, search, found })
@@ -207,21 +198,15 @@ impl OneCase {
 }
 
 /// A case's page.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    query: Result<Query<CaseQuery>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/cases/{id}")).await;
+pub async fn show(visit: Visit, Path(id): Path<String>, query: Result<Query<CaseQuery>, QueryRejection>) -> Response {
+    let page = visit.page(&format!("/cases/{id}")).await;
     let query = query.map(|Query(q)| q).unwrap_or_default();
-    let found = async { web.desks.case(&who.person, &asked::case(&id)?).await }.await;
+    let found = async { visit.desks().case(visit.person(), &asked::case(&id)?).await }.await;
     match found {
         Ok(view) => {
             let add = query.add.as_deref().and_then(RecordKind::from_word);
-            let now = time::shanghai_field(web.desks.wall_clock());
-            html(&OneCase { page, view, add, corrects: query.corrects, now, table: web.desks.retention_table().clone() })
+            let now = time::shanghai_field(visit.desks().wall_clock());
+            html(&OneCase { page, view, add, corrects: query.corrects, now, table: visit.desks().retention_table().clone() })
         }
         Err(no) => no_page(page, &no),
     }

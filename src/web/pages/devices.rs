@@ -3,7 +3,6 @@
 use crate::desks::No;
 use crate::desks::device_faults::DeviceFigures;
 use crate::desks::equipment::DeviceView;
-use crate::desks::logins::SignedIn;
 use crate::model::device::{Description, DeviceKind, Due, FieldChange, Maintenance, Standing};
 use crate::model::device_fault::{DeviceFault, FaultKind, FaultState, FaultStep};
 use crate::model::ids::{RoomId, UnitId};
@@ -16,11 +15,10 @@ use crate::web::pages::csv::{self, cell};
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::shown::{Devices, Part};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, act, brought_back, done, html, no_page};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use chrono::NaiveDate;
 
@@ -99,14 +97,14 @@ fn due_badge(due: Due) -> &'static str {
 }
 
 /// The register: `show` narrows to a part ([`Devices`]), `text` to a number, a name or a serial number.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    list_page(&web, who, &headers, asked, vec![]).await
+pub async fn list(visit: Visit, asked: Asked) -> Response {
+    list_page(&visit, asked, vec![]).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, typed: Fields) -> Response {
+async fn list_page(visit: &Visit, asked: Asked, typed: Fields) -> Response {
     let (show, text) = (asked.shows::<Devices>(), asked.text());
-    let page = Page::of(web, headers, who.clone(), "/devices").await.narrowed(show);
-    match web.desks.equipment_register(&who.person) {
+    let page = visit.page("/devices").await.narrowed(show);
+    match visit.desks().equipment_register(visit.person()) {
         Ok(mut rows) => {
             let total = rows.len();
             rows.retain(|r| match show {
@@ -129,7 +127,7 @@ async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, 
                 "next" => Key::text(r.next_maintenance.map(|day| day.to_string())),
                 _ => Key::text(Some(page.word("standing", r.standing.as_str()))),
             });
-            html(&ListPage { page, table, rows, show, text, total, form: DeviceForm::of(web, typed, false) })
+            html(&ListPage { page, table, rows, show, text, total, form: DeviceForm::of(&visit.web, typed, false) })
         }
         Err(no) => no_page(page, &no),
     }
@@ -160,20 +158,15 @@ fn described(fields: &Fields) -> Result<Description, Refusal> {
 }
 
 /// Puts a device into the register, or shows the form again with what was typed.
-pub async fn register(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
-    let registered: Result<_, No> = async { Ok(web.desks.register_device(&who.person, described(&fields)?).await?.id) }.await;
+pub async fn register(visit: Visit, Form(fields): Form<Fields>) -> Response {
+    let registered: Result<_, No> = async { Ok(visit.desks().register_device(visit.person(), described(&fields)?).await?.id) }.await;
     match registered {
         Ok(id) => done(&format!("/devices/{id}"), "device-registered"),
         Err(No::Refusal(refusal)) => {
-            let page = list_page(&web, who, &headers, Asked::before(&headers, "/devices"), fields).await;
-            brought_back(page, Lang::of(&headers), &refusal)
+            let page = list_page(&visit, Asked::before(&visit.headers, "/devices"), fields).await;
+            brought_back(page, visit.lang(), &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/devices").await, &no),
+        Err(no) => visit.no("/devices", &no).await,
     }
 }
 
@@ -262,12 +255,12 @@ fn typed(view: &DeviceView) -> Fields {
 }
 
 /// One.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/devices/{id}")).await;
-    match async { web.desks.equipment_device(&who.person, &asked::device(&id)?).await }.await {
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/devices/{id}")).await;
+    match async { visit.desks().equipment_device(visit.person(), &asked::device(&id)?).await }.await {
         Ok(view) => {
-            let form = DeviceForm::of(&web, typed(&view), view.device.camera.is_some());
-            let today = page.at(web.desks.wall_clock()).to_string().chars().take(10).collect();
+            let form = DeviceForm::of(&visit.web, typed(&view), view.device.camera.is_some());
+            let today = page.at(visit.desks().wall_clock()).to_string().chars().take(10).collect();
             html(&ShowPage { page, view, form, today })
         }
         Err(no) => no_page(page, &no),
@@ -275,13 +268,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// Something about it: `describe`, `maintained`, `fault`, `ask`, `clock`, `retire`.
-pub async fn change(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn change(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let what = one(&fields, "change").unwrap_or_default();
     let word = match what.as_str() {
         "fault" => "fault-reported",
@@ -291,51 +278,47 @@ pub async fn change(
         _ => "device-changed",
     };
     let line = |name: &str| one(&fields, name).unwrap_or_default();
-    let (desks, fields) = (&web.desks, &fields);
-    act(&web, who, &headers, (&format!("/devices/{id}"), word), None, |person| async move {
-        let (id, person) = (asked::device(&id)?, &person);
-        match what.as_str() {
-            "describe" => desks.describe_device(person, &id, described(fields)?).await.map(drop),
-            "maintained" => {
-                let day = day(fields, "maintained")?.ok_or_else(|| Refusal::from(BadField::form("maintained", "is no day")))?;
-                desks.maintain_device(person, &id, day, &line("what")).await.map(drop)
+    let (desks, fields) = (&visit.desks(), &fields);
+    visit
+        .act((&format!("/devices/{id}"), word), None, |person| async move {
+            let (id, person) = (asked::device(&id)?, &person);
+            match what.as_str() {
+                "describe" => desks.describe_device(person, &id, described(fields)?).await.map(drop),
+                "maintained" => {
+                    let day = day(fields, "maintained")?.ok_or_else(|| Refusal::from(BadField::form("maintained", "is no day")))?;
+                    desks.maintain_device(person, &id, day, &line("what")).await.map(drop)
+                }
+                "fault" => {
+                    let kind = FaultKind::from_word(&line("kind")).unwrap_or(FaultKind::Other);
+                    desks.report_fault(person, &id, kind, &line("what")).await.map(drop)
+                }
+                "ask" => desks.ask_device(person, &id).await.map(drop),
+                "clock" => desks.set_camera_clock(person, &id).await.map(drop),
+                "retire" => desks.retire_device(person, &id, &line("reason")).await.map(drop),
+                _ => Err(Refusal::no_such("change", &what).into()),
             }
-            "fault" => {
-                let kind = FaultKind::from_word(&line("kind")).unwrap_or(FaultKind::Other);
-                desks.report_fault(person, &id, kind, &line("what")).await.map(drop)
-            }
-            "ask" => desks.ask_device(person, &id).await.map(drop),
-            "clock" => desks.set_camera_clock(person, &id).await.map(drop),
-            "retire" => desks.retire_device(person, &id, &line("reason")).await.map(drop),
-            _ => Err(Refusal::no_such("change", &what).into()),
-        }
-    })
-    .await
+        })
+        .await
 }
 
 /// A step of one of its faults.
-pub async fn step(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path((id, number)): Path<(String, String)>,
-    Form(fields): Form<Fields>,
-) -> Response {
-    let (desks, fields) = (&web.desks, &fields);
+pub async fn step(visit: Visit, Path((id, number)): Path<(String, String)>, Form(fields): Form<Fields>) -> Response {
+    let (desks, fields) = (&visit.desks(), &fields);
     let line = |name: &str| one(fields, name).unwrap_or_default();
-    act(&web, who, &headers, (&format!("/devices/{id}"), "fault-stepped"), None, |person| async move {
-        let step = match line("step").as_str() {
-            "stop" => FaultStep::StopUse { text: line("text") },
-            "report" => FaultStep::Report { to: line("party") },
-            "repair" => FaultStep::Repair { service: line("party"), text: one(fields, "text") },
-            "retest" => FaultStep::Retest { passed: line("passed") == "yes", text: line("text") },
-            "return" => FaultStep::Return,
-            "retire" => FaultStep::Retire { text: line("text") },
-            other => return Err(Refusal::no_such("step", other).into()),
-        };
-        desks.step_fault(&person, &asked::device(&id)?, asked::fault_number(&number)?, step).await.map(drop)
-    })
-    .await
+    visit
+        .act((&format!("/devices/{id}"), "fault-stepped"), None, |person| async move {
+            let step = match line("step").as_str() {
+                "stop" => FaultStep::StopUse { text: line("text") },
+                "report" => FaultStep::Report { to: line("party") },
+                "repair" => FaultStep::Repair { service: line("party"), text: one(fields, "text") },
+                "retest" => FaultStep::Retest { passed: line("passed") == "yes", text: line("text") },
+                "return" => FaultStep::Return,
+                "retire" => FaultStep::Retire { text: line("text") },
+                other => return Err(Refusal::no_such("step", other).into()),
+            };
+            desks.step_fault(&person, &asked::device(&id)?, asked::fault_number(&number)?, step).await.map(drop)
+        })
+        .await
 }
 
 #[derive(Template)]
@@ -360,26 +343,21 @@ fn month(query: &Fields) -> Option<String> {
 }
 
 /// A month by device and by officer.
-pub async fn figures(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<Fields>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/devices/figures").await;
-    match web.desks.device_figures(&who.person, month(&query).as_deref()).await {
+pub async fn figures(visit: Visit, Query(query): Query<Fields>) -> Response {
+    let page = visit.page("/devices/figures").await;
+    match visit.desks().device_figures(visit.person(), month(&query).as_deref()).await {
         Ok(figures) => html(&FiguresPage { page, figures }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// The same as CSV with a byte order mark, so that a spreadsheet reads its Chinese.
-pub async fn csv(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Query(query): Query<Fields>) -> Response {
-    let figures = match web.desks.device_figures(&who.person, month(&query).as_deref()).await {
+pub async fn csv(visit: Visit, Query(query): Query<Fields>) -> Response {
+    let figures = match visit.desks().device_figures(visit.person(), month(&query).as_deref()).await {
         Ok(figures) => figures,
-        Err(no) => return no_page(Page::of(&web, &headers, who, "/devices/figures").await, &no),
+        Err(no) => return visit.no("/devices/figures", &no).await,
     };
-    csv::file(&format!("devices-{}", figures.month), &table(&figures, Lang::of(&headers)))
+    csv::file(&format!("devices-{}", figures.month), &table(&figures, visit.lang()))
 }
 
 fn table(figures: &DeviceFigures, lang: Lang) -> String {

@@ -4,15 +4,15 @@
 use crate::desks::No;
 use crate::desks::accounts::NewAccount;
 use crate::desks::factors::{KeySeen, NewFactor};
-use crate::desks::logins::{LoginSeen, SignedIn};
+use crate::desks::logins::LoginSeen;
 use crate::model::refusal::Refusal;
-use crate::web::i18n::{self, Lang};
+use crate::web::i18n;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
-use crate::web::pages::{Page, access, after, done, html, no_page, refused, see};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page, refused, see};
 use crate::web::{Web, error, guard};
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -23,7 +23,6 @@ use serde::Deserialize;
 #[template(path = "me.html", config = "src/web/askama.toml")]
 struct MePage {
     page: Page,
-    problem: Option<String>,
     must_change: bool,
     must_enrol: bool,
     factor: Option<NewFactor>,
@@ -33,32 +32,22 @@ struct MePage {
     logins: Vec<LoginSeen>,
 }
 
-async fn me_page(web: &Web, headers: &HeaderMap, who: SignedIn, factor: Option<NewFactor>, problem: Option<String>) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/me").await;
-    let found = async { Ok::<_, No>((web.desks.logins(&who).await?, web.desks.passkeys(&who).await?)) };
+async fn me_page(visit: &Visit, factor: Option<NewFactor>) -> Response {
+    let page = visit.page("/me").await;
+    let found = async { Ok::<_, No>((visit.desks().logins(&visit.who).await?, visit.desks().passkeys(&visit.who).await?)) };
     match found.await {
         Ok((logins, passkeys)) => {
             let qr = factor.as_ref().and_then(|f| qr(&f.address));
-            let (must_change, must_enrol, passkeys_here) = (who.must_change, who.must_enrol, web.desks.has_passkeys());
-            html(&MePage { page, problem, must_change, must_enrol, factor, qr, passkeys_here, passkeys, logins })
+            let (must_change, must_enrol, passkeys_here) = (visit.who.must_change, visit.who.must_enrol, visit.desks().has_passkeys());
+            html(&MePage { page, must_change, must_enrol, factor, qr, passkeys_here, passkeys, logins })
         }
         Err(no) => no_page(page, &no),
     }
 }
 
-async fn told(web: &Web, headers: &HeaderMap, who: SignedIn, word: &str, result: Result<(), No>) -> Response {
-    match result {
-        Err(No::Refusal(refusal)) if refusal != Refusal::ProveAgain => {
-            let problem = error::text(&refusal, Lang::of(headers));
-            me_page(web, headers, who, None, Some(problem)).await
-        }
-        other => after(web, who, headers, "/me", word, other).await,
-    }
-}
-
 /// One's own account.
-pub async fn me(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    me_page(&web, &headers, who, None, None).await
+pub async fn me(visit: Visit) -> Response {
+    me_page(&visit, None).await
 }
 
 /// A change of password.
@@ -69,97 +58,68 @@ pub struct PasswordForm {
 }
 
 /// Changes one's own password; every login ends.
-pub async fn change_password(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(form): Form<PasswordForm>,
-) -> Response {
-    match web.desks.change_password(&who.person, form.old, form.new).await {
+pub async fn change_password(visit: Visit, Form(form): Form<PasswordForm>) -> Response {
+    match visit.desks().change_password(visit.person(), form.old, form.new).await {
         Ok(()) => done("/login", "password"),
-        other => told(&web, &headers, who, "password", other).await,
+        other => visit.after("/me", "password", other).await,
     }
 }
 
 /// Begins to set up a second factor.
-pub async fn begin(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn begin(mut visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let begun = async {
-        access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.begin_factor(&who).await
+        visit.prove(&fields).await?;
+        visit.desks().begin_factor(&visit.who).await
     };
     match begun.await {
-        Ok(factor) => me_page(&web, &headers, who, Some(factor), None).await,
-        Err(no) => told(&web, &headers, who, "factor-added", Err(no)).await,
+        Ok(factor) => me_page(&visit, Some(factor)).await,
+        Err(no) => visit.after("/me", "factor-added", Err(no)).await,
     }
 }
 
 /// Puts it to use.
-pub async fn confirm(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
-    let confirmed = web.desks.confirm_factor(&who, &one(&fields, "code").unwrap_or_default()).await;
-    told(&web, &headers, who, "factor-added", confirmed).await
+pub async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    let confirmed = visit.desks().confirm_factor(&visit.who, &one(&fields, "code").unwrap_or_default()).await;
+    match confirmed {
+        Err(No::Refusal(refusal)) => {
+            let begun = visit.desks().begun_factor(&visit.who).await.unwrap_or_default();
+            brought_back(me_page(&visit, begun).await, visit.lang(), &refusal)
+        }
+        other => visit.after("/me", "factor-added", other).await,
+    }
 }
 
 /// Takes it away.
-pub async fn remove(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn remove(mut visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let removed = async {
-        access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.remove_factor(&who).await
+        visit.prove(&fields).await?;
+        visit.desks().remove_factor(&visit.who).await
     };
     let removed = removed.await;
-    told(&web, &headers, who, "factor-removed", removed).await
+    visit.after("/me", "factor-removed", removed).await
 }
 
 /// Takes a passkey away.
-pub async fn remove_passkey(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let removed = web.desks.remove_passkey(&who, &id).await;
-    told(&web, &headers, who, "factor-removed", removed).await
+pub async fn remove_passkey(visit: Visit, Path(id): Path<String>) -> Response {
+    let removed = visit.desks().remove_passkey(&visit.who, &id).await;
+    visit.after("/me", "factor-removed", removed).await
 }
 
 /// Ends one of one's own logins.
-pub async fn end_login(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let ended = web.desks.end_login(&who.person, &who.person.id, &id).await;
-    told(&web, &headers, who, "login-ended", ended).await
+pub async fn end_login(visit: Visit, Path(id): Path<String>) -> Response {
+    let ended = visit.desks().end_login(visit.person(), &visit.person().id, &id).await;
+    visit.after("/me", "login-ended", ended).await
 }
 
 /// Whether signing in ends one's other logins; saying so ends them now.
-pub async fn one_login(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn one_login(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let one = one(&fields, "one").as_deref() == Some("yes");
     let set = async {
-        web.desks.set_one_login(&who.person, one).await?;
-        if one { web.desks.end_other_logins(&who).await } else { Ok(()) }
+        visit.desks().set_one_login(visit.person(), one).await?;
+        if one { visit.desks().end_other_logins(&visit.who).await } else { Ok(()) }
     };
     let set = set.await;
-    told(&web, &headers, who, "one-login", set).await
+    visit.after("/me", "one-login", set).await
 }
 
 #[derive(Template)]
@@ -185,33 +145,23 @@ pub struct Back {
 }
 
 /// Asks for the password again.
-pub async fn prove_page(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<Back>,
-) -> Response {
-    let page = Page::of(&web, &headers, who, "/prove").await;
-    html(&ProvePage { page, back: inside(q.back), passkeys: web.desks.has_passkeys(), problem: None })
+pub async fn prove_page(visit: Visit, Query(q): Query<Back>) -> Response {
+    let page = visit.page("/prove").await;
+    html(&ProvePage { page, back: inside(q.back), passkeys: visit.desks().has_passkeys(), problem: None })
 }
 
 /// Takes it.
-pub async fn prove(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn prove(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let back = inside(one(&fields, "back"));
     let password = all(&fields, "prove_password").next().unwrap_or_default().to_owned();
-    match web.desks.prove(&who, password.into(), &one(&fields, "prove_code").unwrap_or_default()).await {
+    match visit.desks().prove(&visit.who, password.into(), &one(&fields, "prove_code").unwrap_or_default()).await {
         Ok(()) => done(&back, "proved"),
         Err(No::Refusal(refusal)) => {
-            let page = Page::of(&web, &headers, who, "/prove").await;
+            let page = visit.page("/prove").await;
             let problem = Some(error::text(&refusal, page.lang));
-            html(&ProvePage { page, back, passkeys: web.desks.has_passkeys(), problem })
+            html(&ProvePage { page, back, passkeys: visit.desks().has_passkeys(), problem })
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/prove").await, &no),
+        Err(no) => visit.no("/prove", &no).await,
     }
 }
 

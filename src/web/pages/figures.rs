@@ -1,18 +1,16 @@
 //! Figures of a period: charts that are also tables, on screen, on paper and as CSV.
 
 use crate::desks::figures::{Counted, Figures, Storage};
-use crate::desks::logins::SignedIn;
 use crate::model::completeness::Tally;
 use crate::model::figures::{ByUnit, Period};
 use crate::model::gap::GapCause;
-use crate::web::Web;
+use crate::model::time;
 use crate::web::charts::{Bar, Chart};
 use crate::web::pages::csv::{self, cell};
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -41,6 +39,11 @@ struct FiguresPage {
 }
 
 impl FiguresPage {
+    /// The one after, where there is anything to count.
+    fn next(&self) -> Option<Period> {
+        self.figures.period.next(time::shanghai_day(self.figures.at))
+    }
+
     /// The month, quarter and year that this period belongs to, and which of them it is.
     fn spans(&self) -> Vec<(&'static str, String, bool)> {
         let period = self.figures.period;
@@ -179,14 +182,9 @@ fn charts(page: &Page, figures: &Figures) -> Vec<Chart> {
 }
 
 /// A period.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<PeriodQuery>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/figures").await;
-    match web.desks.figures(&who.person, query.given()).await {
+pub async fn show(visit: Visit, Query(query): Query<PeriodQuery>) -> Response {
+    let page = visit.page("/figures").await;
+    match visit.desks().figures(visit.person(), query.given()).await {
         Ok(figures) => {
             let charts = charts(&page, &figures);
             // The switch of language comes back to the same period.
@@ -198,14 +196,9 @@ pub async fn show(
 }
 
 /// The same as CSV: a line a value.
-pub async fn csv(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<PeriodQuery>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/figures").await;
-    let figures = match web.desks.figures(&who.person, query.given()).await {
+pub async fn csv(visit: Visit, Query(query): Query<PeriodQuery>) -> Response {
+    let page = visit.page("/figures").await;
+    let figures = match visit.desks().figures(visit.person(), query.given()).await {
         Ok(figures) => figures,
         Err(no) => return no_page(page, &no),
     };

@@ -7,6 +7,7 @@ use crate::model::people::Act;
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
 use crate::web::i18n::Lang;
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{self, Page};
 use crate::web::{Web, error};
 use axum::extract::{FromRequest, Request};
@@ -84,12 +85,13 @@ pub(super) struct FactsForm {
 
 impl FactsForm {
     /// With the register, where the person may read it.
-    pub(super) async fn new(web: &Web, who: &SignedIn, lang: Lang, facts: Facts, fields: Vec<BadField>) -> Self {
+    pub(super) async fn new(visit: &Visit, facts: Facts, fields: Vec<BadField>) -> Self {
+        let (desks, person) = (visit.desks(), visit.person());
         // Asked only where the answer can be yes: a page that is merely opened tries nothing that is refused and logged.
-        let may = who.person.may(Act::LinkSession);
-        let register = if may { web.desks.officers_of_register(&who.person).await.unwrap_or_default() } else { vec![] };
-        let cases = web.desks.case_numbers(&who.person).await;
-        Self { lang, facts, fields, register, cases }
+        let may = person.may(Act::LinkSession);
+        let register = if may { desks.officers_of_register(person).await.unwrap_or_default() } else { vec![] };
+        let cases = desks.case_numbers(person).await;
+        Self { lang: visit.lang(), facts, fields, register, cases }
     }
 
     /// The single lines: name, text, what was typed.

@@ -2,19 +2,17 @@
 
 use crate::desks::No;
 use crate::desks::handover::{HandoverDesk, HandoverLine, HandoverRow, HandoverView};
-use crate::desks::logins::SignedIn;
 use crate::model::digest;
 use crate::model::handover::CheckOutState;
 use crate::model::ids::{AccountId, HandoverId, SessionId};
 use crate::model::refusal::Refusal;
+use crate::web::asked;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, done, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 
 type Fields = Vec<(String, String)>;
@@ -78,9 +76,9 @@ fn session_key(row: &HandoverRow, column: &str) -> Key {
 
 /// The lists. What waits for a receipt stands in the order in which it came; what can be handed over stands on one page, for all of it
 /// is ticked.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/handover").await;
-    match web.desks.handover_desk(&who.person).await {
+pub async fn show(visit: Visit, asked: Asked) -> Response {
+    let page = visit.page("/handover").await;
+    match visit.desks().handover_desk(visit.person()).await {
         Ok(mut desk) => {
             let mut overdue = Table::named("overdue", &asked, &["session", "unit", "officers", "device", "used", "due"]);
             desk.overdue = overdue.rows(desk.overdue, session_key);
@@ -114,20 +112,15 @@ fn sessions(fields: &Fields) -> Result<Vec<SessionId>, Refusal> {
 }
 
 /// Hands over what was ticked.
-pub async fn hand_over(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn hand_over(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let handed: Result<HandoverId, No> = async {
         let to = asked::id("account", &one(&fields, "to").unwrap_or_default(), AccountId::new)?;
-        web.desks.hand_to_custodian(&who.person, &sessions(&fields)?, &to).await
+        visit.desks().hand_to_custodian(visit.person(), &sessions(&fields)?, &to).await
     }
     .await;
     match handed {
         Ok(id) => done(&format!("/handover/{id}"), "handed-over"),
-        Err(no) => no_page(Page::of(&web, &headers, who, "/handover").await, &no),
+        Err(no) => visit.no("/handover", &no).await,
     }
 }
 
@@ -175,65 +168,48 @@ impl PrintPage {
     }
 }
 
-async fn of(web: &Web, who: &SignedIn, id: &str) -> Result<HandoverView, No> {
-    web.desks.handover(&who.person, &asked::id("handover", id, HandoverId::new)?).await
+async fn of(visit: &Visit, id: &str) -> Result<HandoverView, No> {
+    visit.desks().handover(visit.person(), &asked::id("handover", id, HandoverId::new)?).await
 }
 
 /// One handover.
-pub async fn show_one(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/handover/{id}")).await;
-    match of(&web, &who, &id).await {
+pub async fn show_one(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/handover/{id}")).await;
+    match of(&visit, &id).await {
         Ok(view) => html(&OnePage { page, view }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Its receipt, for paper.
-pub async fn print(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/handover/{id}")).await;
-    match of(&web, &who, &id).await {
+pub async fn print(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/handover/{id}")).await;
+    match of(&visit, &id).await {
         Ok(view) => html(&PrintPage { page, view }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// The custodian's receipt for what was ticked.
-pub async fn receive(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn receive(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let received: Result<(), No> = async {
         let handover = asked::id("handover", &id, HandoverId::new)?;
-        web.desks.receive_handover(&who.person, &handover, &sessions(&fields)?).await
+        visit.desks().receive_handover(visit.person(), &handover, &sessions(&fields)?).await
     }
     .await;
-    after(&web, who, &headers, &format!("/handover/{id}"), "receiving", received).await
+    visit.after(&format!("/handover/{id}"), "receiving", received).await
 }
 
 /// Takes a device along.
-pub async fn check_out(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn check_out(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let figure = |name: &str| one(&fields, name).and_then(|t| t.parse().ok());
     let device = one(&fields, "device_no").unwrap_or_default();
-    let out = web.desks.check_out(&who.person, &device, figure("battery"), figure("free_gb")).await.map(drop);
-    after(&web, who, &headers, "/handover", "checked-out", out).await
+    let out = visit.desks().check_out(visit.person(), &device, figure("battery"), figure("free_gb")).await.map(drop);
+    visit.after("/handover", "checked-out", out).await
 }
 
 /// Says why a device brings nothing.
-pub async fn nothing(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
-    let said = web.desks.nothing_came(&who.person, &id, &one(&fields, "reason").unwrap_or_default()).await;
-    after(&web, who, &headers, "/handover", "nothing-came", said).await
+pub async fn nothing(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
+    let said = visit.desks().nothing_came(visit.person(), &id, &one(&fields, "reason").unwrap_or_default()).await;
+    visit.after("/handover", "nothing-came", said).await
 }

@@ -1,15 +1,13 @@
 //! Help: the list of guides, a guide, its pictures.
 
-use crate::desks::logins::SignedIn;
 use crate::model::refusal::Refusal;
-use crate::web::Web;
 use crate::web::guides::{self, Guide, Heading, Rendered};
 use crate::web::i18n::Lang;
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
 
@@ -66,8 +64,8 @@ fn other_language(page: &Page, guide: &Guide) -> Option<Lang> {
 }
 
 /// The list, one's own work first.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who, "/help").await;
+pub async fn list(visit: Visit) -> Response {
+    let page = visit.page("/help").await;
     let roles = page.person().map(|p| p.roles.clone()).unwrap_or_default();
     let (own, rest): (Guides, Guides) = guides::ALL.iter().partition(|g| g.is_for(&roles));
     let (documents, others): (Guides, Guides) = rest.into_iter().partition(|g| g.roles.is_empty());
@@ -80,8 +78,8 @@ pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// One guide.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who, &format!("/help/{id}")).await;
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/help/{id}")).await;
     let Some((guide, (text, lang))) = guides::find(&id).and_then(|g| Some((g, g.text(page.lang)?))) else {
         return no_page(page, &Refusal::no_such("page", &id).into());
     };

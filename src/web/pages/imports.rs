@@ -2,20 +2,18 @@
 
 use crate::desks::No;
 use crate::desks::imports::{ImportRow, ImportsView};
-use crate::desks::logins::SignedIn;
 use crate::model::ids::SessionId;
 use crate::model::refusal::Refusal;
 use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
+use crate::web::asked;
 use crate::web::pages::form::{FactsForm, Form, one};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 
 #[derive(Template)]
@@ -66,9 +64,9 @@ impl ImportsPage {
 }
 
 /// The page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/imports").await;
-    match web.desks.imports(&who.person).await {
+pub async fn show(visit: Visit, asked: Asked) -> Response {
+    let page = visit.page("/imports").await;
+    match visit.desks().imports(visit.person()).await {
         Ok(mut view) => {
             let mut table = Table::named("today", &asked, &["session", "file", "device", "used", "length", "size", "lacks"]);
             view.today = table.whole(view.today, |r, column| match column {
@@ -80,8 +78,8 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
                 "size" => Key::Number(r.bytes as i64),
                 _ => Key::count(r.lacks.len()),
             });
-            let facts = web.desks.import_defaults(&who.person).facts;
-            let form = FactsForm::new(&web, &who, page.lang, facts, vec![]).await;
+            let facts = visit.desks().import_defaults(visit.person()).facts;
+            let form = FactsForm::new(&visit, facts, vec![]).await;
             html(&ImportsPage { page, view, form, table })
         }
         Err(no) => no_page(page, &no),
@@ -89,13 +87,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// Corrects the device's number or the time of use.
-pub async fn correct(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn correct(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let corrected: Result<(), No> = async {
         let session = asked::id("session", &id, SessionId::new)?;
         let typed = one(&fields, "used_at");
@@ -103,8 +95,8 @@ pub async fn correct(
             typed.as_deref().map(|t| time::shanghai_typed(t).ok_or_else(|| Refusal::from(BadField::form("used_at", "is no day"))));
         let used_at = used_at.transpose()?;
         let reason = one(&fields, "reason").unwrap_or_default();
-        web.desks.correct_import(&who.person, &session, one(&fields, "device_no").as_deref(), used_at, &reason).await.map(drop)
+        visit.desks().correct_import(visit.person(), &session, one(&fields, "device_no").as_deref(), used_at, &reason).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "corrected", corrected).await
+    visit.after(&format!("/sessions/{id}"), "corrected", corrected).await
 }

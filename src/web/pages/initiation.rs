@@ -2,20 +2,16 @@
 
 use crate::desks::No;
 use crate::desks::cases::CaseView;
-use crate::desks::logins::SignedIn;
 use crate::model::case::{CaseChange, CaseState};
 use crate::model::initiation::{FormFields, InitiationForm};
 use crate::model::time;
-use crate::web::Web;
 use crate::web::asked;
-use crate::web::i18n::Lang;
 use crate::web::pages::cases::standing_text;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, after, brought_back, done, html, no_page};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 
@@ -64,13 +60,13 @@ fn value(fields: &FormFields, name: &str) -> String {
 }
 
 /// The form, as it stands or to be filled in.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    page_of(&web, who, &headers, &id, None).await
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    page_of(&visit, &id, None).await
 }
 
-async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed: Option<FormFields>) -> Response {
-    let page = Page::of(web, headers, who.clone(), &format!("/cases/{id}/initiation")).await;
-    let found = async { web.desks.case(&who.person, &asked::case(id)?).await }.await;
+async fn page_of(visit: &Visit, id: &str, typed: Option<FormFields>) -> Response {
+    let page = visit.page(&format!("/cases/{id}/initiation")).await;
+    let found = async { visit.desks().case(visit.person(), &asked::case(id)?).await }.await;
     match found {
         Ok(view) => {
             let facts = view.case.facts();
@@ -90,13 +86,7 @@ async fn page_of(web: &Web, who: SignedIn, headers: &HeaderMap, id: &str, typed:
 }
 
 /// Hands it in, or shows it again with what was typed.
-pub async fn submit(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn submit(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let text = |name: &str| one(&fields, name).unwrap_or_default();
     let typed = FormFields {
         source: text("source"),
@@ -107,31 +97,25 @@ pub async fn submit(
         opinion: text("opinion"),
         officers: text("officers"),
     };
-    let handed_in = async { web.desks.change_case(&who.person, &asked::case(&id)?, CaseChange::Submitted(typed.clone())).await };
+    let handed_in = async { visit.desks().change_case(visit.person(), &asked::case(&id)?, CaseChange::Submitted(typed.clone())).await };
     match handed_in.await {
         Ok(_) => done(&format!("/cases/{id}/initiation"), "submitted"),
         Err(No::Refusal(refusal)) => {
-            let page = page_of(&web, who, &headers, &id, Some(typed)).await;
-            brought_back(page, Lang::of(&headers), &refusal)
+            let page = page_of(&visit, &id, Some(typed)).await;
+            brought_back(page, visit.lang(), &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/cases").await, &no),
+        Err(no) => visit.no("/cases", &no).await,
     }
 }
 
 /// The bureau head's decision.
-pub async fn decide(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn decide(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let approved = one(&fields, "decision").as_deref() == Some("approve");
     let change = CaseChange::Ruled { approved, reason: one(&fields, "reason") };
-    let ruled = async { web.desks.change_case(&who.person, &asked::case(&id)?, change).await.map(drop) };
+    let ruled = async { visit.desks().change_case(visit.person(), &asked::case(&id)?, change).await.map(drop) };
     let ruled: Result<(), No> = ruled.await;
     let word = if approved { "approved" } else { "rejected" };
-    after(&web, who, &headers, &format!("/cases/{id}/initiation"), word, ruled).await
+    visit.after(&format!("/cases/{id}/initiation"), word, ruled).await
 }
 
 /// The form on A4; Chinese in both languages.
@@ -158,9 +142,9 @@ impl PrintPage {
 }
 
 /// For paper.
-pub async fn print(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/cases").await;
-    let found = async { web.desks.case(&who.person, &asked::case(&id)?).await }.await;
+pub async fn print(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page("/cases").await;
+    let found = async { visit.desks().case(visit.person(), &asked::case(&id)?).await }.await;
     match found {
         Ok(view) => {
             let form = view.case.forms.last().cloned();

@@ -1,17 +1,14 @@
 //! The custody log, for who supervises. It is evidence, and stands in its own order: from its end or from its beginning, and in no other.
 
 use crate::desks::custody::{AnchorSheet, Standing};
-use crate::desks::logins::SignedIn;
 use crate::desks::reports::{LogPart, LogPlace, LogRow};
 use crate::model::entry::Entry;
-use crate::web::Web;
 use crate::web::pages::record::qr;
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
@@ -127,13 +124,8 @@ fn value(page: &Page, name: &str, value: &str) -> String {
 }
 
 /// A page of the log.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    query: Result<Query<LogQuery>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/log").await;
+pub async fn show(visit: Visit, query: Result<Query<LogQuery>, QueryRejection>) -> Response {
+    let page = visit.page("/log").await;
     // An address that was typed by hand and cannot be read shows the newest.
     let q = query.map(|Query(q)| q).unwrap_or_default();
     let session = q.session.map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
@@ -141,8 +133,8 @@ pub async fn show(
     let begins = if oldest_first { LogPlace::Oldest } else { LogPlace::Newest };
     let place = q.before.map(LogPlace::Before).or(q.after.map(LogPlace::After)).unwrap_or(begins);
     let found = async {
-        let part = web.desks.log(&who.person, place, session.as_deref()).await?;
-        Ok((part, web.desks.standing(&who.person).await?))
+        let part = visit.desks().log(visit.person(), place, session.as_deref()).await?;
+        Ok((part, visit.desks().standing(visit.person()).await?))
     };
     match found.await {
         Ok((LogPart { mut rows, older, newer }, standing)) => {
@@ -180,15 +172,10 @@ impl AnchorPage {
 }
 
 /// The anchor sheet (存证单): printed on A4, always in Chinese, as it is filed.
-pub async fn anchor(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    query: Result<Query<DayQuery>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/log").await;
+pub async fn anchor(visit: Visit, query: Result<Query<DayQuery>, QueryRejection>) -> Response {
+    let page = visit.page("/log").await;
     let q = query.map(|Query(q)| q).unwrap_or_default();
-    match web.desks.anchor_sheet(&who.person, q.day).await {
+    match visit.desks().anchor_sheet(visit.person(), q.day).await {
         Ok(sheet) => {
             let qr = qr(&sheet.head);
             html(&AnchorPage { page, sheet, qr })

@@ -1,23 +1,21 @@
 //! The register of media (第十九条): what lies in the cabinet, what is due, what has to be made; the plan before it is ordered; labels.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::media::{HeldSession, MediaPlan, MediumView, Register, Wanted};
 use crate::model::digest;
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::medium::{ChangeKind, CopyStanding, MediumCopy, MediumKind, MediumState, SecondMedium};
 use crate::model::refusal::Refusal;
 use crate::model::session::Session;
+use crate::web::asked;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::record::qr;
 use crate::web::pages::shown::{Media, Part};
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, access, act, done, html, no_page};
-use crate::web::{Web, asked, error};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 
 type Fields = Vec<(String, String)>;
@@ -87,16 +85,10 @@ fn badge(standing: CopyStanding) -> &'static str {
 }
 
 /// The register: `show` narrows to a part ([`Media`]), `text` to a number, a place or a session.
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    Query(query): Query<Fields>,
-) -> Response {
+pub async fn list(visit: Visit, asked: Asked, Query(query): Query<Fields>) -> Response {
     let (show, text) = (asked.shows::<Media>(), one(&query, "text").unwrap_or_default());
-    let page = Page::of(&web, &headers, who.clone(), "/media").await.narrowed(show);
-    match web.desks.media_register(&who.person).await {
+    let page = visit.page("/media").await.narrowed(show);
+    match visit.desks().media_register(visit.person()).await {
         Ok(mut register) => {
             let total = register.media.len();
             let due = register.media.iter().filter(|m| m.due).count();
@@ -134,7 +126,6 @@ struct NewPage {
     held: Vec<HeldSession>,
     draft: Fields,
     plan: Option<MediaPlan>,
-    problem: Option<String>,
 }
 
 impl NewPage {
@@ -172,74 +163,56 @@ fn wanted(fields: &Fields) -> Result<Wanted, Refusal> {
 }
 
 /// What shall go onto media; held sessions without one are ticked. `replaces` begins with a medium's own sessions.
-pub async fn new_page(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<Fields>,
-) -> Response {
+pub async fn new_page(visit: Visit, Query(query): Query<Fields>) -> Response {
     let mut draft = query;
     if let Some(Ok(id)) = one(&draft, "replaces").as_deref().map(asked::medium)
-        && let Ok(view) = web.desks.medium(&who.person, &id).await
+        && let Ok(view) = visit.desks().medium(visit.person(), &id).await
     {
         draft.push(("kind".into(), view.medium.kind.as_str().into()));
         let more: Vec<String> = view.medium.parts.iter().map(|p| p.session.to_string()).collect();
         draft.push(("more".into(), more.join("\n")));
     } else if all(&draft, "session").next().is_none()
-        && let Ok(held) = web.desks.held_sessions(&who.person).await
+        && let Ok(held) = visit.desks().held_sessions(visit.person()).await
     {
         let open = held.into_iter().filter(|h| h.second != SecondMedium::There && !h.begun);
         draft.extend(open.map(|h| ("session".to_owned(), h.session.to_string())));
     }
-    show_new(&web, who, &headers, draft, None, None).await
+    show_new(&visit, draft, None).await
 }
 
-async fn show_new(
-    web: &Web,
-    who: SignedIn,
-    headers: &HeaderMap,
-    draft: Fields,
-    plan: Option<MediaPlan>,
-    problem: Option<String>,
-) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/media/new").await;
-    match web.desks.held_sessions(&who.person).await {
-        Ok(held) => html(&NewPage { page, held, draft, plan, problem }),
+async fn show_new(visit: &Visit, draft: Fields, plan: Option<MediaPlan>) -> Response {
+    let page = visit.page("/media/new").await;
+    match visit.desks().held_sessions(visit.person()).await {
+        Ok(held) => html(&NewPage { page, held, draft, plan }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Shows the plan (`step` plan), or orders what it says.
-pub async fn order(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn order(mut visit: Visit, Form(fields): Form<Fields>) -> Response {
     let orders = one(&fields, "step").as_deref() == Some("order");
     let result: Result<Option<MediaPlan>, No> = async {
         let wanted = wanted(&fields)?;
         if orders {
-            access::prove_by(&web, &mut who, &fields).await?;
-            web.desks.order_media(&who.person, wanted).await?;
+            visit.prove(&fields).await?;
+            visit.desks().order_media(visit.person(), wanted).await?;
             return Ok(None);
         }
-        Ok(Some(web.desks.plan_media(&who.person, &wanted).await?))
+        Ok(Some(visit.desks().plan_media(visit.person(), &wanted).await?))
     }
     .await;
     match result {
         Ok(None) => done("/media", "media-ordered"),
-        Ok(plan) => show_new(&web, who, &headers, fields, plan, None).await,
+        Ok(plan) => show_new(&visit, fields, plan).await,
         Err(No::Refusal(refusal)) => {
-            let problem = error::text(&refusal, crate::web::i18n::Lang::of(&headers));
             // What was planned is shown again beside what is wrong, where it still can be.
             let plan = match wanted(&fields) {
-                Ok(wanted) if orders => web.desks.plan_media(&who.person, &wanted).await.ok(),
+                Ok(wanted) if orders => visit.desks().plan_media(visit.person(), &wanted).await.ok(),
                 _ => None,
             };
-            show_new(&web, who, &headers, fields, plan, Some(problem)).await
+            brought_back(show_new(&visit, fields, plan).await, visit.lang(), &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/media/new").await, &no),
+        Err(no) => visit.no("/media/new", &no).await,
     }
 }
 
@@ -284,9 +257,9 @@ impl ShowPage {
 }
 
 /// One medium.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/media/{id}")).await;
-    match async { web.desks.medium(&who.person, &asked::medium(&id)?).await }.await {
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/media/{id}")).await;
+    match async { visit.desks().medium(visit.person(), &asked::medium(&id)?).await }.await {
         Ok(view) => html(&ShowPage { page, view }),
         Err(no) => no_page(page, &no),
     }
@@ -294,13 +267,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 
 /// Its next step: `write`, `check`, `cancel`, `move`, `damaged`, `retire`, `destroy` or `remove-image`; back to the disposal that it
 /// belongs to, where the form stood there.
-pub async fn step(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn step(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     let word = match step.as_str() {
         "write" => "medium-writing",
@@ -315,22 +282,23 @@ pub async fn step(
     let disposal = DisposalId::new(&line("disposal")).ok();
     let to = disposal.map_or_else(|| format!("/media/{id}"), |disposal| format!("/disposals/{disposal}#copies"));
     let proof = matches!(step.as_str(), "write" | "retire" | "destroy").then_some(fields.as_slice());
-    let (desks, step, line) = (&web.desks, step.as_str(), &line);
-    act(&web, who, &headers, (&to, word), proof, |person| async move {
-        let id = asked::medium(&id)?;
-        match step {
-            "write" => desks.write_copy(&person, &id, &line("place"), target).await.map(drop),
-            "check" => desks.check_copy(&person, &id, copy, target).await,
-            "cancel" => desks.cancel_medium(&person, &id).await,
-            "move" => desks.move_copy(&person, &id, copy, &line("place")).await.map(drop),
-            "damaged" => desks.report_damage(&person, &id, copy, &line("reason")).await.map(drop),
-            "retire" => desks.retire_copy(&person, &id, copy, &line("reason")).await.map(drop),
-            "destroy" => desks.destroy_copy(&person, &id, copy, &line("how"), &line("seen_by")).await.map(drop),
-            "remove-image" => desks.remove_image(&person, &id).await.map(drop),
-            _ => Err(Refusal::no_such("step", step).into()),
-        }
-    })
-    .await
+    let (desks, step, line) = (&visit.desks(), step.as_str(), &line);
+    visit
+        .act((&to, word), proof, |person| async move {
+            let id = asked::medium(&id)?;
+            match step {
+                "write" => desks.write_copy(&person, &id, &line("place"), target).await.map(drop),
+                "check" => desks.check_copy(&person, &id, copy, target).await,
+                "cancel" => desks.cancel_medium(&person, &id).await,
+                "move" => desks.move_copy(&person, &id, copy, &line("place")).await.map(drop),
+                "damaged" => desks.report_damage(&person, &id, copy, &line("reason")).await.map(drop),
+                "retire" => desks.retire_copy(&person, &id, copy, &line("reason")).await.map(drop),
+                "destroy" => desks.destroy_copy(&person, &id, copy, &line("how"), &line("seen_by")).await.map(drop),
+                "remove-image" => desks.remove_image(&person, &id).await.map(drop),
+                _ => Err(Refusal::no_such("step", step).into()),
+            }
+        })
+        .await
 }
 
 #[derive(Template)]
@@ -375,16 +343,10 @@ impl LabelPage {
 }
 
 /// The label (第十七条): printed for the disc's case, always in Chinese, as it lies in the cabinet.
-pub async fn label(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Query(query): Query<Fields>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/media/{id}")).await;
+pub async fn label(visit: Visit, Path(id): Path<String>, Query(query): Query<Fields>) -> Response {
+    let page = visit.page(&format!("/media/{id}")).await;
     let copy = one(&query, "copy").and_then(|c| c.parse().ok()).unwrap_or(1);
-    match async { web.desks.label(&who.person, &asked::medium(&id)?).await }.await {
+    match async { visit.desks().label(visit.person(), &asked::medium(&id)?).await }.await {
         Ok((view, sessions)) => {
             let list = view.medium.list_sha256.clone().unwrap_or_default();
             let qr = qr(&format!("{} {copy} {list}", view.medium.id));

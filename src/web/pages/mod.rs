@@ -36,6 +36,7 @@ pub mod sessions;
 pub mod shown;
 pub mod supervision;
 pub mod table;
+pub mod visit;
 pub mod wall;
 
 use crate::desks::No;
@@ -53,7 +54,7 @@ use crate::web::pages::table::Table;
 use crate::web::{Web, error, guard};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use rust_embed::Embed;
@@ -200,8 +201,8 @@ impl Page {
         if self.lang == Lang::Zh { "：" } else { ": " }
     }
     /// Words in a row.
-    pub fn listed<T: AsRef<str>>(&self, words: &[T]) -> String {
-        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    pub fn listed<T: AsRef<str>>(&self, words: impl AsRef<[T]>) -> String {
+        let words: Vec<&str> = words.as_ref().iter().map(AsRef::as_ref).collect();
         words.join(if self.lang == Lang::Zh { "、" } else { ", " })
     }
     /// Bytes, as people read them.
@@ -351,42 +352,6 @@ pub fn done(path: &str, word: &str) -> Response {
     ([(header::SET_COOKIE, format!("done={word}; Path=/; Max-Age=10; SameSite=Strict"))], Redirect::to(path)).into_response()
 }
 
-/// After a form: the page that shows what came of it with a word that says so, or why nothing did.
-pub async fn after(web: &Web, who: SignedIn, headers: &HeaderMap, to: &str, word: &str, result: Result<(), No>) -> Response {
-    match result {
-        Ok(()) => done(to, word),
-        // Asked for once more, and then back to where it was.
-        Err(No::Refusal(Refusal::ProveAgain)) => {
-            let back = url::form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>();
-            let mut asked = see(&format!("/prove?back={back}"));
-            let told = Told { prove: true, ..Told::of(Lang::of(headers), &Refusal::ProveAgain.into()) };
-            asked.extensions_mut().insert(told);
-            asked
-        }
-        Err(no) => no_page(Page::of(web, headers, who, to).await, &no),
-    }
-}
-
-/// A form's act: whoever sent it shows the password where `proof` has the form's fields, the act is done, and [`after`] leads back.
-pub async fn act<F: Future<Output = Result<(), No>>>(
-    web: &Web,
-    mut who: SignedIn,
-    headers: &HeaderMap,
-    (to, word): (&str, &str),
-    proof: Option<&[(String, String)]>,
-    work: impl FnOnce(Person) -> F,
-) -> Response {
-    let proved = match proof {
-        Some(fields) => access::prove_by(web, &mut who, fields).await,
-        None => Ok(()),
-    };
-    let result = match proved {
-        Ok(()) => work(who.person.clone()).await,
-        Err(no) => Err(no),
-    };
-    after(web, who, headers, to, word, result).await
-}
-
 /// To another page.
 pub fn see(path: &str) -> Response {
     Redirect::to(path).into_response()
@@ -518,7 +483,13 @@ pub async fn asset(Path(file): Path<String>) -> Response {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("html") => "text/html; charset=utf-8",
         _ => "application/octet-stream",
     };
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], found.data).into_response()
+    let mut answer = ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], found.data).into_response();
+    if file == "reach.js" {
+        // It stands in for every page, not only for what lies beside it.
+        answer.headers_mut().insert("service-worker-allowed", HeaderValue::from_static("/"));
+    }
+    answer
 }

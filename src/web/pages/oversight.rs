@@ -7,12 +7,11 @@ use crate::model::time;
 use crate::web::Web;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::table::{Asked, Key, Table};
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, log, no_page};
 use askama::Template;
-use axum::Extension;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -84,18 +83,12 @@ fn row_key(page: &Page, row: &OversightRow, column: &str) -> Key {
 
 /// Who saw what: rows taken from the log, put in order to be compared, with the index by which each is proved. All of them on one
 /// page, which prints; the file keeps the order of the log.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    query: Result<Query<OversightSearch>, QueryRejection>,
-) -> Response {
-    let mut page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+pub async fn show(visit: Visit, asked: Asked, query: Result<Query<OversightSearch>, QueryRejection>) -> Response {
+    let mut page = visit.page("/oversight").await;
     let search = query.map(|Query(q)| q).unwrap_or_default();
-    match web.desks.oversight(&who.person, &search).await {
+    match visit.desks().oversight(visit.person(), &search).await {
         Ok(mut found) => {
-            looked(&web, &who, &search);
+            looked(&visit.web, &visit.who, &search);
             page.narrowed = search.since.as_ref().map(|_| page.t("shown-only"));
             let mut table = Table::new(asked, &["index", "at", "act", "who", "session", "request", "seconds", "from"]);
             found.rows = table.whole(found.rows, |r, column| row_key(&page, r, column));
@@ -120,15 +113,10 @@ fn looked(web: &Web, who: &SignedIn, search: &OversightSearch) {
 }
 
 /// The same as CSV.
-pub async fn csv(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    query: Result<Query<OversightSearch>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+pub async fn csv(visit: Visit, query: Result<Query<OversightSearch>, QueryRejection>) -> Response {
+    let page = visit.page("/oversight").await;
     let search = query.map(|Query(q)| q).unwrap_or_default();
-    let found = match web.desks.oversight(&who.person, &search).await {
+    let found = match visit.desks().oversight(visit.person(), &search).await {
         Ok(found) => found,
         Err(no) => return no_page(page, &no),
     };
@@ -177,17 +165,12 @@ impl ReviewPage {
 }
 
 /// A quarter's approvals, with what came of each.
-pub async fn review(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    query: Result<Query<Quarter>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/oversight").await;
+pub async fn review(visit: Visit, query: Result<Query<Quarter>, QueryRejection>) -> Response {
+    let page = visit.page("/oversight").await;
     let quarter = query.map(|Query(q)| q).unwrap_or_default().quarter;
-    match web.desks.review(&who.person, quarter.as_deref()).await {
+    match visit.desks().review(visit.person(), quarter.as_deref()).await {
         Ok((quarter, rows)) => {
-            web.desks.looked(&who.person, &Look::Review(quarter.clone()));
+            visit.desks().looked(visit.person(), &Look::Review(quarter.clone()));
             html(&ReviewPage { page, quarter, rows })
         }
         Err(no) => no_page(page, &no),

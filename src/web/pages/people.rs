@@ -2,23 +2,22 @@
 
 use crate::desks::No;
 use crate::desks::accounts::{AccountRow, NewAccount};
-use crate::desks::logins::{Entry, SignedIn};
+use crate::desks::logins::Entry;
 use crate::desks::tokens::TokenSeen;
 use crate::model::agenda;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Act, Role, SCOPES};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
-use crate::web::i18n::Lang;
 use crate::web::pages::factors::inside;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::measures::Theme;
 use crate::web::pages::shown::Accounts;
 use crate::web::pages::table::{Asked, Key, Table, came_from};
-use crate::web::pages::{Page, access, after, brought_back, done, html, no_page, said};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page, said};
 use crate::web::{Web, asked, error, guard};
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -165,22 +164,15 @@ impl AccountsPage {
 }
 
 /// All accounts.
-pub async fn accounts(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None).await
+pub async fn accounts(visit: Visit, asked: Asked) -> Response {
+    accounts_page(&visit, (asked, AccountDraft::default()), None, None).await
 }
 
-async fn accounts_page(
-    web: Web,
-    who: SignedIn,
-    headers: HeaderMap,
-    (asked, draft): (Asked, AccountDraft),
-    changes: Option<String>,
-    token: Option<String>,
-) -> Response {
+async fn accounts_page(visit: &Visit, (asked, draft): (Asked, AccountDraft), changes: Option<String>, token: Option<String>) -> Response {
     let only = asked.shows::<Accounts>();
-    let page = Page::of(&web, &headers, who.clone(), "/accounts").await.narrowed(only);
-    let now = web.desks.wall_clock();
-    let found = async { Ok::<_, No>((web.desks.accounts(&who.person).await?, web.desks.tokens(&who.person).await?)) };
+    let page = visit.page("/accounts").await.narrowed(only);
+    let now = visit.desks().wall_clock();
+    let found = async { Ok::<_, No>((visit.desks().accounts(visit.person()).await?, visit.desks().tokens(visit.person()).await?)) };
     match found.await {
         Ok((mut rows, tokens)) => {
             rows.retain(|r| match only {
@@ -194,29 +186,24 @@ async fn accounts_page(
                 "unit" => Key::text(r.person.unit.as_ref().map(UnitId::as_str)),
                 _ => Key::count(usize::from(!r.open) + usize::from(!r.active)),
             });
-            html(&AccountsPage { page, table, rows, units: web.desks.units(), tokens, token, draft, changes })
+            html(&AccountsPage { page, table, rows, units: visit.desks().units(), tokens, token, draft, changes })
         }
         Err(no) => no_page(page, &no),
     }
 }
 
 /// The form of an account that is to be changed.
-pub async fn account_page(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let Some(draft) = drafted(&web, &who, &id).await else {
+pub async fn account_page(visit: Visit, Path(id): Path<String>) -> Response {
+    let Some(draft) = drafted(&visit, &id).await else {
         let no = No::from(Refusal::no_such("account", &id));
-        return no_page(Page::of(&web, &headers, who, "/accounts").await, &no);
+        return visit.no("/accounts", &no).await;
     };
-    accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None).await
+    accounts_page(&visit, (Asked::list("/accounts"), draft), Some(id), None).await
 }
 
 /// An account as its form shows it.
-async fn drafted(web: &Web, who: &SignedIn, id: &str) -> Option<AccountDraft> {
-    let row = web.desks.accounts(&who.person).await.ok()?.into_iter().find(|r| r.person.id.as_str() == id && r.active)?;
+async fn drafted(visit: &Visit, id: &str) -> Option<AccountDraft> {
+    let row = visit.desks().accounts(visit.person()).await.ok()?.into_iter().find(|r| r.person.id.as_str() == id && r.active)?;
     let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
     Some(AccountDraft {
         username: row.person.username,
@@ -278,120 +265,89 @@ fn account_of(draft: &AccountDraft) -> Result<NewAccount, Refusal> {
 }
 
 /// Makes an account, or changes one, or shows the form again with what was typed.
-pub async fn make_account(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn make_account(mut visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let (draft, changes) = (draft_of(&fields), one(&fields, "changes"));
     // As it was typed: a space at its end belongs to it.
     let password = all(&fields, "password").next().unwrap_or_default().to_owned();
     let made: Result<&str, No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
+        visit.prove(&fields).await?;
         let account = account_of(&draft)?;
         if let Some(id) = &changes {
-            web.desks.change_account(&who.person, &asked::id("account", id, AccountId::new)?, account).await?;
+            visit.desks().change_account(visit.person(), &asked::id("account", id, AccountId::new)?, account).await?;
             return Ok("account-changed");
         }
-        web.desks.make_account(&who.person, account, password.into()).await?;
+        visit.desks().make_account(visit.person(), account, password.into()).await?;
         Ok("account-made")
     }
     .await;
     match made {
         Ok(word) => done("/accounts", word),
         Err(No::Refusal(refusal)) => {
-            let (lang, asked) = (Lang::of(&headers), Asked::before(&headers, "/accounts"));
-            brought_back(accounts_page(web, who, headers, (asked, draft), changes, None).await, lang, &refusal)
+            let (lang, asked) = (visit.lang(), Asked::before(&visit.headers, "/accounts"));
+            brought_back(accounts_page(&visit, (asked, draft), changes, None).await, lang, &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+        Err(no) => visit.no("/accounts", &no).await,
     }
 }
 
 /// Gives somebody a new password who lost theirs.
-pub async fn give_password(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn give_password(mut visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let password = all(&fields, "password").next().unwrap_or_default().to_owned();
     let given: Result<(), No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
-        web.desks.give_password(&who.person, &asked::id("account", &id, AccountId::new)?, password.into()).await
+        visit.prove(&fields).await?;
+        visit.desks().give_password(visit.person(), &asked::id("account", &id, AccountId::new)?, password.into()).await
     }
     .await;
     match given {
         Ok(()) => done("/accounts", "password-given"),
         Err(No::Refusal(refusal)) => {
-            let (lang, draft) = (Lang::of(&headers), drafted(&web, &who, &id).await.unwrap_or_default());
-            brought_back(accounts_page(web, who, headers, (Asked::list("/accounts"), draft), Some(id), None).await, lang, &refusal)
+            let (lang, draft) = (visit.lang(), drafted(&visit, &id).await.unwrap_or_default());
+            brought_back(accounts_page(&visit, (Asked::list("/accounts"), draft), Some(id), None).await, lang, &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+        Err(no) => visit.no("/accounts", &no).await,
     }
 }
 
 /// Makes a token for another system, and shows it once.
-pub async fn make_token(
-    State(web): State<Web>,
-    Extension(mut who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn make_token(mut visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let line = |name| one(&fields, name).unwrap_or_default();
     let scopes: Vec<Act> = all(&fields, "scope").filter_map(Act::from_word).collect();
     let made: Result<String, No> = async {
-        access::prove_by(&web, &mut who, &fields).await?;
+        visit.prove(&fields).await?;
         let days = line("days").parse().unwrap_or(0);
-        Ok(web.desks.make_token(&who.person, &line("token_name"), &line("token_account"), scopes, days).await?.1)
+        Ok(visit.desks().make_token(visit.person(), &line("token_name"), &line("token_account"), scopes, days).await?.1)
     }
     .await;
-    let (lang, asked) = (Lang::of(&headers), Asked::before(&headers, "/accounts"));
+    let (lang, asked) = (visit.lang(), Asked::before(&visit.headers, "/accounts"));
     match made {
-        Ok(token) => accounts_page(web, who, headers, (asked, AccountDraft::default()), None, Some(token)).await,
+        Ok(token) => accounts_page(&visit, (asked, AccountDraft::default()), None, Some(token)).await,
         Err(No::Refusal(refusal)) => {
-            brought_back(accounts_page(web, who, headers, (asked, AccountDraft::default()), None, None).await, lang, &refusal)
+            brought_back(accounts_page(&visit, (asked, AccountDraft::default()), None, None).await, lang, &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/accounts").await, &no),
+        Err(no) => visit.no("/accounts", &no).await,
     }
 }
 
 /// Ends a token.
-pub async fn end_token(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let ended = web.desks.end_token(&who.person, &id).await;
-    after(&web, who, &headers, "/accounts", "token-ended", ended).await
+pub async fn end_token(visit: Visit, Path(id): Path<String>) -> Response {
+    let ended = visit.desks().end_token(visit.person(), &id).await;
+    visit.after("/accounts", "token-ended", ended).await
 }
 
 /// Takes somebody's second factors away.
-pub async fn reset_factors(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
+pub async fn reset_factors(visit: Visit, Path(id): Path<String>) -> Response {
     let reset = match asked::id("account", &id, AccountId::new) {
-        Ok(id) => web.desks.reset_factors(&who, &id).await,
+        Ok(id) => visit.desks().reset_factors(&visit.who, &id).await,
         Err(refusal) => Err(refusal.into()),
     };
-    after(&web, who, &headers, "/accounts", "factors-reset", reset).await
+    visit.after("/accounts", "factors-reset", reset).await
 }
 
 /// Ends an account.
-pub async fn end_account(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
+pub async fn end_account(visit: Visit, Path(id): Path<String>) -> Response {
     let ended = match asked::id("account", &id, AccountId::new) {
-        Ok(id) => web.desks.end_account(&who.person, &id).await,
+        Ok(id) => visit.desks().end_account(visit.person(), &id).await,
         Err(refusal) => Err(refusal.into()),
     };
-    after(&web, who, &headers, "/accounts", "account-ended", ended).await
+    visit.after("/accounts", "account-ended", ended).await
 }

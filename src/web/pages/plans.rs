@@ -1,7 +1,6 @@
 //! Planning sessions ahead.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::plans::{NewPlan, PlanRow};
 use crate::model::facts::{Facts, Officer};
 use crate::model::ids::{PlanId, RoomId};
@@ -10,15 +9,14 @@ use crate::model::refusal::Refusal;
 use crate::model::session::SessionKind;
 use crate::model::time;
 use crate::model::words::BadField;
+use crate::web::asked;
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::shown::Plans;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, after, brought_back, done, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 
 #[derive(Template)]
@@ -36,12 +34,12 @@ impl PlansPage {
 }
 
 /// What is planned, and what nobody kept.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+pub async fn list(visit: Visit, asked: Asked) -> Response {
     let only = asked.shows::<Plans>();
-    let page = Page::of(&web, &headers, who.clone(), "/plans").await.narrowed(only);
-    match web.desks.plans(&who.person).await {
+    let page = visit.page("/plans").await.narrowed(only);
+    match visit.desks().plans(visit.person()).await {
         Ok(mut rows) => {
-            let today = time::shanghai_day(web.desks.wall_clock());
+            let today = time::shanghai_day(visit.desks().wall_clock());
             rows.retain(|r| match only {
                 Some(Plans::Today) => r.state == PlanState::Planned && time::shanghai_day(r.plan.at) == today,
                 Some(Plans::Missed) => r.state == PlanState::Missed,
@@ -81,32 +79,25 @@ impl NewPage {
 }
 
 /// The form.
-pub async fn new_page(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
+pub async fn new_page(visit: Visit) -> Response {
     let me = Officer {
-        name: who.person.name.clone(),
-        certificate_no: who.person.certificate_no.clone(),
-        valid_until: who.person.certificate_until,
+        name: visit.who.person.name.clone(),
+        certificate_no: visit.who.person.certificate_no.clone(),
+        valid_until: visit.who.person.certificate_until,
         ..Officer::default()
     };
     let facts = Facts { officers: vec![me], ..Facts::default() };
-    new_form(&web, who, &headers, vec![], facts, None).await
+    new_form(&visit, vec![], facts, None).await
 }
 
-async fn new_form(
-    web: &Web,
-    who: SignedIn,
-    headers: &HeaderMap,
-    typed: Vec<(String, String)>,
-    facts: Facts,
-    refusal: Option<Refusal>,
-) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/plans/new").await;
+async fn new_form(visit: &Visit, typed: Vec<(String, String)>, facts: Facts, refusal: Option<Refusal>) -> Response {
+    let page = visit.page("/plans/new").await;
     let lang = page.lang;
     let fields = if let Some(Refusal::BadFields { fields }) = &refusal { fields.clone() } else { vec![] };
-    let form = FactsForm::new(web, &who, page.lang, facts, fields).await;
+    let form = FactsForm::new(visit, facts, fields).await;
     let kind = one(&typed, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
     let (room, at) = (one(&typed, "room").unwrap_or_default(), one(&typed, "at").unwrap_or_default());
-    let shown = html(&NewPage { page, rooms: web.desks.rooms(), room, at, kind, form });
+    let shown = html(&NewPage { page, rooms: visit.desks().rooms(), room, at, kind, form });
     match refusal {
         Some(refusal) => brought_back(shown, lang, &refusal),
         None => shown,
@@ -114,39 +105,28 @@ async fn new_form(
 }
 
 /// Plans, or shows the form again with what was typed.
-pub async fn make(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn make(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let facts = form::facts(&fields);
     let planned = async {
         let room = asked::id("room", &one(&fields, "room").unwrap_or_default(), RoomId::new)?;
         let at = one(&fields, "at").and_then(|t| time::shanghai_typed(&t));
         let at = at.ok_or_else(|| Refusal::from(BadField::form("at", "is not within the next 60 days")))?;
         let kind = one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview);
-        web.desks.plan(&who.person, NewPlan { room, at, kind, facts: facts.clone() }).await
+        visit.desks().plan(visit.person(), NewPlan { room, at, kind, facts: facts.clone() }).await
     };
     match planned.await {
         Ok(_) => done("/plans", "planned"),
-        Err(No::Refusal(refusal)) => new_form(&web, who, &headers, fields, facts, Some(refusal)).await,
-        Err(no) => no_page(Page::of(&web, &headers, who, "/plans").await, &no),
+        Err(No::Refusal(refusal)) => new_form(&visit, fields, facts, Some(refusal)).await,
+        Err(no) => visit.no("/plans", &no).await,
     }
 }
 
 /// Calls one off, or says why it was not kept.
-pub async fn call_off(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn call_off(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let result = async {
         let id = asked::id("plan", &id, PlanId::new)?;
-        web.desks.call_off(&who.person, &id, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
+        visit.desks().call_off(visit.person(), &id, &one(&fields, "reason").unwrap_or_default()).await.map(drop)
     };
     let result: Result<(), No> = result.await;
-    after(&web, who, &headers, "/plans", "called-off", result).await
+    visit.after("/plans", "called-off", result).await
 }

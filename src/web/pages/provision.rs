@@ -1,22 +1,19 @@
 //! Provision (第二十一条): the legal unit's letters, what is built and handed over for them, and the list for paper.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::provision::{Letter, ProvisionView};
 use crate::model::ids::{ProvisionId, SessionId};
 use crate::model::provision::{Clip, ProvisionKind, ProvisionState};
 use crate::model::refusal::Refusal;
 use crate::model::words::BadField;
-use crate::web::i18n::Lang;
+use crate::web::asked;
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::shown::Provisions;
 use crate::web::pages::table::{Asked, Key, Table};
-use crate::web::pages::{Page, act, brought_back, done, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 
 type Fields = Vec<(String, String)>;
@@ -48,14 +45,14 @@ fn days(page: &Page, row: &ProvisionView) -> String {
 }
 
 /// All of them, and the form for a new letter.
-pub async fn list(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
-    list_page(&web, who, &headers, asked, vec![]).await
+pub async fn list(visit: Visit, asked: Asked) -> Response {
+    list_page(&visit, asked, vec![]).await
 }
 
-async fn list_page(web: &Web, who: SignedIn, headers: &HeaderMap, asked: Asked, draft: Fields) -> Response {
+async fn list_page(visit: &Visit, asked: Asked, draft: Fields) -> Response {
     let only = asked.shows::<Provisions>();
-    let page = Page::of(web, headers, who.clone(), "/provisions").await.narrowed(only);
-    match web.desks.provisions(&who.person).await {
+    let page = visit.page("/provisions").await.narrowed(only);
+    match visit.desks().provisions(visit.person()).await {
         Ok(mut rows) => {
             rows.retain(|r| match only {
                 Some(Provisions::Due) => r.days_left.is_some(),
@@ -105,7 +102,7 @@ fn sessions(text: &str) -> Result<(Vec<SessionId>, Vec<Clip>), Refusal> {
 }
 
 /// Enters a letter, or shows the form again with what was typed.
-pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
+pub async fn open(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let line = |name: &str| one(&fields, name).unwrap_or_default();
     let opened: Result<ProvisionId, No> = async {
         let day = |name: &str| line(name).parse().map_err(|_| Refusal::from(BadField::form(name, "is no day; 2026-11-23 would be right")));
@@ -120,16 +117,16 @@ pub async fn open(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
             sessions,
             clips,
         };
-        Ok(web.desks.open_provision(&who.person, letter).await?.id)
+        Ok(visit.desks().open_provision(visit.person(), letter).await?.id)
     }
     .await;
     match opened {
         Ok(id) => done(&format!("/provisions/{id}"), "provision-entered"),
         Err(No::Refusal(refusal)) => {
-            let page = list_page(&web, who, &headers, Asked::before(&headers, "/provisions"), fields).await;
-            brought_back(page, Lang::of(&headers), &refusal)
+            let page = list_page(&visit, Asked::before(&visit.headers, "/provisions"), fields).await;
+            brought_back(page, visit.lang(), &refusal)
         }
-        Err(no) => no_page(Page::of(&web, &headers, who, "/provisions").await, &no),
+        Err(no) => visit.no("/provisions", &no).await,
     }
 }
 
@@ -161,22 +158,16 @@ fn id_of(id: &str) -> Result<ProvisionId, Refusal> {
 }
 
 /// One.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/provisions/{id}")).await;
-    match async { web.desks.provision(&who.person, &id_of(&id)?).await }.await {
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/provisions/{id}")).await;
+    match async { visit.desks().provision(visit.person(), &id_of(&id)?).await }.await {
         Ok(view) => html(&ShowPage { page, view }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Its next step: `prepare`, `approve`, `verify` or `close`.
-pub async fn step(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn step(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     let word = match step.as_str() {
         "prepare" => "provision-preparing",
@@ -184,17 +175,18 @@ pub async fn step(
         "verify" => "provision-verified",
         _ => "provision-closed",
     };
-    let (desks, step) = (&web.desks, step.as_str());
-    act(&web, who, &headers, (&format!("/provisions/{id}"), word), Some(&fields), |person| async move {
-        let id = id_of(&id)?;
-        match step {
-            "prepare" => desks.prepare_provision(&person, &id).await,
-            "approve" => desks.approve_provision(&person, &id).await.map(drop),
-            "verify" => desks.verify_retained(&person, &id).await.map(drop),
-            _ => desks.close_provision(&person, &id).await.map(drop),
-        }
-    })
-    .await
+    let (desks, step) = (&visit.desks(), step.as_str());
+    visit
+        .act((&format!("/provisions/{id}"), word), Some(&fields), |person| async move {
+            let id = id_of(&id)?;
+            match step {
+                "prepare" => desks.prepare_provision(&person, &id).await,
+                "approve" => desks.approve_provision(&person, &id).await.map(drop),
+                "verify" => desks.verify_retained(&person, &id).await.map(drop),
+                _ => desks.close_provision(&person, &id).await.map(drop),
+            }
+        })
+        .await
 }
 
 #[cfg(test)]

@@ -1,18 +1,16 @@
 //! Readiness before a session, and the links to room screens.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
 use crate::model::readiness::{Check, Level, Readiness};
 use crate::model::status::ScreenRow;
+use crate::web::asked;
 use crate::web::pages::form::{Form, one};
-use crate::web::pages::{Page, after, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use chrono::DateTime;
 
@@ -58,12 +56,12 @@ impl ReadinessPage {
 }
 
 /// A room, measured now.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(room): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/rooms/{room}/readiness")).await;
-    let measured = async { web.desks.readiness(&who.person, &asked::id("room", &room, RoomId::new)?).await };
+pub async fn show(visit: Visit, Path(room): Path<String>) -> Response {
+    let page = visit.page(&format!("/rooms/{room}/readiness")).await;
+    let measured = async { visit.desks().readiness(visit.person(), &asked::id("room", &room, RoomId::new)?).await };
     match measured.await {
         Ok(readiness) => {
-            let room_name = web.desks.rooms().into_iter().find(|(id, _)| *id == room).map(|(_, name)| name).unwrap_or_default();
+            let room_name = visit.desks().rooms().into_iter().find(|(id, _)| *id == room).map(|(_, name)| name).unwrap_or_default();
             html(&ReadinessPage { page, room, room_name, readiness })
         }
         Err(no) => no_page(page, &no),
@@ -94,47 +92,37 @@ impl ScreensPage {
 }
 
 /// Links to screens.
-pub async fn screens(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    screens_page(&web, who, &headers, vec![]).await
+pub async fn screens(visit: Visit) -> Response {
+    screens_page(&visit, vec![]).await
 }
 
-async fn screens_page(web: &Web, who: SignedIn, headers: &HeaderMap, made: Vec<String>) -> Response {
-    let page = Page::of(web, headers, who.clone(), "/screens").await;
-    match web.desks.screens(&who.person).await {
-        Ok(rows) => html(&ScreensPage { page, rows, rooms: web.desks.rooms(), made }),
+async fn screens_page(visit: &Visit, made: Vec<String>) -> Response {
+    let page = visit.page("/screens").await;
+    match visit.desks().screens(visit.person()).await {
+        Ok(rows) => html(&ScreensPage { page, rows, rooms: visit.desks().rooms(), made }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Makes a link, and shows it.
-pub async fn make_screen(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn make_screen(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let made = async {
         let wanted = one(&fields, "room").unwrap_or_default();
         if wanted == WALL {
-            return Ok(vec![format!("/wall/{}", web.desks.make_wall(&who.person).await?)]);
+            return Ok(vec![format!("/wall/{}", visit.desks().make_wall(visit.person()).await?)]);
         }
-        let token = web.desks.make_screen(&who.person, &asked::id("room", &wanted, RoomId::new)?).await?;
+        let token = visit.desks().make_screen(visit.person(), &asked::id("room", &wanted, RoomId::new)?).await?;
         Ok(vec![format!("/screen/{token}"), format!("/lamp/{token}")])
     };
     let made: Result<Vec<String>, No> = made.await;
     match made {
-        Ok(made) => screens_page(&web, who, &headers, made).await,
-        Err(no) => no_page(Page::of(&web, &headers, who, "/screens").await, &no),
+        Ok(made) => screens_page(&visit, made).await,
+        Err(no) => visit.no("/screens", &no).await,
     }
 }
 
 /// Ends one.
-pub async fn end_screen(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let ended = web.desks.end_screen(&who.person, &id).await;
-    after(&web, who, &headers, "/screens", "screen-ended", ended).await
+pub async fn end_screen(visit: Visit, Path(id): Path<String>) -> Response {
+    let ended = visit.desks().end_screen(visit.person(), &id).await;
+    visit.after("/screens", "screen-ended", ended).await
 }

@@ -1,21 +1,18 @@
 //! The interview record: typed beside the running recording, printed in the bureau's form, and what is answered to demands.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionView;
 use crate::model::digest;
 use crate::model::facts::{AttendeeRole, Duty, Officer};
 use crate::model::missing::AnswerKind;
 use crate::model::record::{Header, LineKind, ReadBackManner, RecordChange, Signature, apart_s};
 use crate::model::time;
-use crate::web::Web;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::running::{now, session_id};
-use crate::web::pages::{Page, after, html, no_page, see};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page, see};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use qrcode::QrCode;
@@ -66,12 +63,12 @@ fn interviewee(view: &SessionView) -> String {
 }
 
 /// The record; while the session runs, for who conducts it; afterwards it stands on the session's page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}/record")).await;
-    let found = async { web.desks.session(&who.person, &session_id(&id)?).await }.await;
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/sessions/{id}/record")).await;
+    let found = async { visit.desks().session(visit.person(), &session_id(&id)?).await }.await;
     match found {
         Ok(view) if view.conducts => {
-            let now = now(&web, &who, &page, &view);
+            let now = now(&visit, &page, &view);
             html(&RecordPage { page, view, now })
         }
         Ok(_) => see(&format!("/sessions/{id}#record")),
@@ -108,47 +105,30 @@ fn change(fields: &[(String, String)]) -> Option<RecordChange> {
 }
 
 /// Writes on the record.
-pub async fn write(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn write(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let result = async {
         let change = change(&fields).ok_or_else(|| crate::model::refusal::Refusal::no_such("change", "record"))?;
-        web.desks.write_record(&who.person, &session_id(&id)?, change).await.map(drop)
+        visit.desks().write_record(visit.person(), &session_id(&id)?, change).await.map(drop)
     };
     let result: Result<(), No> = result.await;
-    after(&web, who, &headers, &format!("/sessions/{id}/record"), "recorded", result).await
+    visit.after(&format!("/sessions/{id}/record"), "recorded", result).await
 }
 
 /// Seals in the middle.
-pub async fn seal_interim(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let result = async { web.desks.seal_interim(&who.person, &session_id(&id)?).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}/record"), "interim-sealed", result).await
+pub async fn seal_interim(visit: Visit, Path(id): Path<String>) -> Response {
+    let result = async { visit.desks().seal_interim(visit.person(), &session_id(&id)?).await.map(drop) }.await;
+    visit.after(&format!("/sessions/{id}/record"), "interim-sealed", result).await
 }
 
 /// Answers a demand.
-pub async fn answer(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn answer(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let result = async {
         let demand = one(&fields, "demand").unwrap_or_default();
         let kind = one(&fields, "kind").and_then(|k| AnswerKind::from_word(&k)).unwrap_or(AnswerKind::NotDone);
-        web.desks.answer_demand(&who.person, &session_id(&id)?, &demand, kind, one(&fields, "reason").as_deref()).await.map(drop)
+        visit.desks().answer_demand(visit.person(), &session_id(&id)?, &demand, kind, one(&fields, "reason").as_deref()).await.map(drop)
     };
     let result: Result<(), No> = result.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "answered", result).await
+    visit.after(&format!("/sessions/{id}"), "answered", result).await
 }
 
 /// 询问笔录 on A4. The form is Chinese in both languages: it is a document of the bureau.
@@ -247,9 +227,9 @@ pub(in crate::web) fn qr(text: &str) -> Option<String> {
 }
 
 /// The record for paper.
-pub async fn print(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}/record/print")).await;
-    let found = async { web.desks.session(&who.person, &session_id(&id)?).await }.await;
+pub async fn print(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/sessions/{id}/record/print")).await;
+    let found = async { visit.desks().session(visit.person(), &session_id(&id)?).await }.await;
     match found {
         Ok(view) if view.record_closed => no_page(page, &crate::model::refusal::Refusal::NoGrant.into()),
         Ok(view) => {

@@ -1,13 +1,9 @@
 //! The API's reference, made from its own description (`/api/openapi.json`), with who may call what.
 
-use crate::desks::logins::SignedIn;
-use crate::web::Web;
 use crate::web::api;
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html};
 use askama::Template;
-use axum::Extension;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::Value;
 
@@ -80,11 +76,14 @@ impl ReferencePage {
     fn is_everybody(&self, who: &Doors) -> bool {
         who.roles.len() == crate::model::people::Role::ALL.len()
     }
+    fn roles(&self, who: &Doors) -> Vec<String> {
+        who.roles.iter().map(|role| self.page.word("role", role)).collect()
+    }
 }
 
 /// The page.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who, "/help/api").await;
+pub async fn show(visit: Visit) -> Response {
+    let page = visit.page("/help/api").await;
     let document = serde_json::to_value(api::openapi().await.0).unwrap_or_default();
     let about = text(&document["info"]["description"]);
     html(&ReferencePage { page, about, groups: groups(&document), schemas: schemas(&document) })

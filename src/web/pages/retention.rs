@@ -3,7 +3,6 @@
 use crate::desks::No;
 use crate::desks::disposal::DisposalView;
 use crate::desks::holds::HeldSession;
-use crate::desks::logins::SignedIn;
 use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
 use crate::desks::sessions::SessionRow;
 use crate::model::closing::CopyFate;
@@ -14,17 +13,16 @@ use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::model::retention::{Table, Version, Why};
 use crate::model::words::BadField;
+use crate::web::asked;
 use crate::web::i18n::Lang;
 use crate::web::pages::form::{Form, all, one};
 use crate::web::pages::shown::{Disposals, Holds};
 use crate::web::pages::table::{Asked, Key, Table as Listed};
-use crate::web::pages::{Page, act, after, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 
 type Fields = Vec<(String, String)>;
@@ -76,37 +74,29 @@ fn session_key(row: &SessionRow, column: &str) -> Key {
 }
 
 /// What is due, unclassified, held, …
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    query: Result<Query<RetentionSearch>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/retention").await;
+pub async fn list(visit: Visit, asked: Asked, query: Result<Query<RetentionSearch>, QueryRejection>) -> Response {
+    let page = visit.page("/retention").await;
     let search = query.map(|Query(s)| s).unwrap_or_default();
-    match web.desks.retention_list(&who.person, &search).await {
+    match visit.desks().retention_list(visit.person(), &search).await {
         Ok(found) => {
             let table = Listed::cut(asked, &[], (found.page, found.pages, found.total));
-            html(&ListPage { page, table, found, rules: web.desks.retention_table().clone() })
+            html(&ListPage { page, table, found, rules: visit.desks().retention_table().clone() })
         }
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Says that the date is right.
-pub async fn confirm_clock(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn confirm_clock(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let reason = one(&fields, "reason").unwrap_or_default();
-    let desks = &web.desks;
-    act(&web, who, &headers, ("/retention", "clock-confirmed"), Some(&fields), |person| async move {
-        desks.confirm_clock(&person, &reason).await.map(drop)
-    })
-    .await
+    let desks = &visit.desks();
+    visit
+        .act(
+            ("/retention", "clock-confirmed"),
+            Some(&fields),
+            |person| async move { desks.confirm_clock(&person, &reason).await.map(drop) },
+        )
+        .await
 }
 
 #[derive(Template)]
@@ -126,10 +116,10 @@ impl HoldsPage {
 }
 
 /// The register of holds.
-pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+pub async fn holds(visit: Visit, asked: Asked) -> Response {
     let only = asked.shows::<Holds>();
-    let page = Page::of(&web, &headers, who.clone(), "/holds").await.narrowed(only);
-    match web.desks.held(&who.person, &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
+    let page = visit.page("/holds").await.narrowed(only);
+    match visit.desks().held(visit.person(), &[HoldState::Proposed, HoldState::Confirmed, HoldState::LiftProposed]).await {
         Ok(mut rows) => {
             if only == Some(Holds::Mine) {
                 rows.iter_mut().for_each(|r| r.holds.retain(|h| h.may_confirm || h.may_lift));
@@ -137,20 +127,14 @@ pub async fn holds(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
             }
             let mut table = Listed::new(asked, SESSION_COLUMNS);
             let rows = table.rows(rows, |r, column| session_key(&r.session, column));
-            html(&HoldsPage { page, table, rows, rules: web.desks.hold_rules().clone() })
+            html(&HoldsPage { page, table, rows, rules: visit.desks().hold_rules().clone() })
         }
         Err(no) => no_page(page, &no),
     }
 }
 
 /// What a session's page says of its keeping: `routine`, `extend`, `hold`, or a word to a hold.
-pub async fn say(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn say(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let text = |name: &str| one(&fields, name).unwrap_or_default();
     let what = text("say");
     let word = match what.as_str() {
@@ -165,22 +149,26 @@ pub async fn say(
     let back = if text("back") == "holds" { "/holds".to_owned() } else { format!("/sessions/{id}#keeping") };
     // A word to a hold that stands is somebody's decision; what keeps longer needs no proof.
     let proof = (!matches!(what.as_str(), "routine" | "extend" | "hold")).then_some(fields.as_slice());
-    let (desks, text, what) = (&web.desks, &text, what.as_str());
-    act(&web, who, &headers, (&back, word), proof, |person| async move {
-        let id: SessionId = asked::id("session", &id, SessionId::new)?;
-        let ground = || Ground::from_word(&text("ground")).ok_or_else(|| Refusal::from(BadField::form("ground", "is no ground")));
-        match what {
-            "routine" => desks.declare_routine(&person, &id, &text("reason")).await.map(drop),
-            "extend" => {
-                let until =
-                    text("until").parse().map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
-                desks.extend_retention(&person, &id, until, &text("reason")).await.map(drop)
+    let (desks, text, what) = (&visit.desks(), &text, what.as_str());
+    visit
+        .act((&back, word), proof, |person| async move {
+            let id: SessionId = asked::id("session", &id, SessionId::new)?;
+            let ground = || Ground::from_word(&text("ground")).ok_or_else(|| Refusal::from(BadField::form("ground", "is no ground")));
+            match what {
+                "routine" => desks.declare_routine(&person, &id, &text("reason")).await.map(drop),
+                "extend" => {
+                    let until = text("until")
+                        .parse()
+                        .map_err(|_| Refusal::from(BadField::form("until", "is no day; 2026-11-23 would be right")))?;
+                    desks.extend_retention(&person, &id, until, &text("reason")).await.map(drop)
+                }
+                "hold" => desks.propose_hold(&person, &id, ground()?, &text("reason")).await.map(drop),
+                word => {
+                    desks.say_to_hold(&person, &id, ground()?, &text("about"), asked::hold_change(word, text("reason"))?).await.map(drop)
+                }
             }
-            "hold" => desks.propose_hold(&person, &id, ground()?, &text("reason")).await.map(drop),
-            word => desks.say_to_hold(&person, &id, ground()?, &text("about"), asked::hold_change(word, text("reason"))?).await.map(drop),
-        }
-    })
-    .await
+        })
+        .await
 }
 
 #[derive(Template)]
@@ -192,10 +180,10 @@ struct DisposalsPage {
 }
 
 /// All disposals.
-pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, asked: Asked) -> Response {
+pub async fn disposals(visit: Visit, asked: Asked) -> Response {
     let only = asked.shows::<Disposals>();
-    let page = Page::of(&web, &headers, who.clone(), "/disposals").await.narrowed(only);
-    match web.desks.disposals(&who.person).await {
+    let page = visit.page("/disposals").await.narrowed(only);
+    match visit.desks().disposals(visit.person()).await {
         Ok(mut rows) => {
             rows.retain(|r| match only {
                 Some(Disposals::Decide) => r.may_decide,
@@ -217,20 +205,15 @@ pub async fn disposals(State(web): State<Web>, Extension(who): Extension<SignedI
 }
 
 /// Proposes to give up what was ticked.
-pub async fn propose(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn propose(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let proposed: Result<DisposalId, No> = async {
         let sessions = all(&fields, "session").map(|s| asked::id("session", s, SessionId::new)).collect::<Result<Vec<_>, _>>()?;
-        Ok(web.desks.propose_disposal(&who.person, &sessions, &one(&fields, "reason").unwrap_or_default()).await?.id)
+        Ok(visit.desks().propose_disposal(visit.person(), &sessions, &one(&fields, "reason").unwrap_or_default()).await?.id)
     }
     .await;
     match proposed {
-        Ok(id) => after(&web, who, &headers, &format!("/disposals/{id}"), "disposal-proposed", Ok(())).await,
-        Err(no) => after(&web, who, &headers, "/retention", "", Err(no)).await,
+        Ok(id) => visit.after(&format!("/disposals/{id}"), "disposal-proposed", Ok(())).await,
+        Err(no) => visit.after("/retention", "", Err(no)).await,
     }
 }
 
@@ -313,9 +296,9 @@ impl DisposalPage {
 struct CertificatePage(DisposalPage);
 
 /// One, and its certificate for paper.
-pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
-    let found = async { web.desks.disposal(&who.person, &asked::id("disposal", &id, DisposalId::new)?).await }.await;
+pub async fn disposal(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/disposals/{id}")).await;
+    let found = async { visit.desks().disposal(visit.person(), &asked::id("disposal", &id, DisposalId::new)?).await }.await;
     match found {
         Ok(view) => html(&DisposalPage { page, view }),
         Err(no) => no_page(page, &no),
@@ -323,14 +306,9 @@ pub async fn disposal(State(web): State<Web>, Extension(who): Extension<SignedIn
 }
 
 /// The certificate for paper, always in Chinese, as it is filed; what a page of it cannot hold goes on to the next.
-pub async fn certificate(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let mut page = Page::of(&web, &headers, who.clone(), &format!("/disposals/{id}")).await;
-    let found = async { web.desks.disposal(&who.person, &asked::id("disposal", &id, DisposalId::new)?).await }.await;
+pub async fn certificate(visit: Visit, Path(id): Path<String>) -> Response {
+    let mut page = visit.page(&format!("/disposals/{id}")).await;
+    let found = async { visit.desks().disposal(visit.person(), &asked::id("disposal", &id, DisposalId::new)?).await }.await;
     match found {
         Ok(view) => {
             page.lang = Lang::Zh;
@@ -341,26 +319,21 @@ pub async fn certificate(
 }
 
 /// Decides on one (`approve`, `refuse`), or closes one (`close`).
-pub async fn decide(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub async fn decide(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let decision = one(&fields, "decision").unwrap_or_default();
     let word = match decision.as_str() {
         "approve" => "disposal-approved",
         "close" => "disposal-closed",
         _ => "disposal-refused",
     };
-    let (desks, reason) = (&web.desks, one(&fields, "reason"));
-    act(&web, who, &headers, (&format!("/disposals/{id}"), word), Some(&fields), |person| async move {
-        let id = asked::id("disposal", &id, DisposalId::new)?;
-        match decision.as_str() {
-            "close" => desks.close_disposal(&person, &id, reason.as_deref()).await.map(drop),
-            other => desks.decide_disposal(&person, &id, other == "approve", reason.as_deref()).await.map(drop),
-        }
-    })
-    .await
+    let (desks, reason) = (&visit.desks(), one(&fields, "reason"));
+    visit
+        .act((&format!("/disposals/{id}"), word), Some(&fields), |person| async move {
+            let id = asked::id("disposal", &id, DisposalId::new)?;
+            match decision.as_str() {
+                "close" => desks.close_disposal(&person, &id, reason.as_deref()).await.map(drop),
+                other => desks.decide_disposal(&person, &id, other == "approve", reason.as_deref()).await.map(drop),
+            }
+        })
+        .await
 }

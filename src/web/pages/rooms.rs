@@ -2,7 +2,6 @@
 
 use crate::desks::No;
 use crate::desks::conduct::NewSession;
-use crate::desks::logins::SignedIn;
 use crate::desks::plans::PlanRow;
 use crate::desks::walkthrough::Walkthrough;
 use crate::model::alarm::{AlarmKind, AlarmRow, Severity};
@@ -16,15 +15,14 @@ use crate::model::session::SessionKind;
 use crate::model::status::{Lamp, Status, VolumeStatus};
 use crate::model::walkthrough::{Step, StepState, StepWord};
 use crate::model::words::BadField;
+use crate::web::asked;
 use crate::web::pages::agenda::{self, Line};
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::shown::{Devices, Media, Part};
-use crate::web::pages::{Page, act, brought_back, done, html, no_page};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, brought_back, done, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use chrono::DateTime;
@@ -133,47 +131,38 @@ impl RoomsNow<'_> {
 
 /// Where a person begins: what needs them now, and the rooms for who sees their status. Where sessions are started the rooms come
 /// first: a party is waiting at the door.
-pub async fn home(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/").await;
-    let person = &who.person;
-    let things = agenda::lines(&page, &web.desks.agenda(person).await, web.desks.wall_clock());
-    let walkthrough = web.desks.walkthrough(person).await.unwrap_or_else(|no| {
+pub async fn home(visit: Visit) -> Response {
+    let page = visit.page("/").await;
+    let person = visit.person();
+    let things = agenda::lines(&page, &visit.desks().agenda(person).await, visit.desks().wall_clock());
+    let walkthrough = visit.desks().walkthrough(person).await.unwrap_or_else(|no| {
         tracing::error!("how the first run stands cannot be told: {no}");
         None
     });
-    let (status, watch) = (person.may(Act::SeeStatus).then(|| web.desks.status(person)), person.may(Act::WatchLive));
+    let (status, watch) = (person.may(Act::SeeStatus).then(|| visit.desks().status(person)), person.may(Act::WatchLive));
     match status.transpose() {
-        Ok(status) => html(&HomePage { page, things, status, alarms: web.desks.open_alarms(), watch, walkthrough }),
+        Ok(status) => html(&HomePage { page, things, status, alarms: visit.desks().open_alarms(), watch, walkthrough }),
         Err(no) => no_page(page, &no),
     }
 }
 
 /// Says that a step of the first run, or all of it, is not wanted here, or that it is.
-pub async fn say_to_step(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn say_to_step(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     let said = one(&fields, "said").and_then(|s| StepWord::from_word(&s)).unwrap_or(StepWord::Wanted);
-    let desks = &web.desks;
-    act(&web, who, &headers, ("/", "step-said"), None, |person| async move { desks.say_to_step(&person, &step, said).await }).await
+    let desks = &visit.desks();
+    visit.act(("/", "step-said"), None, |person| async move { desks.say_to_step(&person, &step, said).await }).await
 }
 
 /// The rooms as they are, each second, as a piece of the page.
-pub async fn events(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let page = Page::of(&web, &headers, who.clone(), "/").await;
-    let pushes = futures::stream::unfold((web, who, page), |(web, who, page)| async move {
+pub async fn events(visit: Visit) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let page = visit.page("/").await;
+    let pushes = futures::stream::unfold((visit, page), |(visit, page)| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let person = web.desks.is_still(&who).await.ok()?;
-        let status = web.desks.status(&person).ok()?;
-        let text = RoomsNow { page: &page, status, alarms: web.desks.open_alarms() }.render().unwrap_or_default();
-        Some((Ok(Event::default().event("now").data(text)), (web, who, page)))
+        let person = visit.desks().is_still(&visit.who).await.ok()?;
+        let status = visit.desks().status(&person).ok()?;
+        let text = RoomsNow { page: &page, status, alarms: visit.desks().open_alarms() }.render().unwrap_or_default();
+        Some((Ok(Event::default().event("now").data(text)), (visit, page)))
     });
     Sse::new(pushes).keep_alive(KeepAlive::default())
 }
@@ -207,26 +196,20 @@ pub struct StartQuery {
 }
 
 /// The start form: the officer's own name is there, or what was planned; all else may stay empty.
-pub async fn start_page(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(room): Path<String>,
-    Query(query): Query<StartQuery>,
-) -> Response {
+pub async fn start_page(visit: Visit, Path(room): Path<String>, Query(query): Query<StartQuery>) -> Response {
     let me = Officer {
-        name: who.person.name.clone(),
-        certificate_no: who.person.certificate_no.clone(),
-        valid_until: who.person.certificate_until,
+        name: visit.who.person.name.clone(),
+        certificate_no: visit.who.person.certificate_no.clone(),
+        valid_until: visit.who.person.certificate_until,
         ..Officer::default()
     };
     let mut given = Given { kind: SessionKind::Interview, facts: Facts { officers: vec![me], ..Facts::default() }, plan: None };
     if let Some(id) = query.plan.as_deref().and_then(|p| PlanId::new(p).ok())
-        && let Ok(row) = web.desks.plan_of(&who.person, &id).await
+        && let Ok(row) = visit.desks().plan_of(visit.person(), &id).await
     {
         given = Given { kind: row.plan.kind, facts: row.plan.facts, plan: Some(id) };
     }
-    start_form(web, who, &headers, room, given, None).await
+    start_form(&visit, room, given, None).await
 }
 
 /// What stands in the form.
@@ -237,17 +220,17 @@ struct Given {
     plan: Option<PlanId>,
 }
 
-async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, given: Given, refusal: Option<Refusal>) -> Response {
-    let page = Page::of(&web, headers, who.clone(), &format!("/rooms/{room}/start")).await;
-    let Some((room, room_name)) = web.desks.rooms().into_iter().find(|(id, _)| *id == room) else {
+async fn start_form(visit: &Visit, room: String, given: Given, refusal: Option<Refusal>) -> Response {
+    let page = visit.page(&format!("/rooms/{room}/start")).await;
+    let Some((room, room_name)) = visit.desks().rooms().into_iter().find(|(id, _)| *id == room) else {
         return no_page(page, &Refusal::no_such("room", &room).into());
     };
     let lang = page.lang;
     let fields = if let Some(Refusal::BadFields { fields }) = &refusal { fields.clone() } else { vec![] };
-    let plans = web.desks.plans(&who.person).await.unwrap_or_default();
+    let plans = visit.desks().plans(visit.person()).await.unwrap_or_default();
     let plans = plans.into_iter().filter(|p| p.plan.room.as_str() == room && p.state == PlanState::Planned).collect();
-    let form = FactsForm::new(&web, &who, page.lang, given.facts, fields).await;
-    let readiness = RoomId::new(&room).ok().and_then(|id| web.desks.last_readiness(&id)).map(|(_, r)| r);
+    let form = FactsForm::new(visit, given.facts, fields).await;
+    let readiness = RoomId::new(&room).ok().and_then(|id| visit.desks().last_readiness(&id)).map(|(_, r)| r);
     let shown = html(&StartPage { page, room, room_name, kind: given.kind, form, plan: given.plan, plans, readiness });
     match refusal {
         Some(refusal) => brought_back(shown, lang, &refusal),
@@ -256,13 +239,7 @@ async fn start_form(web: Web, who: SignedIn, headers: &HeaderMap, room: String, 
 }
 
 /// Starts a session, or shows the form again with what was typed.
-pub async fn start(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(room): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn start(visit: Visit, Path(room): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let given = Given {
         facts: form::facts(&fields),
         kind: one(&fields, "kind").and_then(|v| SessionKind::from_word(&v)).unwrap_or(SessionKind::Interview),
@@ -270,9 +247,10 @@ pub async fn start(
     };
     let begin = async |facts: Facts| match asked::id("room", &room, RoomId::new) {
         Ok(room) => {
-            web.desks
+            visit
+                .desks()
                 .start(
-                    &who.person,
+                    visit.person(),
                     NewSession {
                         room,
                         kind: given.kind,
@@ -293,8 +271,8 @@ pub async fn start(
     }
     match started {
         Ok((session, _)) => done(&format!("/sessions/{}", session.id), "started"),
-        Err(No::Refusal(refusal)) => start_form(web, who, &headers, room, given, Some(refusal)).await,
-        Err(no) => no_page(Page::of(&web, &headers, who, "/").await, &no),
+        Err(No::Refusal(refusal)) => start_form(&visit, room, given, Some(refusal)).await,
+        Err(no) => visit.no("/", &no).await,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::desks::No;
 use crate::desks::conduct::{LastAnswer, NewMark};
-use crate::desks::logins::SignedIn;
 use crate::desks::sessions::SessionView;
 use crate::model::ids::SessionId;
 use crate::model::mark::{Manner, MarkKind};
@@ -10,14 +9,14 @@ use crate::model::missing::{self, AnswerKind, Missing};
 use crate::model::session::{InterruptionCause, Session, State as Stand};
 use crate::model::status::{CameraStatus, Lamp, RoomStatus};
 use crate::model::time;
+use crate::web::asked;
 use crate::web::guard::Received;
+use crate::web::pages::Page;
 use crate::web::pages::form::{FactsForm, Form, one};
-use crate::web::pages::{Page, after};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -69,9 +68,9 @@ const BUTTONS: &[(&str, &[(MarkKind, &str)])] = &[
 
 impl RunningPage {
     /// The page as it is now.
-    pub(crate) async fn new(web: &Web, who: &SignedIn, page: Page, view: SessionView) -> Self {
-        let now = now(web, who, &page, &view);
-        let form = FactsForm::new(web, who, page.lang, view.session.facts().clone(), vec![]).await;
+    pub(crate) async fn new(visit: &Visit, page: Page, view: SessionView) -> Self {
+        let now = now(visit, &page, &view);
+        let form = FactsForm::new(visit, view.session.facts().clone(), vec![]).await;
         Self { page, view, now, form }
     }
 
@@ -121,35 +120,31 @@ impl SessionNow<'_> {
 
 /// A running session as it is, each second, as a piece of its page; the end of the session ends the stream, and so does a change
 /// between recording and pause, for which the page has other buttons.
-pub async fn events(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let page = Page::of(&web, &headers, who.clone(), "/").await;
+pub async fn events(visit: Visit, Path(id): Path<String>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let page = visit.page("/").await;
     let begun: Option<bool> = None;
-    let pushes = futures::stream::unfold((web, who, page, id, begun, false), |(web, who, page, id, begun, over)| async move {
+    let pushes = futures::stream::unfold((visit, page, id, begun, false), |(visit, page, id, begun, over)| async move {
         if over {
             return None;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let session = SessionId::new(&id).ok()?;
-        let person = web.desks.is_still(&who).await.ok()?;
-        let view = web.desks.session(&person, &session).await.ok()?;
+        let person = visit.desks().is_still(&visit.who).await.ok()?;
+        let view = visit.desks().session(&person, &session).await.ok()?;
         let pausing = view.session.state == Stand::Interrupted;
         let begun = begun.unwrap_or(pausing);
         if !view.conducts || pausing != begun {
-            return Some((Ok(Event::default().event("over").data("over")), (web, who, page, id, Some(begun), true)));
+            return Some((Ok(Event::default().event("over").data("over")), (visit, page, id, Some(begun), true)));
         }
-        let text = now(&web, &who, &page, &view);
-        Some((Ok(Event::default().event("now").data(text)), (web, who, page, id, Some(begun), false)))
+        let text = now(&visit, &page, &view);
+        Some((Ok(Event::default().event("now").data(text)), (visit, page, id, Some(begun), false)))
     });
     Sse::new(pushes).keep_alive(KeepAlive::default())
 }
 
-pub(super) fn now(web: &Web, who: &SignedIn, page: &Page, view: &SessionView) -> String {
-    let room: Option<RoomStatus> = web.desks.status(&who.person).ok().and_then(|s| s.rooms.into_iter().find(|r| r.id == view.session.room));
+pub(super) fn now(visit: &Visit, page: &Page, view: &SessionView) -> String {
+    let room: Option<RoomStatus> =
+        visit.desks().status(visit.person()).ok().and_then(|s| s.rooms.into_iter().find(|r| r.id == view.session.room));
     let lamp = room.as_ref().map_or(Lamp::NotRecording, |r| r.lamp);
     let cameras = room.as_ref().map_or(&[][..], |r| &r.cameras);
     SessionNow { page, view, lamp, cameras }.render().unwrap_or_default()
@@ -171,16 +166,14 @@ pub struct MarkForm {
 
 /// Sets a mark.
 pub async fn mark(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
+    visit: Visit,
     Extension(Received(at)): Extension<Received>,
-    headers: HeaderMap,
     Path(id): Path<String>,
     Form(form): Form<MarkForm>,
 ) -> Response {
     let mark = NewMark { kind: form.kind, manner: Manner::from_word(&form.manner), text: form.text, witness: form.witness };
-    let result = async { web.desks.mark(&who.person, &session_id(&id)?, mark, at).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "marked", result).await
+    let result = async { visit.desks().mark(visit.person(), &session_id(&id)?, mark, at).await.map(drop) }.await;
+    visit.after(&format!("/sessions/{id}"), "marked", result).await
 }
 
 /// A pause, as a form gives it.
@@ -191,39 +184,27 @@ pub struct InterruptForm {
 }
 
 /// Pauses.
-pub async fn interrupt(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(form): Form<InterruptForm>,
-) -> Response {
-    let result = async { web.desks.interrupt(&who.person, &session_id(&id)?, form.cause, form.reason).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "interrupted", result).await
+pub async fn interrupt(visit: Visit, Path(id): Path<String>, Form(form): Form<InterruptForm>) -> Response {
+    let result = async { visit.desks().interrupt(visit.person(), &session_id(&id)?, form.cause, form.reason).await.map(drop) }.await;
+    visit.after(&format!("/sessions/{id}"), "interrupted", result).await
 }
 
 /// Goes on.
-pub async fn resume(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let result = async { web.desks.resume(&who.person, &session_id(&id)?).await.map(drop) }.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "resumed", result).await
+pub async fn resume(visit: Visit, Path(id): Path<String>) -> Response {
+    let result = async { visit.desks().resume(visit.person(), &session_id(&id)?).await.map(drop) }.await;
+    visit.after(&format!("/sessions/{id}"), "resumed", result).await
 }
 
 /// Ends and seals. What the form says of rights that nobody marked is kept first; an answer that is not right keeps nobody from
 /// ending: it is asked for again on the session's page.
-pub async fn end(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn end(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let mistake = one(&fields, "mistaken").map(|_| one(&fields, "mistake").unwrap_or_else(|| "误操作".into()));
     let answer = |(name, word): &(String, String)| {
         let (demand, kind) = (name.strip_prefix("answer:")?, AnswerKind::from_word(word)?);
         Some(LastAnswer { demand: demand.to_owned(), kind, reason: one(&fields, &format!("reason:{demand}")) })
     };
     let answers: Vec<LastAnswer> = fields.iter().filter_map(answer).collect();
-    let ended = async { web.desks.end(&who.person, &session_id(&id)?, mistake, &answers).await.map(drop) };
+    let ended = async { visit.desks().end(visit.person(), &session_id(&id)?, mistake, &answers).await.map(drop) };
     let result = ended.await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "ended", result).await
+    visit.after(&format!("/sessions/{id}"), "ended", result).await
 }

@@ -1,7 +1,6 @@
 //! The list of sessions, and a session's page for who may know of it: what it is, its time line, its footage under a grant.
 
 use crate::desks::No;
-use crate::desks::logins::SignedIn;
 use crate::desks::retention::RetentionView;
 use crate::desks::sessions::{Lacking, Search, SessionPage, SessionRow, SessionView};
 use crate::model::digest;
@@ -13,17 +12,16 @@ use crate::model::missing::{Answer, AnswerKind, Missing};
 use crate::model::people::Act;
 use crate::model::retention::Why;
 use crate::model::session::{Interruption, Segment};
+use crate::web::asked;
 use crate::web::pages::form::{self, FactsForm, Form, one};
 use crate::web::pages::retention::why_text;
 use crate::web::pages::running::{self, RunningPage};
 use crate::web::pages::table::{Asked, Table};
-use crate::web::pages::{Page, after, html, no_page, record};
-use crate::web::{Web, asked};
+use crate::web::pages::visit::Visit;
+use crate::web::pages::{Page, html, no_page, record};
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 
 #[derive(Template)]
@@ -62,21 +60,15 @@ impl ListPage {
 }
 
 /// The list, with the search in its address.
-pub async fn list(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    query: Result<Query<Search>, QueryRejection>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/sessions").await;
+pub async fn list(visit: Visit, asked: Asked, query: Result<Query<Search>, QueryRejection>) -> Response {
+    let page = visit.page("/sessions").await;
     // An address that was typed by hand and cannot be read is a search for everything.
     let search = query.map(|Query(s)| s).unwrap_or_default();
-    match web.desks.sessions(&who.person, &search).await {
+    match visit.desks().sessions(visit.person(), &search).await {
         Ok(found) => {
             let page = page.narrowed(asked.shows::<Lacking>());
             let table = Table::cut(asked, Search::ORDERS, (found.page, found.pages, found.total));
-            html(&ListPage { page, table, search, found, units: web.desks.units() })
+            html(&ListPage { page, table, search, found, units: visit.desks().units() })
         }
         Err(no) => no_page(page, &no),
     }
@@ -238,14 +230,14 @@ impl SessionPageView {
 }
 
 /// A session's page: running, for who conducts it; else its record.
-pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), &format!("/sessions/{id}")).await;
-    let found = async { web.desks.session(&who.person, &asked::id("session", &id, SessionId::new)?).await }.await;
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    let page = visit.page(&format!("/sessions/{id}")).await;
+    let found = async { visit.desks().session(visit.person(), &asked::id("session", &id, SessionId::new)?).await }.await;
     match found {
-        Ok(view) if view.conducts => html(&RunningPage::new(&web, &who, page, view).await),
+        Ok(view) if view.conducts => html(&RunningPage::new(&visit, page, view).await),
         Ok(view) => {
-            let form = FactsForm::new(&web, &who, page.lang, view.session.facts().clone(), vec![]).await;
-            match web.desks.retention(&who.person, &view.session.id).await {
+            let form = FactsForm::new(&visit, view.session.facts().clone(), vec![]).await;
+            match visit.desks().retention(visit.person(), &view.session.id).await {
                 Ok(keeping) => html(&SessionPageView { page, view, form, keeping }),
                 Err(no) => no_page(page, &no),
             }
@@ -255,20 +247,14 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, h
 }
 
 /// Links a session anew.
-pub async fn link(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+pub async fn link(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let reason = one(&fields, "reason").unwrap_or_default();
     let linked: Result<(), No> = async {
         let id: SessionId = asked::id("session", &id, SessionId::new)?;
-        web.desks.link(&who.person, &id, form::facts(&fields), reason).await.map(drop)
+        visit.desks().link(visit.person(), &id, form::facts(&fields), reason).await.map(drop)
     }
     .await;
-    after(&web, who, &headers, &format!("/sessions/{id}"), "linked", linked).await
+    visit.after(&format!("/sessions/{id}"), "linked", linked).await
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! The supervision report: a page that prints, and a table for a spreadsheet.
 
-use crate::desks::logins::SignedIn;
 use crate::desks::supervision::{Supervision, TallyRow};
 use crate::model::completeness::Tally;
 use crate::model::gap::GapCause;
-use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::table::{Asked, Key, Table};
+use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -53,12 +50,12 @@ impl SupervisionPage {
         [("tally-by-unit", &self.units, &self.report.units), ("tally-by-officer", &self.officers, &self.report.officers)]
     }
 
-    fn columns(&self) -> &'static [&'static str] {
-        SHOWN
+    fn columns(&self) -> Vec<&'static str> {
+        shown().map(|f| f.name).collect()
     }
 
-    fn figure(&self, row: &TallyRow, column: &str) -> u64 {
-        figure(&row.tally, column)
+    fn figures(&self, row: &TallyRow) -> Vec<u64> {
+        shown().map(|f| (f.of)(&row.tally)).collect()
     }
 
     fn gaps(&self, row: &TallyRow) -> String {
@@ -69,18 +66,12 @@ impl SupervisionPage {
 }
 
 /// A month.
-pub async fn show(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    asked: Asked,
-    Query(query): Query<MonthQuery>,
-) -> Response {
-    let page = Page::of(&web, &headers, who.clone(), "/supervision").await;
-    match web.desks.supervision(&who.person, query.month.as_deref().filter(|m| !m.is_empty())).await {
+pub async fn show(visit: Visit, asked: Asked, Query(query): Query<MonthQuery>) -> Response {
+    let page = visit.page("/supervision").await;
+    match visit.desks().supervision(visit.person(), query.month.as_deref().filter(|m| !m.is_empty())).await {
         Ok(mut report) => {
             // A month is printed whole: nothing of it stands on another page.
-            let columns: Vec<&'static str> = ["unit", "officer", "length", "gaps"].iter().chain(SHOWN).copied().collect();
+            let columns: Vec<&'static str> = ["unit", "officer", "length", "gaps"].into_iter().chain(shown().map(|f| f.name)).collect();
             let (mut units, mut officers) = (Table::named("units", &asked, &columns), Table::named("officers", &asked, &columns));
             report.units = units.whole(report.units, tally_key);
             report.officers = officers.whole(report.officers, tally_key);
@@ -98,33 +89,42 @@ pub async fn show(
 }
 
 /// The same as CSV with a byte order mark, so that a spreadsheet reads its Chinese.
-pub async fn csv(
-    State(web): State<Web>,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(query): Query<MonthQuery>,
-) -> Response {
-    let report = match web.desks.supervision(&who.person, query.month.as_deref().filter(|m| !m.is_empty())).await {
+pub async fn csv(visit: Visit, Query(query): Query<MonthQuery>) -> Response {
+    let report = match visit.desks().supervision(visit.person(), query.month.as_deref().filter(|m| !m.is_empty())).await {
         Ok(report) => report,
-        Err(no) => return no_page(Page::of(&web, &headers, who, "/supervision").await, &no),
+        Err(no) => return visit.no("/supervision", &no).await,
     };
-    csv::file(&format!("supervision-{}", report.month), &table(&report, Lang::of(&headers)))
+    csv::file(&format!("supervision-{}", report.month), &table(&report, visit.lang()))
 }
 
-/// The figures on the page, in the order of their columns.
-const SHOWN: &[&str] = &[
-    "sessions",
-    "whole",
-    "part-explained",
-    "part-unexplained",
-    "none",
-    "unlinked-late",
-    "linked-late",
-    "initiation-late",
-    "missing",
-    "unexplained",
-    "rights-not-told",
+/// A figure of a line: its name (`tally-…`) and where it stands.
+struct Figure {
+    name: &'static str,
+    of: fn(&Tally) -> u64,
+    /// Whether the page has a column for it; the file has them all.
+    on_page: bool,
+}
+
+/// The figures, in the order of their columns.
+const FIGURES: &[Figure] = &[
+    Figure { name: "sessions", of: |t| t.sessions, on_page: true },
+    Figure { name: "whole", of: |t| t.whole, on_page: true },
+    Figure { name: "part-explained", of: |t| t.part_explained, on_page: true },
+    Figure { name: "part-unexplained", of: |t| t.part_unexplained, on_page: true },
+    Figure { name: "none", of: |t| t.none, on_page: true },
+    Figure { name: "plans-missed", of: |t| t.plans_missed, on_page: false },
+    Figure { name: "unlinked-late", of: |t| t.unlinked_late, on_page: true },
+    Figure { name: "linked-late", of: |t| t.linked_late, on_page: true },
+    Figure { name: "initiation-late", of: |t| t.initiation_late, on_page: true },
+    Figure { name: "missing", of: |t| t.missing, on_page: true },
+    Figure { name: "unexplained", of: |t| t.unexplained, on_page: true },
+    Figure { name: "rights-not-told", of: |t| t.rights_not_told, on_page: true },
+    Figure { name: "mistakes", of: |t| t.mistakes, on_page: false },
 ];
+
+fn shown() -> impl Iterator<Item = &'static Figure> {
+    FIGURES.iter().filter(|f| f.on_page)
+}
 
 fn tally_key(row: &TallyRow, column: &str) -> Key {
     match column {
@@ -132,54 +132,19 @@ fn tally_key(row: &TallyRow, column: &str) -> Key {
         "officer" => Key::text(row.officer.as_deref()),
         "length" => Key::Number(row.tally.length_ms as i64),
         "gaps" => Key::Number(row.tally.gap_ms.values().sum::<u64>() as i64),
-        figures => Key::Number(figure(&row.tally, figures) as i64),
+        figure => Key::Number(FIGURES.iter().find(|f| f.name == figure).map_or(0, |f| (f.of)(&row.tally) as i64)),
     }
 }
-
-/// A figure by its name.
-fn figure(tally: &Tally, name: &str) -> u64 {
-    match name {
-        "sessions" => tally.sessions,
-        "whole" => tally.whole,
-        "part-explained" => tally.part_explained,
-        "part-unexplained" => tally.part_unexplained,
-        "none" => tally.none,
-        "plans-missed" => tally.plans_missed,
-        "unlinked-late" => tally.unlinked_late,
-        "linked-late" => tally.linked_late,
-        "initiation-late" => tally.initiation_late,
-        "missing" => tally.missing,
-        "unexplained" => tally.unexplained,
-        "rights-not-told" => tally.rights_not_told,
-        _ => tally.mistakes,
-    }
-}
-
-/// The figures' names in the file, in the order of its columns; the last is no count.
-const COLUMNS: &[&str] = &[
-    "sessions",
-    "whole",
-    "part-explained",
-    "part-unexplained",
-    "none",
-    "plans-missed",
-    "unlinked-late",
-    "linked-late",
-    "initiation-late",
-    "missing",
-    "unexplained",
-    "rights-not-told",
-    "mistakes",
-    "hours",
-];
 
 fn table(report: &Supervision, lang: Lang) -> String {
-    let head = [lang.t("unit"), lang.t("officers")].into_iter().chain(COLUMNS.iter().map(|c| lang.of_word("tally", c)));
+    let head = [lang.t("unit"), lang.t("officers")]
+        .into_iter()
+        .chain(FIGURES.iter().map(|f| f.name).chain(["hours"]).map(|name| lang.of_word("tally", name)));
     let causes = GapCause::ALL.iter().map(|c| format!("{} {}", lang.t("gap-seconds"), lang.of_word("cause", c.as_str())));
     let mut lines = vec![head.chain(causes).map(|h| cell(&h)).collect::<Vec<_>>().join(",")];
     for row in report.units.iter().chain(&report.officers) {
         let t = &row.tally;
-        let figures = COLUMNS.iter().filter(|c| **c != "hours").map(|c| figure(t, c).to_string());
+        let figures = FIGURES.iter().map(|f| (f.of)(t).to_string());
         let cells = [cell(&row.unit), cell(row.officer.as_deref().unwrap_or_default())].into_iter();
         let figures = figures.chain([format!("{:.2}", t.length_ms as f64 / 3_600_000.0)]);
         let gaps = GapCause::ALL.iter().map(|c| (t.gap_ms.get(c.as_str()).copied().unwrap_or(0) / 1000).to_string());

@@ -1,0 +1,111 @@
+//! A request to a page by somebody who is signed in: what a page's handler takes first, and the ways in which it answers.
+
+use crate::desks::logins::SignedIn;
+use crate::desks::{Desks, No};
+use crate::model::people::Person;
+use crate::model::refusal::Refusal;
+use crate::web::Web;
+use crate::web::i18n::Lang;
+use crate::web::pages::form::{all, one};
+use crate::web::pages::{Page, Told, done, no_page, see};
+use axum::Extension;
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::ExtensionRejection;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::response::Response;
+use std::sync::Arc;
+
+/// Who asks the console for a page, and how they want it.
+#[derive(Clone)]
+pub struct Visit {
+    /// The console.
+    pub web: Web,
+    /// Who is signed in.
+    pub who: SignedIn,
+    /// Language, looks, and what the form before has to say.
+    pub headers: HeaderMap,
+}
+
+/// Only behind `guard`, which says who it is.
+impl FromRequestParts<Web> for Visit {
+    type Rejection = ExtensionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ExtensionRejection> {
+        let Extension(who) = Extension::<SignedIn>::from_request_parts(parts, web).await?;
+        Ok(Self { web: web.clone(), who, headers: parts.headers.clone() })
+    }
+}
+
+impl Visit {
+    /// Who decides.
+    pub fn desks(&self) -> &Arc<Desks> {
+        &self.web.desks
+    }
+
+    /// Who asks.
+    pub fn person(&self) -> &Person {
+        &self.who.person
+    }
+
+    /// The page's language.
+    pub fn lang(&self) -> Lang {
+        Lang::of(&self.headers)
+    }
+
+    /// What every page has, for the page at `path`.
+    pub async fn page(&self, path: &str) -> Page {
+        Page::of(&self.web, &self.headers, self.who.clone(), path).await
+    }
+
+    /// A no, as the page at `path` tells it.
+    pub async fn no(&self, path: &str, no: &No) -> Response {
+        no_page(self.page(path).await, no)
+    }
+
+    /// Shows password and code again, where a form holds them.
+    pub async fn prove(&mut self, fields: &[(String, String)]) -> Result<(), No> {
+        let password = all(fields, "prove_password").next().unwrap_or_default().to_owned();
+        if !password.is_empty() {
+            self.desks().prove(&self.who, password.into(), &one(fields, "prove_code").unwrap_or_default()).await?;
+            self.who.person.proved_at = Some(self.desks().wall_clock());
+        }
+        Ok(())
+    }
+
+    /// After a form: the page that shows what came of it with a word that says so, or why nothing did.
+    pub async fn after(&self, to: &str, word: &str, result: Result<(), No>) -> Response {
+        match result {
+            Ok(()) => done(to, word),
+            // Asked for once more, and then back to where it was.
+            Err(No::Refusal(Refusal::ProveAgain)) => {
+                let back = url::form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>();
+                let mut asked = see(&format!("/prove?back={back}"));
+                let told = Told { prove: true, ..Told::of(self.lang(), &Refusal::ProveAgain.into()) };
+                asked.extensions_mut().insert(told);
+                asked
+            }
+            Err(no) => self.no(to, &no).await,
+        }
+    }
+
+    /// A form's act: whoever sent it shows the password where `proof` has the form's fields, the act is done, and [`Self::after`] leads
+    /// back.
+    pub async fn act<F: Future<Output = Result<(), No>>>(
+        &self,
+        (to, word): (&str, &str),
+        proof: Option<&[(String, String)]>,
+        work: impl FnOnce(Person) -> F,
+    ) -> Response {
+        let mut visit = self.clone();
+        let proved = match proof {
+            Some(fields) => visit.prove(fields).await,
+            None => Ok(()),
+        };
+        let result = match proved {
+            Ok(()) => work(visit.person().clone()).await,
+            Err(no) => Err(no),
+        };
+        visit.after(to, word, result).await
+    }
+}
