@@ -137,6 +137,16 @@ await officer.fill('[name=cause]', '未经批准占用土地');
 await officer.setInputFiles('#files', film);
 await officer.waitForFunction(() => document.querySelectorAll('#today tbody tr').length === 1, null, { timeout: 120000 });
 await picture(officer, 'imports', { height: 900 });
+// What another recorder filmed eight months ago, on a visitor's question: kept long enough, once somebody has said what it is.
+const old = join(work, 'BWC_0412.mp4');
+execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', film, '-c', 'copy', '-metadata', `creation_time=${new Date(Date.now() - 240 * 86400e3).toISOString()}`, old]);
+await officer.goto(at('/imports'));
+await officer.fill('[name=device_no]', 'BWC-018');
+await officer.click('form#imports summary');
+await officer.fill('[name=party]', '李四');
+await officer.fill('[name=cause]', '来访咨询');
+await officer.setInputFiles('#files', old);
+await officer.waitForFunction(() => document.querySelectorAll('#today tbody tr').length === 2, null, { timeout: 120000 });
 await officer.goto(at('/devices'));
 await picture(officer, 'devices', { height: 640 });
 await officer.click('table a:has-text("XW-201")');
@@ -153,7 +163,7 @@ await custodian.click('.copy-list a');
 await custodian.waitForSelector('button.primary');
 await picture(custodian, 'receive', { height: 640 });
 await custodian.click('button.primary');
-await custodian.waitForFunction(() => document.querySelectorAll('td .badge.good').length >= 2);
+await custodian.waitForFunction(() => document.querySelectorAll('td .badge.good').length >= 3);
 
 // The bureau head decides on the form; the reviewer asks, the leader decides, the reviewer looks.
 const head = await person('bureau_head');
@@ -223,6 +233,26 @@ await legal.goto(at('/supervision'));
 await picture(legal, 'supervision', { height: 640 });
 await legal.goto(at('/holds'));
 await picture(legal, 'holds', { height: 480 });
+// What is due: the custodian proposes, the leader decides, and it is gone.
+await custodian.goto(at('/retention?list=unclassified'));
+await custodian.click('tr:has-text("BWC-018") a');
+await custodian.click('#keeping summary:has-text("认定为日常执法")');
+await custodian.fill('#keeping form:has([value=routine]) [name=reason]', '来访咨询');
+await custodian.click('button[value=routine]');
+await custodian.waitForSelector('.flash');
+await custodian.goto(at('/retention'));
+await custodian.check('[name=session]');
+await custodian.fill('#propose [name=reason]', '期限已满，无继续保存价值');
+await picture(custodian, 'due', { height: 520 });
+await custodian.click('#propose button.primary');
+await custodian.waitForSelector('.flash');
+const disposal = custodian.url().split('?')[0];
+await leader.goto(disposal);
+await picture(leader, 'disposal-decide', { height: 560 });
+await leader.click('button[value=approve]');
+await leader.waitForSelector('.flash');
+for (; !(await custodian.locator('a[href$="/certificate"]').count());) { await custodian.waitForTimeout(500); await custodian.goto(disposal); }
+await picture(custodian, 'disposal', { height: 520 });
 await custodian.goto(at('/retention?list=evidence'));
 await picture(custodian, 'retention', { height: 480 });
 await custodian.goto(at('/media/new'));
