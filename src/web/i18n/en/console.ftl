@@ -2633,3 +2633,5 @@ log-newest-first = Newest first
 log-oldest-first = Oldest first
 handover-no = Handover no.
 handover-received-of = Received / handed over
+# --- handover: what was given up since
+transfer-disposed = Received, since disposed of

@@ -2633,3 +2633,5 @@ log-newest-first = 由新到旧
 log-oldest-first = 由旧到新
 handover-no = 移交编号
 handover-received-of = 已接收 / 移交
+# --- handover: what was given up since
+transfer-disposed = 已接收，现已处置
