@@ -2635,3 +2635,8 @@ handover-no = Handover no.
 handover-received-of = Received / handed over
 # --- handover: what was given up since
 transfer-disposed = Received, since disposed of
+# --- deputies: where an authorisation stands
+deputation-not-yet = Not yet in force
+deputation-holds = In force
+deputation-over = Expired
+deputation-ended = Ended early

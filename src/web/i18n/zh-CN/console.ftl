@@ -2635,3 +2635,8 @@ handover-no = 移交编号
 handover-received-of = 已接收 / 移交
 # --- handover: what was given up since
 transfer-disposed = 已接收，现已处置
+# --- deputies: where an authorisation stands
+deputation-not-yet = 尚未生效
+deputation-holds = 生效中
+deputation-over = 已到期
+deputation-ended = 已提前终止
