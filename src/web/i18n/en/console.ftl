@@ -2652,3 +2652,5 @@ screen-link-lamp = Lamp outside the door
 copy-address = Copy address
 copied = Copied
 open-address = Open
+# --- equipment: a camera that was taken away with a fault
+fault-state-camera-gone = Closed: the camera was taken away

@@ -2652,3 +2652,5 @@ screen-link-lamp = 门外指示灯
 copy-address = 复制地址
 copied = 已复制
 open-address = 打开
+# --- equipment: a camera that was taken away with a fault
+fault-state-camera-gone = 摄像机已撤除，故障随之关闭
