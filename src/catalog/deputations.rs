@@ -2,7 +2,7 @@
 
 use crate::catalog::{accounts, bad_doc};
 use crate::machine::fault::Fault;
-use crate::model::access::Deputation;
+use crate::model::deputation::Deputation;
 use crate::model::ids::AccountId;
 use crate::model::people::{Person, Role, StandIn};
 use chrono::NaiveDate;

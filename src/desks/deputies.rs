@@ -3,7 +3,7 @@
 use crate::catalog::{accounts, deputations};
 use crate::desks::{Answer, Desks};
 use crate::machine::randomness;
-use crate::model::access::{self, Deputation};
+use crate::model::deputation::{self, Deputation};
 use crate::model::entry::{Draft, EntryKind};
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
@@ -36,7 +36,7 @@ impl Desks {
         if new.until < today {
             return Err(Refusal::from(BadField::form("until", "is before the beginning")).into());
         }
-        access::may_stand_in(who, &deputy, new.from, new.until)?;
+        deputation::may_stand_in(who, &deputy, new.from, new.until)?;
         let made = Deputation {
             id: format!("d-{}", randomness::hex::<6>()?),
             leader: who.id.clone(),

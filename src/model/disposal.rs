@@ -5,7 +5,7 @@
 use crate::model::clock_trust::ClockTrust;
 use crate::model::closing::Closing;
 use crate::model::facts::{Facts, Link};
-use crate::model::handover::{CameIn, FileDigest};
+use crate::model::handover::CameIn;
 use crate::model::hold::{Hold, Word, in_effect};
 use crate::model::ids::{AccountId, DisposalId, MediumId, RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, words};
@@ -168,7 +168,6 @@ impl Tombstone {
             reason: None,
             facts: Facts { case_no: no.cloned(), ..Facts::NONE },
         };
-        let digests = || self.files.iter().map(|f| FileDigest { file: f.file.clone(), sha256: f.sha256.clone() }).collect();
         let numbers: Vec<Option<&String>> = if self.case_nos.is_empty() { vec![None] } else { self.case_nos.iter().map(Some).collect() };
         Session {
             id: self.session.clone(),
@@ -204,7 +203,7 @@ impl Tombstone {
             extension: None,
             imported: None,
             corrections: vec![],
-            handover: self.came_in.as_ref().map(|c| c.handed_over(digests())),
+            handover: self.came_in.as_ref().map(|c| c.handed_over(self.files.iter().map(|f| (&f.file, &f.sha256)))),
             receipt: self.came_in.as_ref().map(CameIn::receipt),
             keys: vec![],
         }
@@ -257,9 +256,7 @@ impl Item {
             Some(Outcome::Kept { .. }) | None => None,
         }
     }
-}
 
-impl Item {
     /// Whether its files went, or are going.
     pub fn is_gone(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Going { .. } | Outcome::Gone { .. }))
@@ -385,8 +382,7 @@ impl Disposal {
         }
         let obstacles = obstacles(at);
         let Some(seal) = at.session.seal.as_ref().filter(|_| obstacles.is_empty()) else { return Err(obstacles) };
-        let s = at.session;
-        let case_nos = s.case_numbers().into_iter().map(Into::into).collect();
+        let (s, case_nos) = (at.session, at.session.case_numbers().into_iter().map(Into::into).collect());
         let stays = Tombstone {
             format: TOMBSTONE_FORMAT.into(),
             session: s.id.clone(),

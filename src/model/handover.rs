@@ -101,8 +101,9 @@ impl CameIn {
         })
     }
 
-    /// The handover, of these files.
-    pub fn handed_over(&self, digests: Vec<FileDigest>) -> Handover {
+    /// The handover, of these files: name and SHA-256 of each.
+    pub fn handed_over<'a>(&self, files: impl Iterator<Item = (&'a String, &'a String)>) -> Handover {
+        let digests = files.map(|(file, sha256)| FileDigest { file: file.clone(), sha256: sha256.clone() }).collect();
         Handover { id: self.handover.clone(), from: self.from.clone(), to: self.to.clone(), digests, at: self.at }
     }
 
@@ -287,7 +288,7 @@ mod tests {
         let kept = go(&go(&sealed(Facts::default()), &handed("h-1")), &receipt("h-1", "zhao"));
         assert_eq!((is_received(&kept), standing(&kept, now)), (true, Some(HandoverStanding::Received)));
         let came = CameIn::of(&kept).unwrap();
-        assert_eq!((Some(came.handed_over(vec![])), Some(came.receipt())), (kept.handover, kept.receipt));
+        assert_eq!((Some(came.handed_over([].into_iter())), Some(came.receipt())), (kept.handover, kept.receipt));
         assert_eq!(CameIn::of(&sealed(Facts::default())), None);
     }
 

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | sessions | [`session`] and what happens in it · [`step`] how that changes it · [`mark`] · [`record`] what is typed · [`facts`] · [`plan`] · [`readiness`] · [`prompts`] · [`missing`] what it lacks · [`completeness`] · [`gap`] · [`minute_code`] · [`in_use`] a room without one · `fragment` |
 //! | cases | [`case`] · [`case_missing`] · [`text_record`] · [`initiation`] |
-//! | looking | [`access`] request, decision, grant · [`copy`] · [`provision`] · [`patterns`] of who looked |
+//! | looking | [`access`] request, decision, grant · [`deputation`] · [`copy`] · [`provision`] · [`patterns`] of who looked |
 //! | keeping | [`retention`] · [`hold`] · [`disposal`] · [`closing`] · [`clock_trust`] · [`medium`] · [`disc_plan`] · [`archive`] |
 //! | taking in | [`import`] · [`handover`] · [`check_out`] |
 //! | equipment | [`device`] · [`device_fault`] · [`device_tally`] · [`trial`] of a camera |
@@ -47,6 +47,7 @@ pub mod access;
 pub mod copy;
 pub mod provision;
 pub mod patterns;
+pub mod deputation;
 
 // keeping
 pub mod retention;

@@ -85,10 +85,10 @@ mod tests {
     use crate::model::refusal::Refusal;
     use crate::model::retention::{Reason, RetentionClass};
     use crate::model::{
-        access::DeputationStanding,
         case::{ActKind, CaseState, Origin, Procedure, Stage},
         case_missing,
         completeness::Coverage,
+        deputation::DeputationStanding,
         device::{DeviceChangeKind, DeviceKind, Due, Standing},
         device_fault::{FaultKind, FaultState},
         entry::EntryKind,

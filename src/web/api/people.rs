@@ -4,7 +4,7 @@ use crate::desks::accounts::{AccountRow, NewAccount};
 use crate::desks::deputies::NewDeputation;
 use crate::desks::logins::{Entry, Login, LoginSeen, SignedIn};
 use crate::desks::tokens::TokenSeen;
-use crate::model::access::Deputation;
+use crate::model::deputation::Deputation;
 use crate::model::ids::{AccountId, UnitId};
 use crate::model::people::{Act, Person, Role};
 use crate::model::refusal::Refusal;
