@@ -4,6 +4,7 @@ use crate::cli::serve::{self, Running};
 use crate::cli::{Ended, drive, runtime};
 use crate::config;
 use crate::desks::accounts::{NewAccount, Register};
+use crate::machine::terminal::say;
 use crate::machine::{durable, randomness};
 use crate::model::ids::UnitId;
 use crate::model::people::Role;
@@ -111,13 +112,12 @@ pub fn run(options: Options) -> Ended {
     })
 }
 
-#[allow(clippy::print_stdout)]
 fn tell(made: &Made, data: &Path) {
-    println!("\n  Shilu demo: {}\n", made.url);
+    say!("\n  Shilu demo: {}\n", made.url);
     for a in &made.accounts {
-        println!("  {:<17} {:<10} {}", a.role, a.username, a.password);
+        say!("  {:<17} {:<10} {}", a.role, a.username, a.password);
     }
-    println!("\n  All of it is in {}. Ctrl-C ends.\n", data.join("demo.json").display());
+    say!("\n  All of it is in {}. Ctrl-C ends.\n", data.join("demo.json").display());
 }
 
 /// Two servers, one a room; the second asks for a password.
