@@ -23,7 +23,16 @@ fn sealed(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The log checks, and every seal is in it: `shilu-verify` over the whole store.
 fn is_whole(data: &Path, sessions: usize) {
     let (keys, log) = (data.join("keys"), data.join("custody/log"));
-    let out = Command::new(env!("CARGO_BIN_EXE_shilu-verify")).arg(data).arg("--key").arg(keys).arg("--log").arg(log).output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu-verify"))
+        .arg(data)
+        .arg("--key")
+        .arg(&keys)
+        .arg("--log")
+        .arg(log)
+        .arg("--log-key")
+        .arg(keys.join("log.pub.pem"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(out.stdout).unwrap();
     assert!(out.status.code() == Some(0) && said.trim().ends_with("intact"), "{said}");
     assert_eq!(said.matches("sealed by entry").count(), sessions, "{said}");
