@@ -192,7 +192,7 @@ fn store(found: &mut Findings, parts: &Parts) {
         // It may well be there: a folder that is shut is no folder that is empty.
         Err(fault) => found.wrong(format!("the signing key cannot be looked at: {fault}: {AS_WHOM}")),
         Ok(_) => {
-            if let Err(fault) = Signer::open_or_make(&keys, "signing", parts.custody.algorithm) {
+            if let Err(fault) = Signer::open(&keys, "signing") {
                 found.wrong(format!("the signing key is not usable: {fault}"));
             }
         }

@@ -275,11 +275,16 @@ fn word(word: &str) -> String {
     without_long_numbers(&kept)
 }
 
-/// An address in a line, without what opens it.
+/// An address in a line, without what opens it. Quotation marks and the like behind it are the line's.
 fn without_address(word: &str) -> String {
     let Some((before, after)) = word.split_once("://") else { return word.into() };
     let scheme = before.len() - before.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
-    format!("{}{}", &before[..scheme], address(&format!("{}://{after}", &before[scheme..])))
+    let of_host = |c: char| c.is_alphanumeric() || "-._~%:@[]!$&*+=".contains(c);
+    let (host, rest) = after.split_at(after.find(|c| !of_host(c)).unwrap_or(after.len()));
+    // A name or a password goes on behind what looks like the end of the host.
+    let host = if rest.contains('@') { "" } else { host.trim_end_matches([':', '.']) };
+    let closing = if rest.chars().all(|c| c.is_ascii_punctuation() && c != '/') { rest } else { "" };
+    format!("{}{}{closing}", &before[..scheme], address(&format!("{}://{host}", &before[scheme..])))
 }
 
 /// A path below a footage root, as `footage/…/` and its last two parts: a session and a file.
@@ -319,6 +324,8 @@ mod tests {
             ("2026-11-25T23:17:03.557123Z room room-1", "2026-11-25T23:17:03.557123Z room room-1"),
             ("cannot play \"rtsp://10.0.0.9:554/user=admin&password=geheim\": 401", "cannot play \"rtsp://10.0.0.9:554 401"),
             ("the console is at https://127.0.0.1:8443", "the console is at https://127.0.0.1:8443"),
+            ("\"http://127.0.0.1:8040\", http://[::1]:80: gone", "\"http://127.0.0.1:8040\", http://[::1]:80 gone"),
+            ("rtsp://who:12,34@10.0.0.9/x", "(no address)"),
             ("\"AGE-SECRET-KEY-1QQQ\" is no recipient", "… is no recipient"),
         ] {
             assert_eq!(without_data(line), format!("{is}\n"));

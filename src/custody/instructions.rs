@@ -175,8 +175,7 @@ pub fn english(about: &About<'_>) -> String {
         None => format!("   {}", step.en),
     }));
     text.push_str(
-        "data/sessions    originals, sealed manifest (session.json), interim ones (interim-N.json, where there are any), signatures, journal,\n\
-         \x20                documents\n\
+        "data/sessions    originals, sealed manifest (session.json), interim ones (interim-N.json, if any), signatures, journal, documents\n\
          data/viewing     one camera as one file, for looking; not an original\n\
          data/clips       the stretches that the letter names, where it does, beside the whole; put together of whole files, not originals\n\
          data/log         entries of the custody log about this session with their proofs (C2SP tlog-proof); log-key.txt is the log's key\n\

@@ -211,11 +211,18 @@ mod signing {
                 keep_lost(folder, name)?;
                 durable::write_secret(&path, Private::make(algorithm)?.to_pem()?.as_bytes())?;
             }
+            let signer = Self::open(folder, name)?;
+            // A crash before this line leaves a key without its public file; the next start writes it.
+            durable::write_whole(&folder.join(format!("{name}.pub.pem")), signer.pem.as_bytes())?;
+            Ok(signer)
+        }
+
+        /// The key of a folder as it lies there, for whoever only looks: nothing is made and nothing is written.
+        pub fn open(folder: &Path, name: &str) -> Result<Self, KeyFault> {
+            let path = folder.join(format!("{name}.pem"));
             let pem = durable::read_whole(&path, 4096)?;
             let key = Private::from_pem(&String::from_utf8_lossy(&pem), &path)?;
             let pem = key.public_pem()?;
-            // A crash before this line leaves a key without its public file; the next start writes it.
-            durable::write_whole(&folder.join(format!("{name}.pub.pem")), pem.as_bytes())?;
             Ok(Self { public: key.public(), key, pem })
         }
 
