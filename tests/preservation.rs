@@ -233,7 +233,8 @@ async fn on_two_discs(who: &Person, sessions: &[&str]) -> String {
     id
 }
 
-fn console(bureau: &Bureau, script: &str, more: &[(&str, &str)]) {
+/// A day at the console, on this bureau.
+pub fn console(bureau: &Bureau, script: &str, more: &[(&str, &str)]) {
     let accounts: Vec<Value> =
         support::bureau::ROLES.iter().map(|role| json!({ "role": role, "username": role, "password": bureau.password(role) })).collect();
     let mut told = json!({ "url": bureau.url, "accounts": accounts });

@@ -95,6 +95,8 @@ pub struct RetentionRow {
     pub received: bool,
     /// By which disposal it was given up, or in which open one it is: it is proposed once.
     pub disposal: Option<DisposalId>,
+    /// Its devices: name and number of each.
+    pub device_names: Vec<(String, String)>,
     /// When it was taken in, where its period runs from that day and not from its use.
     pub taken_in: Option<DateTime<Utc>>,
 }
@@ -236,6 +238,7 @@ impl Desks {
         let (found, total, counts) = found.await?;
         let row = |(disposal, r): (Option<DisposalId>, index::Row)| RetentionRow {
             disposal,
+            device_names: r.session.devices.iter().map(|d| (d.name.clone(), d.device_no.clone())).collect(),
             taken_in: retention::taken_in_later(&r.session),
             received: matches!(r.session.state, State::Kept | State::Disposed),
             session: self.row(&r.session),

@@ -9,8 +9,8 @@ const custodian = await person('custodian');
 await custodian.goto(at('/retention'));
 await custodian.waitForSelector(`.in-disposal a[href="/disposals/${demo.disposal}"]`);
 assert.equal(await custodian.locator('input[name=session]').count(), 0, 'it is proposed once');
-assert.match(await custodian.textContent('a[href="/retention?list=due"] .count'), /^0$/);
-assert.match(await custodian.textContent('a[href="/retention?list=unclassified"] .count'), /^1$/);
+assert.match(await custodian.textContent('a[href="/retention?list=due"]'), /^到期待鉴定\s*0$/);
+assert.match(await custodian.textContent('a[href="/retention?list=unclassified"]'), /^未分类\s*1$/);
 await shot(custodian, 'decide-1-due');
 
 // The leader sees party, cause, length, class and date before anything else, and is asked once more.

@@ -3,7 +3,7 @@
 use crate::desks::No;
 use crate::desks::disposal::{DisposalSession, DisposalView};
 use crate::desks::holds::HeldSession;
-use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
+use crate::desks::retention::{LISTS, RetentionPage, RetentionRow, RetentionSearch};
 use crate::desks::sessions::SessionRow;
 use crate::model::closing::CopyFate;
 use crate::model::digest;
@@ -42,6 +42,16 @@ pub fn why_text(page: &Page, why: &Why) -> String {
     }
 }
 
+/// A device by its name and its number in the register.
+fn device_text(page: &Page, name: &str, no: &str) -> String {
+    match (name == no || name.is_empty(), no.is_empty(), page.lang) {
+        (true, _, _) => no.to_owned(),
+        (_, true, _) => name.to_owned(),
+        (_, _, Lang::Zh) => format!("{name}（{no}）"),
+        (_, _, Lang::En) => format!("{name} ({no})"),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "retention.html", config = "src/web/askama.toml")]
 struct ListPage {
@@ -70,6 +80,11 @@ impl ListPage {
     fn proposed(&self) -> u64 {
         let due = self.found.counts.iter().find(|c| c.list == "due").map_or(0, |c| c.count);
         if self.is_due() { self.found.total.saturating_sub(due) } else { 0 }
+    }
+    /// Devices, by name and number.
+    fn devices(&self, row: &RetentionRow) -> String {
+        let all = row.device_names.iter().map(|(name, no)| device_text(&self.page, name, no));
+        self.page.listed(all.collect::<Vec<_>>())
     }
     fn day(&self, at: &DateTime<Utc>) -> String {
         time::shanghai_day(*at).to_string()
@@ -129,7 +144,7 @@ struct HoldsPage {
 impl HoldsPage {
     /// Who confirms a hold of ground （四） here, in words.
     fn important_by(&self) -> String {
-        self.page.listed(&self.rules.important_by.iter().map(|r| self.page.word("role", r.as_str())).collect::<Vec<_>>())
+        self.page.listed(self.rules.important_by.iter().map(|r| self.page.word("role", r.as_str())).collect::<Vec<_>>())
     }
 }
 
@@ -263,7 +278,7 @@ impl DisposalPage {
     /// What keeps it now, while somebody has to decide.
     fn obstacles(&self, item: &Item) -> String {
         let obstacles = self.here(item).map(|s| s.obstacles.as_slice()).unwrap_or_default();
-        self.page.listed(&obstacles.iter().map(|o| self.page.word("obstacle", o.as_str())).collect::<Vec<_>>())
+        self.page.listed(obstacles.iter().map(|o| self.page.word("obstacle", o.as_str())).collect::<Vec<_>>())
     }
     /// How many go if it is agreed to now, and how many something keeps.
     fn at_stake(&self) -> (usize, usize) {
@@ -293,7 +308,7 @@ impl DisposalPage {
         })
     }
     fn volumes(&self, names: &[String]) -> String {
-        self.page.listed(&names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())
+        self.page.listed(names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())
     }
     /// What stays of a session, once that is known.
     fn stays<'a>(&self, item: &'a Item) -> Option<&'a Tombstone> {
@@ -319,7 +334,7 @@ impl DisposalPage {
         self.view.copies.iter().filter(|c| c.is_left()).count()
     }
     fn devices(&self, stays: &Tombstone) -> String {
-        self.page.listed(&stays.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>())
+        self.page.listed(stays.devices.iter().map(|d| device_text(&self.page, &d.name, &d.device_no)).collect::<Vec<_>>())
     }
     fn copy_badge(&self, copy: &CopyFate) -> &'static str {
         if copy.is_left() { "warn" } else { "good" }
