@@ -200,6 +200,14 @@ impl Page {
     pub fn colon(&self) -> &'static str {
         if self.lang == Lang::Zh { "：" } else { ": " }
     }
+    /// What stands before a remark in brackets, and behind it.
+    pub fn bracket(&self) -> &'static str {
+        if self.lang == Lang::Zh { "（" } else { " (" }
+    }
+    /// Its end.
+    pub fn shut(&self) -> &'static str {
+        if self.lang == Lang::Zh { "）" } else { ")" }
+    }
     /// Words in a row.
     pub fn listed<T: AsRef<str>>(&self, words: impl AsRef<[T]>) -> String {
         let words: Vec<&str> = words.as_ref().iter().map(AsRef::as_ref).collect();
@@ -341,6 +349,8 @@ const DONE: &[&str] = &[
     "alarm-acknowledged",
     "step-said",
     "password-given",
+    "provision-rejected",
+    "provision-withdrawn",
 ];
 
 /// The word of the form before, if there is one.
