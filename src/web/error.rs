@@ -98,7 +98,7 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::NotSignedIn | Refusal::WrongCredentials | Refusal::CodeNeeded => StatusCode::UNAUTHORIZED,
         Refusal::LockedOut { .. } | Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
+        Refusal::NoSuch { .. } | Refusal::ScreenLinkOver => StatusCode::NOT_FOUND,
         Refusal::RoomBusy { .. }
         | Refusal::SessionState { .. }
         | Refusal::RequestState { .. }
