@@ -252,7 +252,8 @@ async fn on_two_discs(who: &Person, sessions: &[&str]) -> String {
     id
 }
 
-fn console(bureau: &Bureau, script: &str, more: &[(&str, &str)]) {
+/// A day at the console, on this bureau.
+pub fn console(bureau: &Bureau, script: &str, more: &[(&str, &str)]) {
     let accounts: Vec<Value> =
         support::bureau::ROLES.iter().map(|role| json!({ "role": role, "username": role, "password": bureau.password(role) })).collect();
     let mut told = json!({ "url": bureau.url, "accounts": accounts });
@@ -289,15 +290,28 @@ async fn copies_that_no_program_can_remove_keep_a_disposal_open_until_each_is_de
     bureau.moved = Some("+240d");
     bureau.start().await;
     let (custodian, leader) = (bureau.sign_in("custodian").await, bureau.sign_in("leader_in_charge").await);
-    let due = json!([{ "need": "media_due", "count": 1 }]);
-    custodian.waits_at("/api/v1/status", |s| s["machine"]["needed"] == due).await;
+    let needed = json!([{ "need": "media_due", "count": 1 }]);
+    custodian.waits_at("/api/v1/status", |s| s["machine"]["needed"] == needed).await;
     custodian.waits_at("/api/v1/retention", |r| r["total"] == 1).await;
     bureau.sign_in("legal_unit").await.does("/api/v1/clock/confirm", json!({ "reason": "与授时中心比对" })).await;
     let wanted = json!({ "sessions": [session], "reason": "期限已满，无保存价值" });
+    let count = |page: &Value, list: &str| page["counts"].as_array().unwrap().iter().find(|c| c["list"] == list).unwrap()["count"].clone();
+    let due = custodian.get("/api/v1/retention").await.1;
+    assert_eq!((count(&due, "due"), &due["rows"][0]["disposal"]), (json!(1), &Value::Null), "{due}");
     let disposal = custodian.does("/api/v1/disposals", wanted).await["id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/disposals/{disposal}");
-    leader.does(&format!("{at}/decide"), json!({ "approved": true })).await;
+    // It is named where it was due, and waits for nobody's appraisal any more.
+    let due = custodian.get("/api/v1/retention").await.1;
+    assert_eq!((count(&due, "due"), &due["total"], &due["rows"][0]["disposal"]), (json!(0), &json!(1), &json!(disposal)), "{due}");
+    // Who decides sees what it is that goes.
+    let waits = leader.get(&at).await.1;
+    let (party, files, why) =
+        (&waits["sessions"][0]["session"]["party"], &waits["sessions"][0]["files"], &waits["sessions"][0]["retention"]);
+    assert_eq!((party, &waits["sessions"][0]["obstacles"]), (&json!("张三"), &json!([])), "{waits}");
+    assert!(files.as_u64() > Some(0) && why["class"] == "routine" && !why["earliest"].is_null(), "{waits}");
+    console(&bureau, "decide.mjs", &[("session", &session), ("disposal", &disposal)]);
     let done = custodian.waits_at(&at, |d| d["disposal"]["state"] == "executed").await;
+    assert_eq!(done["sessions"], json!([]), "nothing of it is here any more");
     assert_eq!(done["disposal"]["items"][0]["media"], json!([medium]), "named on the certificate");
     let left: Vec<&str> = done["copies"].as_array().unwrap().iter().map(|c| c["standing"].as_str().unwrap()).collect();
     assert_eq!((left, &done["copies"][0]["also_holds"]), (vec!["verified", "verified"], &json!([other])), "{done}");

@@ -1,5 +1,6 @@
 //! Provision, end to end (第二十一条).
 
+use crate::preservation::console;
 use crate::support;
 
 use reqwest::{Method, StatusCode};
@@ -17,7 +18,14 @@ async fn a_court_gets_whole_sessions_from_the_legal_unit_and_an_identical_copy_s
     for role in ["officer", "custodian", "office", "leader_in_charge", "bureau_head", "reviewer", "inspector", "administrator"] {
         assert_eq!(bureau.sign_in(role).await.post("/api/v1/provisions", letter.clone()).await.0, StatusCode::FORBIDDEN, "{role}");
     }
-    let id = legal.does("/api/v1/provisions", letter).await["id"].as_str().unwrap().to_owned();
+    // One that was entered by mistake is withdrawn by who entered it, and by nobody else.
+    let mistaken = legal.does("/api/v1/provisions", letter.clone()).await["id"].as_str().unwrap().to_owned();
+    let withdraw = format!("/api/v1/provisions/{mistaken}/withdraw");
+    assert_eq!(leader.post(&withdraw, json!({ "reason": "登记有误" })).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(legal.post(&withdraw, json!({ "reason": " " })).await.1["code"], "reason-needed");
+    assert_eq!(legal.does(&withdraw, json!({ "reason": "登记有误" })).await["state"], "withdrawn");
+    assert_eq!(legal.post(&format!("/api/v1/provisions/{mistaken}/prepare"), json!({})).await.1["code"], "provision-state");
+    let id = legal.does("/api/v1/provisions", letter.clone()).await["id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/provisions/{id}");
     assert_eq!(legal.get(&at).await.1["provision"]["due"], "2026-12-05");
     let package = format!("{at}/packages/{session}");
@@ -28,7 +36,10 @@ async fn a_court_gets_whole_sessions_from_the_legal_unit_and_an_identical_copy_s
     // Not by one person alone.
     assert_eq!(legal.get(&package).await.0, StatusCode::CONFLICT);
     assert_eq!(legal.post(&format!("{at}/approve"), json!({})).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(legal.post(&format!("{at}/reject"), json!({ "reason": "范围不清" })).await.0, StatusCode::FORBIDDEN);
     leader.does(&format!("{at}/approve"), json!({})).await;
+    assert_eq!(leader.post(&format!("{at}/reject"), json!({ "reason": "范围不清" })).await.1["code"], "provision-state", "decided");
+    assert_eq!(legal.post(&format!("{at}/withdraw"), json!({ "reason": "登记有误" })).await.1["code"], "provision-state", "too late");
     assert_eq!(leader.get(&package).await.0, StatusCode::FORBIDDEN, "only the legal unit hands over");
     let tar = legal.ask(Method::GET, &package, None).await.bytes().await.unwrap();
     let path = bureau.dir.path().join("court.tar");
@@ -41,13 +52,8 @@ async fn a_court_gets_whole_sessions_from_the_legal_unit_and_an_identical_copy_s
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
     // No closing without receipt and retained copy.
     assert_eq!(legal.post(&format!("{at}/close"), json!({})).await.0, StatusCode::CONFLICT);
-    let form = reqwest::multipart::Form::new()
-        .text("taken_by", "书记员 李某")
-        .text("day", chrono::Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).unwrap()).date_naive().to_string())
-        .part("file", reqwest::multipart::Part::bytes(b"%PDF-1.7 receipt".to_vec()).file_name("回执.pdf"));
-    let handed =
-        legal.client.post(format!("{}{at}/hand-over", bureau.url)).header("X-Csrf-Token", &legal.csrf).multipart(form).send().await;
-    assert_eq!(handed.unwrap().status(), StatusCode::OK);
+    let received = legal.does("/api/v1/provisions", letter.clone()).await["id"].as_str().unwrap().to_owned();
+    console(&bureau, "provision.mjs", &[("approved", &id), ("received", &received)]);
     let (status, told) = legal.post(&format!("{at}/close"), json!({})).await;
     assert_eq!((status, told["article"].as_str()), (StatusCode::CONFLICT, Some("第二十一条")));
     // A retained copy that is not what it was is told, and does not close it.
@@ -58,6 +64,16 @@ async fn a_court_gets_whole_sessions_from_the_legal_unit_and_an_identical_copy_s
     std::fs::write(&kept, &tar).unwrap();
     legal.does(&format!("{at}/verify"), json!({})).await;
     assert_eq!(legal.does(&format!("{at}/close"), json!({})).await["state"], "closed");
+    // Another is not agreed to, with a reason: nothing of it leaves.
+    let other = legal.does("/api/v1/provisions", letter).await["id"].as_str().unwrap().to_owned();
+    let at = format!("/api/v1/provisions/{other}");
+    legal.does(&format!("{at}/prepare"), json!({})).await;
+    legal.waits_at(&at, |p| p["provision"]["state"] == "prepared").await;
+    assert_eq!(leader.post(&format!("{at}/reject"), json!({ "reason": "" })).await.1["code"], "reason-needed");
+    assert_eq!(leader.does(&format!("{at}/reject"), json!({ "reason": "来函范围不清" })).await["state"], "rejected");
+    let told = legal.get(&at).await.1;
+    assert_eq!((&told["provision"]["not_provided"]["reason"], &told["days_left"]), (&json!("来函范围不清"), &Value::Null), "{told}");
+    assert_eq!(legal.get(&format!("{at}/packages/{session}")).await.0, StatusCode::CONFLICT);
     let kinds: Vec<Value> = bureau.entries().await.iter().map(|r| r["entry"]["kind"].clone()).collect();
     for kind in [
         "provision_received",
@@ -67,6 +83,8 @@ async fn a_court_gets_whole_sessions_from_the_legal_unit_and_an_identical_copy_s
         "copy_taken",
         "provision_handed_over",
         "provision_closed",
+        "provision_withdrawn",
+        "provision_rejected",
     ] {
         assert!(kinds.contains(&json!(kind)), "{kind}");
     }

@@ -62,6 +62,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/0013-first-passwords.sql")),
     M::up(include_str!("schema/0014-alarms.sql")),
     M::up(include_str!("schema/0015-first-page.sql")),
+    M::up(include_str!("schema/0016-taken-in.sql")),
 ];
 
 /// Counts of lists stop here: a longer list is told as "more than".

@@ -1,7 +1,7 @@
 //! How long sessions are kept, indexed: a row a session, made again whenever the session, a case of it, a provision of it or the table of
 //! periods changes.
 
-use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, provisions, sessions};
+use crate::catalog::{COUNT_MAX, archive, bad_doc, cases, disposals, provisions, sessions};
 use crate::machine::fault::Fault;
 use crate::model::case::Case;
 use crate::model::hold::{self, Hold};
@@ -123,7 +123,9 @@ pub fn refresh_some(c: &Connection, behind: &str, rows_max: u32) -> Result<Optio
 /// What a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Period over, held by nothing: to be appraised.
+    /// Period over, held by nothing.
+    Over,
+    /// The same without what somebody has proposed to give up: to be appraised.
     Due,
     /// Of a class.
     Class(RetentionClass),
@@ -195,7 +197,7 @@ fn fitting(c: &Connection, filter: &Filter, rows: u64) -> Result<Vec<String>, Fa
 fn condition(filter: &Filter) -> (String, Vec<Value>, &'static str) {
     let mut values: Vec<Value> = Vec::new();
     let (condition, order) = match filter.wanted {
-        Wanted::Due => {
+        Wanted::Over | Wanted::Due => {
             values.push(Value::from(filter.now_ms));
             ("r.gone = 0 AND r.held = 0 AND r.earliest IS NOT NULL AND r.earliest <= ?", "r.earliest, r.session")
         }
@@ -208,6 +210,9 @@ fn condition(filter: &Filter) -> (String, Vec<Value>, &'static str) {
     };
     let mut condition = format!("{condition} AND r.unit IN ({})", vec!["?"; filter.units.len()].join(", "));
     values.extend(filter.units.iter().cloned().map(Value::from));
+    if filter.wanted == Wanted::Due {
+        condition += &format!(" AND NOT EXISTS ({})", disposals::OPEN_OF_ROW);
+    }
     if let Some((account, certificate_no)) = &filter.restricted_to {
         condition +=
             &format!(" AND (r.restricted = 0 OR EXISTS (SELECT 1 FROM sessions WHERE id = r.session AND {}))", sessions::UNRESTRICTED);

@@ -5,9 +5,11 @@
 //! durable; the disposal's file says that it is going; then the files go from each volume; then the index forgets the names. A crash
 //! anywhere is finished by the same function at the next start or minute. A volume that is away is asked again each minute.
 
+use crate::catalog::retention::{self as index, Around};
 use crate::catalog::{Writing, archive, disposals, documents, entries, media, provisions, sessions, timestamps};
 use crate::custody::keys::Signer;
 use crate::desks::closing::fates;
+use crate::desks::sessions::SessionRow;
 use crate::desks::{Answer, Desks, No, blocking};
 use crate::footage::disposal::{self as footage, Papers};
 use crate::footage::tree;
@@ -20,6 +22,7 @@ use crate::model::hold::Word;
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
+use crate::model::retention::Retention;
 use crate::model::session::Session;
 use crate::model::time;
 use crate::model::words;
@@ -66,6 +69,23 @@ pub struct DisposalView {
     pub closing_sha256: Option<String>,
     /// SHA-256 of its supplement, once the archive's copies are gone too.
     pub supplement_sha256: Option<String>,
+    /// Its sessions that are still here, for who decides; only where one disposal is asked for.
+    pub sessions: Vec<DisposalSession>,
+}
+
+/// A session of a disposal that is still here, as the catalog has it now: what goes if it is agreed to.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct DisposalSession {
+    /// Party, cause, time of use, length.
+    pub session: SessionRow,
+    /// How many files it has.
+    pub files: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// As what it is kept, and until when.
+    pub retention: Retention,
+    /// What keeps it from being given up now.
+    pub obstacles: Vec<Obstacle>,
 }
 
 impl Desks {
@@ -83,6 +103,7 @@ impl Desks {
             certificate_sha256: None,
             closing_sha256: None,
             supplement_sha256: None,
+            sessions: vec![],
             disposal,
         }
     }
@@ -115,7 +136,31 @@ impl Desks {
         let closing_sha256 = self.closing_sha256(id).await.filter(|_| disposal.closed.is_some());
         let seen = disposal.clone();
         let copies = self.read(move |c| fates(c, &seen)).await?;
-        Ok(DisposalView { certificate_sha256, closing_sha256, supplement_sha256, ..self.view_disposal(who, disposal, copies) })
+        let sessions = self.still_here(who, &disposal).await?;
+        Ok(DisposalView { certificate_sha256, closing_sha256, supplement_sha256, sessions, ..self.view_disposal(who, disposal, copies) })
+    }
+
+    /// Its sessions that are still here, as far as this person may know of them.
+    async fn still_here(&self, who: &Person, disposal: &Disposal) -> Answer<Vec<DisposalSession>> {
+        let ids: Vec<SessionId> = disposal.items.iter().filter(|i| !i.is_gone()).map(|i| i.session.clone()).collect();
+        let all = self.read(move |c| {
+            let here = ids.iter().filter_map(|id| sessions::by_id(c, id).transpose());
+            here.map(|doc| doc.and_then(|doc| Ok((index::around(c, &doc.session)?, doc.session)))).collect::<Result<Vec<_>, Fault>>()
+        });
+        let (clock, now) = (self.clock_trust(), self.now().utc);
+        let mine = all.await?.into_iter().filter(|(_, session)| who.lists(session));
+        let shown = |(around, session): (Around, Session)| {
+            let (retention, holds) = (around.retention(&session), around.holds(&session));
+            let at = Standing { session: &session, retention: &retention, holds: &holds, clock: &clock, now };
+            DisposalSession {
+                files: session.segments.len(),
+                bytes: session.segments.iter().map(|s| s.bytes).sum(),
+                obstacles: disposal::obstacles(at),
+                session: self.row(&session),
+                retention,
+            }
+        };
+        Ok(mine.map(shown).collect())
     }
 
     /// Proposes to give up sessions of one unit whose period is over.

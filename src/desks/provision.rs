@@ -64,17 +64,23 @@ pub struct ProvisionView {
     pub working: Option<u32>,
     /// Why the last work on it failed.
     pub problem: Option<String>,
-    /// This person may agree to it.
+    /// This person may agree to it, or not.
     pub may_approve: bool,
+    /// This person may withdraw it.
+    pub may_withdraw: bool,
 }
 
 /// Work on provisions that runs now, and what became of the last.
 #[derive(Default)]
-pub(crate) struct Work(Mutex<BTreeMap<ProvisionId, Result<u32, String>>>);
+pub(crate) struct Work {
+    running: Mutex<BTreeMap<ProvisionId, Result<u32, String>>>,
+    /// One step of a provision at a time: each begins from what the one before it left.
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Work {
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<ProvisionId, Result<u32, String>>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        work(&mut self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -103,6 +109,7 @@ impl Desks {
             working: work.as_ref().and_then(|w| w.as_ref().ok().copied()),
             problem: work.and_then(Result::err),
             may_approve: provision.approve(who, now).is_ok(),
+            may_withdraw: provision.withdraw(who, "-", now).is_ok(),
             provision,
         }
     }
@@ -184,6 +191,7 @@ impl Desks {
             by_name: who.name.clone(),
             entered_at: now,
             closed_at: None,
+            not_provided: None,
         };
         let draft = entry(EntryKind::ProvisionReceived, who, &provision)
             .about("kind", provision.kind.as_str())
@@ -217,6 +225,7 @@ impl Desks {
     pub async fn prepare_provision(self: &std::sync::Arc<Self>, who: &Person, id: &ProvisionId) -> Answer<()> {
         self.need(who, Act::Provide)?;
         self.proved(who)?;
+        let _turn = self.provisions.turn.lock().await;
         let provision = self.provision_of(id).await?;
         provision.need(&[ProvisionState::Received])?;
         let begun = self.provisions.with(|all| {
@@ -307,11 +316,39 @@ impl Desks {
     /// Agrees to it.
     pub async fn approve_provision(&self, who: &Person, id: &ProvisionId) -> Answer<Provision> {
         self.sees(who)?;
+        let _turn = self.provisions.turn.lock().await;
         let provision = self.provision_of(id).await?;
         let approved = provision.approve(who, self.now().utc).map_err(|refusal| self.refused(who, refusal, "approve_provision"))?;
         self.proved(who)?;
         self.keep_provision(entry(EntryKind::ProvisionApproved, who, &approved), approved.clone()).await?;
         Ok(approved)
+    }
+
+    /// Does not agree to it, for a reason.
+    pub async fn reject_provision(&self, who: &Person, id: &ProvisionId, reason: &str) -> Answer<Provision> {
+        self.sees(who)?;
+        let _turn = self.provisions.turn.lock().await;
+        let reason = words::text("reason", reason).map_err(Refusal::from)?.unwrap_or_default();
+        let provision = self.provision_of(id).await?;
+        let rejected = provision.reject(who, &reason, self.now().utc).map_err(|refusal| self.refused(who, refusal, "reject_provision"))?;
+        self.keep_provision(entry(EntryKind::ProvisionRejected, who, &rejected).text("reason", Some(&reason)), rejected.clone()).await?;
+        Ok(rejected)
+    }
+
+    /// Withdraws it, for a reason. What was built stays, and is held until two people lift that (第十九条).
+    pub async fn withdraw_provision(&self, who: &Person, id: &ProvisionId, reason: &str) -> Answer<Provision> {
+        self.need(who, Act::Provide)?;
+        let _turn = self.provisions.turn.lock().await;
+        // What is built now would come behind it and say otherwise.
+        if self.provisions.with(|all| all.get(id).is_some_and(Result::is_ok)) {
+            return Err(Refusal::TooMany { running: 1 }.into());
+        }
+        let reason = words::text("reason", reason).map_err(Refusal::from)?.unwrap_or_default();
+        let provision = self.provision_of(id).await?;
+        let withdrawn =
+            provision.withdraw(who, &reason, self.now().utc).map_err(|refusal| self.refused(who, refusal, "withdraw_provision"))?;
+        self.keep_provision(entry(EntryKind::ProvisionWithdrawn, who, &withdrawn).text("reason", Some(&reason)), withdrawn.clone()).await?;
+        Ok(withdrawn)
     }
 
     /// The package of a session, for the body that asked: after it was agreed to, by the legal unit.

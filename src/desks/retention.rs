@@ -93,8 +93,21 @@ pub struct RetentionRow {
     pub held: bool,
     /// The custodian has received it: only then it can be given up (第十四条).
     pub received: bool,
-    /// By which disposal it was given up.
+    /// By which disposal it was given up, or in which open one it is: it is proposed once.
     pub disposal: Option<DisposalId>,
+    /// Its devices: name and number of each.
+    pub device_names: Vec<(String, String)>,
+    /// When it was taken in, where its period runs from that day and not from its use.
+    pub taken_in: Option<DateTime<Utc>>,
+}
+
+/// A list and how many it has.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ListCount {
+    /// Which.
+    pub list: String,
+    /// How many, counted up to 10,001; of those that are due, those that wait to be appraised.
+    pub count: u64,
 }
 
 /// A page of a list.
@@ -106,6 +119,8 @@ pub struct RetentionPage {
     pub rows: Vec<RetentionRow>,
     /// How many there are, counted up to 10,001.
     pub total: u64,
+    /// How many each of the lists has.
+    pub counts: Vec<ListCount>,
     /// Which page.
     pub page: u32,
     /// How many pages.
@@ -116,6 +131,15 @@ pub struct RetentionPage {
 
 /// The lists, in the order in which they are shown.
 pub const LISTS: [&str; 6] = ["due", "unclassified", "routine", "evidence", "held", "gone"];
+
+/// What a list shows.
+fn wanted(list: &str) -> Wanted {
+    match list {
+        "held" => Wanted::Held,
+        "gone" => Wanted::Gone,
+        other => RetentionClass::from_word(other).map_or(Wanted::Due, Wanted::Class),
+    }
+}
 
 impl Desks {
     /// The table of periods as it is configured.
@@ -196,21 +220,26 @@ impl Desks {
     pub async fn retention_list(&self, who: &Person, search: &RetentionSearch) -> Answer<RetentionPage> {
         self.need(who, Act::ReadRetention)?;
         let list = search.list.as_deref().filter(|l| LISTS.contains(l)).unwrap_or("due").to_owned();
-        let wanted = match list.as_str() {
-            "held" => Wanted::Held,
-            "gone" => Wanted::Gone,
-            other => RetentionClass::from_word(other).map_or(Wanted::Due, Wanted::Class),
-        };
+        // What is proposed already stays in sight, and is not counted as due.
+        let wanted = if list == "due" { Wanted::Over } else { wanted(&list) };
         let filter = self.retention_filter(who, wanted);
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
         let found = self.read(move |c| {
             let (rows, total) = index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)?;
-            let gone = |r: &index::Row| if filter.wanted == Wanted::Gone { disposals::of_gone(c, r.session.id.as_str()) } else { Ok(None) };
-            Ok((rows.into_iter().map(|r| Ok((gone(&r)?, r))).collect::<Result<Vec<_>, Fault>>()?, total))
+            let in_disposal = |r: &index::Row| match filter.wanted {
+                Wanted::Gone => Ok(disposals::of_gone(c, r.session.id.as_str())?.map(|d| d.id)),
+                _ => disposals::open_number_for(c, r.session.id.as_str()),
+            };
+            let rows = rows.into_iter().map(|r| Ok((in_disposal(&r)?, r))).collect::<Result<Vec<_>, Fault>>()?;
+            let of = |list: &str| index::Filter { wanted: self::wanted(list), ..filter.clone() };
+            let counts = LISTS.iter().map(|l| Ok(ListCount { list: (*l).into(), count: index::count(c, &of(l))? }));
+            Ok((rows, total, counts.collect::<Result<Vec<_>, Fault>>()?))
         });
-        let (found, total) = found.await?;
-        let row = |(gone, r): (Option<disposal::Disposal>, index::Row)| RetentionRow {
-            disposal: gone.map(|d| d.id),
+        let (found, total, counts) = found.await?;
+        let row = |(disposal, r): (Option<DisposalId>, index::Row)| RetentionRow {
+            disposal,
+            device_names: r.session.devices.iter().map(|d| (d.name.clone(), d.device_no.clone())).collect(),
+            taken_in: retention::taken_in_later(&r.session),
             received: matches!(r.session.state, State::Kept | State::Disposed),
             session: self.row(&r.session),
             class: r.class,
@@ -218,7 +247,7 @@ impl Desks {
             held: r.held,
         };
         let pages = total.div_ceil(u64::from(PAGE_ROWS)).max(1) as u32;
-        Ok(RetentionPage { list, rows: found.into_iter().map(row).collect(), total, page, pages, clock: self.clock_trust() })
+        Ok(RetentionPage { list, rows: found.into_iter().map(row).collect(), total, counts, page, pages, clock: self.clock_trust() })
     }
 
     /// A custodian of the session's unit, and the session.

@@ -265,8 +265,9 @@ impl Desks {
 
     fn room_name(&self, s: &Session) -> String {
         let room = self.recorder.room(&s.room).map(|r| r.view().name.clone());
-        let taken_in = || s.imported.as_ref().and(s.devices.first()).map(|d| d.name.clone());
-        room.or_else(taken_in).unwrap_or_else(|| s.room.to_string())
+        // What a portable device recorded is called by it; so is what was given up, of which no more is known.
+        let of_device = || s.devices.first().filter(|_| s.imported.is_some() || s.state == State::Disposed).map(|d| d.name.clone());
+        room.or_else(of_device).unwrap_or_else(|| s.room.to_string())
     }
 
     fn length_ms(&self, s: &Session) -> Option<u64> {

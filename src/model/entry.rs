@@ -304,6 +304,11 @@ words!(
         // --- the first run
         /// Somebody said that a step of the first run, or all of it, is not wanted here, or that it is; or the machine saw one happen.
         WalkthroughSaid = "walkthrough_said",
+        // --- a provision that came to nothing (第二十一条)
+        /// Who leads did not agree to it.
+        ProvisionRejected = "provision_rejected",
+        /// Who entered it took it back before anybody had agreed.
+        ProvisionWithdrawn = "provision_withdrawn",
     }
 );
 

@@ -7,7 +7,7 @@
 use crate::model::case::Case;
 use crate::model::ids::AccountId;
 use crate::model::people::{Act, Person, Role, words};
-use crate::model::provision::{Provision, ProvisionState};
+use crate::model::provision::Provision;
 use crate::model::refusal::Refusal;
 use crate::model::session::{Session, State};
 use crate::model::text_record::RecordKind;
@@ -292,7 +292,7 @@ pub fn of(session: &Session, cases: &[Case], provisions: &[Provision]) -> Vec<Ho
         }
     }
     for provision in provisions.iter().filter(|p| p.sessions.contains(&session.id)) {
-        derive(Ground::Provision, provision.id.to_string(), provision.entered_at, provision.state != ProvisionState::Closed);
+        derive(Ground::Provision, provision.id.to_string(), provision.entered_at, !provision.is_over());
     }
     all.sort_by_key(|h| h.since);
     all

@@ -395,9 +395,28 @@ pub fn placed(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Something that was taken in at a moment.
+    pub(crate) fn imported(taken_in_at: DateTime<Utc>) -> Imported {
+        Imported {
+            file_name: "a.mp4".into(),
+            media_type: "video/mp4".into(),
+            footage: FootageKind::Video,
+            sha256: "0".repeat(64),
+            way: ImportWay::Browser,
+            handed_in_by: AccountId::new("wang").unwrap(),
+            taken_in_at,
+            device_time: None,
+            device_shown: None,
+            device_clock: None,
+            file_time: None,
+            used_from: UsedFrom::Device,
+            used_reason: None,
+        }
+    }
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()

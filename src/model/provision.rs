@@ -21,6 +21,10 @@ words!(
         HandedOver = "handed_over",
         /// Closed: receipt and retained copy are there.
         Closed = "closed",
+        /// 不同意提供: nothing leaves.
+        Rejected = "rejected",
+        /// 撤回, by who entered it, before anybody agreed.
+        Withdrawn = "withdrawn",
     }
 );
 
@@ -109,6 +113,20 @@ pub struct Receipt {
     pub entered_by: AccountId,
 }
 
+/// That a provision came to its end without a hand-over: not agreed to, or withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct NotProvided {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub by: AccountId,
+    /// Their name.
+    pub by_name: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A provision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
@@ -157,6 +175,9 @@ pub struct Provision {
     pub entered_at: DateTime<Utc>,
     /// When it was closed.
     pub closed_at: Option<DateTime<Utc>>,
+    /// It was not agreed to, or withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_provided: Option<NotProvided>,
 }
 
 /// A stretch that a letter names.
@@ -184,9 +205,9 @@ words!(
 );
 
 impl Provision {
-    /// Days that are left; negative: overdue. None once it is handed over.
+    /// Days that are left; negative: overdue. None once it is handed over, or will not be.
     pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
-        let open = !matches!(self.state, ProvisionState::HandedOver | ProvisionState::Closed);
+        let open = matches!(self.state, ProvisionState::Received | ProvisionState::Prepared | ProvisionState::Approved);
         open.then(|| (self.due - time::shanghai_day(now)).num_days())
     }
 
@@ -219,8 +240,13 @@ impl Provision {
         lacks
     }
 
-    /// Agreed to: by the bureau head, or a leader in charge of all units that made it; never by who prepared it.
-    pub fn approve(&self, who: &Person, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    /// Whether it is over, by a hand-over or without one: nothing waits for it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, ProvisionState::Closed | ProvisionState::Rejected | ProvisionState::Withdrawn)
+    }
+
+    /// Who decides on it: the bureau head, or a leader in charge of all units that made it; never who prepared it.
+    fn may_decide(&self, who: &Person) -> Result<(), Refusal> {
         if who.id == self.by {
             return Err(Refusal::OwnRequest);
         }
@@ -229,9 +255,38 @@ impl Provision {
         if !fits || !who.may(Act::DecideAccess) {
             return Err(Refusal::NotYourRole);
         }
-        self.need(&[ProvisionState::Prepared])?;
+        self.need(&[ProvisionState::Prepared])
+    }
+
+    /// Agreed to.
+    pub fn approve(&self, who: &Person, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        self.may_decide(who)?;
         let (by, name) = (Some(who.id.clone()), Some(who.name.clone()));
         Ok(Self { state: ProvisionState::Approved, approved_by: by, approved_by_name: name, approved_at: Some(now), ..self.clone() })
+    }
+
+    /// Not agreed to, for a reason; by whoever could have agreed.
+    pub fn reject(&self, who: &Person, reason: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        self.may_decide(who)?;
+        self.ends_without(ProvisionState::Rejected, who, reason, now)
+    }
+
+    /// Withdrawn by who entered it, for a reason, before anybody has agreed.
+    pub fn withdraw(&self, who: &Person, reason: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        if who.id != self.by || !who.may(Act::Provide) {
+            return Err(Refusal::NotYourRole);
+        }
+        self.need(&[ProvisionState::Received, ProvisionState::Prepared])?;
+        self.ends_without(ProvisionState::Withdrawn, who, reason, now)
+    }
+
+    fn ends_without(&self, state: ProvisionState, who: &Person, reason: &str, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        let reason = reason.trim();
+        if reason.is_empty() {
+            return Err(Refusal::ReasonNeeded);
+        }
+        let said = NotProvided { at: now, by: who.id.clone(), by_name: who.name.clone(), reason: reason.into() };
+        Ok(Self { state, not_provided: Some(said), ..self.clone() })
     }
 
     /// Refuses where it is not in one of these states.
@@ -297,6 +352,7 @@ mod tests {
             by_name: "冯静".into(),
             entered_at: at,
             closed_at: None,
+            not_provided: None,
         }
     }
 
@@ -332,6 +388,30 @@ mod tests {
             assert_eq!(p.approve(&person("x", role), now), Err(Refusal::NotYourRole));
         }
         assert!(provision().approve(&person("h", Role::BureauHead), now).is_err(), "not once it is handed over");
+    }
+
+    #[test]
+    fn a_provision_is_not_agreed_to_by_who_may_agree_and_withdrawn_by_who_entered_it_before_that() {
+        use ProvisionState::{Approved, Closed, HandedOver, Prepared, Received, Rejected, Withdrawn};
+        let person = |id: &str, role| Person::new(AccountId::new(id).unwrap(), id, id, &[role]);
+        let (head, own) = (person("h", Role::BureauHead), person("a", Role::LegalUnit));
+        let now = DateTime::UNIX_EPOCH;
+        for state in [Received, Prepared, Approved, HandedOver, Closed, Rejected, Withdrawn] {
+            let p = Provision { state, ..provision() };
+            assert_eq!(p.reject(&head, "范围不清", now).is_ok(), state == Prepared, "{state:?}");
+            assert_eq!(p.withdraw(&own, "来函撤回", now).is_ok(), matches!(state, Received | Prepared), "{state:?}");
+        }
+        let p = Provision { state: Prepared, ..provision() };
+        let rejected = p.reject(&head, " 范围不清 ", now).unwrap();
+        assert_eq!((rejected.state, rejected.not_provided.unwrap().reason.as_str()), (Rejected, "范围不清"));
+        assert_eq!(p.reject(&head, "  ", now), Err(Refusal::ReasonNeeded));
+        assert_eq!(p.withdraw(&own, "", now), Err(Refusal::ReasonNeeded));
+        assert_eq!(p.withdraw(&person("b", Role::LegalUnit), "来函撤回", now), Err(Refusal::NotYourRole), "who did not enter it");
+        for role in [Role::LegalUnit, Role::Officer, Role::Administrator] {
+            assert_eq!(p.reject(&person("x", role), "范围不清", now), Err(Refusal::NotYourRole));
+        }
+        let withdrawn = p.withdraw(&own, "来函撤回", now).unwrap();
+        assert!(withdrawn.is_over() && withdrawn.days_left(now).is_none() && withdrawn.approve(&head, now).is_err());
     }
 
     #[test]

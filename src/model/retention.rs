@@ -164,6 +164,8 @@ words!(
         Period = "period",
         /// Somebody who appraised it keeps it longer.
         Extended = "extended",
+        /// It was taken in on a later day than it was used on: the period runs from then.
+        TakenIn = "taken_in",
     }
 );
 
@@ -173,7 +175,7 @@ impl Reason {
         match self {
             Self::CaseOpen | Self::PeriodUnknown | Self::Permanent | Self::Period => "第十八条第三款",
             Self::Unlinked | Self::CaseUnknown | Self::ActUnknown => "第十七条",
-            Self::NotEnded | Self::Floor | Self::DeclaredRoutine | Self::RoutineCase | Self::Extended => "第十八条第二款",
+            Self::NotEnded | Self::Floor | Self::DeclaredRoutine | Self::RoutineCase | Self::Extended | Self::TakenIn => "第十八条第二款",
         }
     }
 }
@@ -221,6 +223,13 @@ pub struct Extension {
     pub reason: String,
 }
 
+/// When a session was taken in, where that is a later day than the one on which its use ended. 第十八条 asks for six months of keeping, and
+/// nobody keeps what has not come yet: the period runs from then. A device whose clock is months slow makes nothing due.
+pub fn taken_in_later(session: &Session) -> Option<DateTime<Utc>> {
+    let (ended, taken_in) = (session.ended_at?, session.imported.as_ref()?.taken_in_at);
+    (time::shanghai_day(taken_in) > time::shanghai_day(ended)).then_some(taken_in)
+}
+
 /// How long a session is kept. `cases`: all that any of its links names, by any of their numbers.
 pub fn of(session: &Session, cases: &[Case], table: &Table) -> Retention {
     let Some(ended_at) = session.ended_at else {
@@ -228,8 +237,13 @@ pub fn of(session: &Session, cases: &[Case], table: &Table) -> Retention {
     };
     let ended = time::shanghai_day(ended_at);
     let months = table.on(time::shanghai_day(session.started_at)).map_or(FLOOR_MONTHS, |v| v.routine_months.max(FLOOR_MONTHS));
-    let floor = over(months_after(ended, months), table.margin_days);
+    let floor_after = |day| over(months_after(day, months), table.margin_days);
+    let mut floor = floor_after(ended);
     let mut reasons = vec![why(Reason::Floor, Some(months.to_string()), Some(floor))];
+    if let Some(day) = taken_in_later(session).map(time::shanghai_day) {
+        floor = floor_after(day);
+        reasons.push(why(Reason::TakenIn, Some(day.to_string()), Some(floor)));
+    }
     let mut class = RetentionClass::Routine;
     let numbers = session.case_numbers();
     let declared = session.declared_routine.as_ref().and_then(|w| w.reason.clone());
@@ -433,6 +447,30 @@ pub(crate) mod tests {
         let word = Word { at: DateTime::UNIX_EPOCH, by: AccountId::new("li").unwrap(), reason: Some("来访咨询".into()) };
         let declared = Session { declared_routine: Some(word), ..linked(&[], "2026-03-02") };
         check(&declared, &[], Routine, Some("2026-09-02"), &[Reason::Floor, Reason::DeclaredRoutine]);
+    }
+
+    #[test]
+    fn what_came_late_is_kept_from_the_day_on_which_it_was_taken_in() {
+        let license = [case("12号", Some(ActKind::License), None, None)];
+        let (late, by_day) = ([Reason::Floor, Reason::TakenIn, Reason::RoutineCase], [Reason::Floor, Reason::RoutineCase]);
+        for (ended, taken_in, last, reasons) in [
+            ("2026-03-02", "2026-11-26T02:00:00Z", "2027-05-26", &late[..]), // a clock that is eight months slow
+            ("2026-03-02", "2026-03-02T15:59:59Z", "2026-09-02", &by_day[..]), // handed in on the day (第十四条)
+            ("2026-03-02", "2026-03-02T16:00:00Z", "2026-09-03", &late[..]), // in Shanghai it is the next one
+            ("2026-11-30", "2026-11-26T02:00:00Z", "2027-05-30", &by_day[..]), // a clock that is fast
+        ] {
+            let taken_in_at = taken_in.parse().unwrap();
+            let came = Session { imported: Some(crate::model::import::tests::imported(taken_in_at)), ..linked(&["12号"], ended) };
+            check(&came, &license, RetentionClass::Routine, Some(last), reasons);
+        }
+        // It stays evidence with its case file, which is longer, and undated while nobody knows what it is.
+        let came = |no: &str| Session {
+            imported: Some(crate::model::import::tests::imported("2026-11-26T02:00:00Z".parse().unwrap())),
+            ..linked(&[no], "2026-03-02")
+        };
+        let closed = [case("12号", PENALTY, ORDINARY, Some(("2026-05-06", "10y")))];
+        check(&came("12号"), &closed, RetentionClass::Evidence, Some("2036-12-31"), &[Reason::Floor, Reason::TakenIn, Reason::Period]);
+        check(&came("13号"), &closed, RetentionClass::Unclassified, None, &[Reason::Floor, Reason::TakenIn, Reason::CaseUnknown]);
     }
 
     #[test]

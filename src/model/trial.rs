@@ -1,5 +1,6 @@
 //! A camera before it is saved: what it said and what it sent, tried once; and how a saved one is written down.
 
+use crate::model::device_fault::PASSWORD_REFUSED;
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::people::words;
 use crate::model::readiness::Look;
@@ -57,6 +58,43 @@ pub struct Found {
     pub name: Option<String>,
     /// Its hardware.
     pub hardware: Option<String>,
+}
+
+words!(
+    /// Why nothing came, as far as it is known.
+    TrialProblem {
+        /// Nothing listens there, or it does not want to.
+        Refused = "refused",
+        /// User or password are wrong.
+        Unauthorized = "unauthorized",
+        /// It did not answer in time.
+        Timeout = "timeout",
+        /// There is no such host, or no way to it.
+        NoHost = "no_host",
+        /// What answers speaks something else.
+        NotRtsp = "not_rtsp",
+        /// There is no stream at this address.
+        NoStream = "no_stream",
+        /// It sends nothing that can be kept.
+        NoPictures = "no_pictures",
+        /// Anything else.
+        Other = "other",
+    }
+);
+
+/// What the capture's sentence says, in a word; the sentence itself is shown beside it.
+pub fn problem_of(told: &str) -> TrialProblem {
+    const KNOWN: &[(TrialProblem, &[&str])] = &[
+        (TrialProblem::Unauthorized, &[PASSWORD_REFUSED]),
+        (TrialProblem::NoHost, &["lookup", "resolve", "not known", "unreachable", "No route to host", "cannot be reached"]),
+        (TrialProblem::Refused, &["refuses the connection", "Connection refused"]),
+        (TrialProblem::Timeout, &["no answer to", "in time", "timed out", "timeout"]),
+        (TrialProblem::NoStream, &["no stream at this address"]),
+        (TrialProblem::NotRtsp, &["RTSP framing", "Invalid RTSP", "not RTSP", "nvalid response", "nparseable", "closed the connection"]),
+        (TrialProblem::NoPictures, &["sends no pictures", "set it to H.264", "cannot be decoded"]),
+    ];
+    let says = |texts: &&(TrialProblem, &[&str])| texts.1.iter().any(|t| told.contains(t));
+    KNOWN.iter().find(says).map_or(TrialProblem::Other, |(word, _)| *word)
 }
 
 /// What a trial of a stream showed.
@@ -128,4 +166,28 @@ pub struct SavedCamera {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trials_sentence_is_told_in_a_word() {
+        for (told, word) in [
+            (PASSWORD_REFUSED, TrialProblem::Unauthorized),
+            ("the camera refuses the connection", TrialProblem::Refused),
+            ("no answer to DESCRIBE within 5 s", TrialProblem::Timeout),
+            ("no pictures came in time", TrialProblem::Timeout),
+            ("the connection failed: failed to lookup address information: Name or service not known", TrialProblem::NoHost),
+            ("the connection failed: No route to host (os error 113)", TrialProblem::NoHost),
+            ("the connection failed: Connection timed out (os error 110)", TrialProblem::Timeout),
+            ("the camera has no stream at this address (404)", TrialProblem::NoStream),
+            ("RTSP framing error: Invalid RTSP message", TrialProblem::NotRtsp),
+            ("the camera sends jpeg; set it to H.264 or H.265", TrialProblem::NoPictures),
+            ("the camera answers 503", TrialProblem::Other),
+        ] {
+            assert_eq!(problem_of(told), word, "{told}");
+        }
+    }
 }

@@ -29,8 +29,12 @@ fn in_english(text: &str) -> String {
     out
 }
 
-/// 第…条, 第…款 or 第…项 at the beginning of a text: its number, which of them, and what follows.
+/// 第…条, 第…款, 第…项 or （…） at the beginning of a text: its number, which of them, and what follows.
 fn part(text: &str) -> Option<(u32, char, &str)> {
+    // An item as the regulation numbers it: （四）.
+    if let Some((number, rest)) = text.strip_prefix('（').and_then(|after| after.split_once('）')) {
+        return Some((numeral(number)?, '项', rest));
+    }
     let after = text.strip_prefix('第')?;
     let end = after.find(|c| !"一二三四五六七八九十".contains(c))?;
     let (number, rest) = after.split_at(end);
@@ -67,6 +71,9 @@ mod tests {
             ("第二十条", "Article 20"),
             ("第二十二条第一款第三项", "Article 22(1)(3)"),
             ("第十五条、第二十三条", "Article 15, Article 23"),
+            ("第十九条（四）", "Article 19(4)"),
+            ("第十九条（一）至（三）", "Article 19(1)至(3)"),
+            ("第一询问室（东）", "第一询问室（东）"),
             ("第一询问室", "第一询问室"),
             ("第十十条", "第十十条"),
             ("第", "第"),

@@ -187,6 +187,8 @@ pub fn all(web: Web) -> Router {
     r.add("/api/v1/provisions/{id}/receipt", Who::SignedIn, get(api::provision::receipt));
     r.add("/api/v1/provisions/{id}/verify", provide, post(api::provision::verify));
     r.add("/api/v1/provisions/{id}/close", provide, post(api::provision::close));
+    r.add("/api/v1/provisions/{id}/reject", Who::May(Act::DecideAccess), post(api::provision::reject));
+    r.add("/api/v1/provisions/{id}/withdraw", provide, post(api::provision::withdraw));
     r.add("/api/v1/oversight", Who::May(Act::ReadLog), get(api::oversight::oversight));
     r.add("/api/v1/oversight/review", Who::May(Act::ReadLog), get(api::oversight::review));
     r.add("/api/v1/sessions/{id}/viewings", Who::SignedIn, post(api::viewing::open));

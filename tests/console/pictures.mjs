@@ -249,7 +249,8 @@ await custodian.waitForSelector('.flash');
 const disposal = custodian.url().split('?')[0];
 await leader.goto(disposal);
 await picture(leader, 'disposal-decide', { height: 560 });
-await leader.click('button[value=approve]');
+await leader.click('#decide summary');
+await leader.click('#decide button[value=approve]');
 await leader.waitForSelector('.flash');
 for (; !(await custodian.locator('a[href$="/certificate"]').count());) { await custodian.waitForTimeout(500); await custodian.goto(disposal); }
 await picture(custodian, 'disposal', { height: 520 });

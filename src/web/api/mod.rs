@@ -196,6 +196,8 @@ use utoipa::OpenApi;
         devices::remove,
         alarms::list,
         alarms::acknowledge,
+        provision::reject,
+        provision::withdraw,
     ),
     components(schemas(
         Problem,

@@ -92,6 +92,35 @@ pub async fn approve(State(web): State<Web>, Extension(who): Extension<SignedIn>
     Ok(Json(web.desks.approve_provision(&who.person, &id_of(&id)?).await?))
 }
 
+/// Why a provision is not agreed to, or withdrawn.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct WhyNot {
+    /// In words.
+    reason: String,
+}
+
+/// Does not agree to it.
+#[utoipa::path(post, path = "/api/v1/provisions/{id}/reject", params(("id" = String, Path)), request_body = WhyNot, responses((status = 200, body = Provision), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn reject(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<WhyNot>, JsonRejection>,
+) -> ApiResult<Json<Provision>> {
+    Ok(Json(web.desks.reject_provision(&who.person, &id_of(&id)?, &body?.0.reason).await?))
+}
+
+/// Withdraws it, before anybody has agreed.
+#[utoipa::path(post, path = "/api/v1/provisions/{id}/withdraw", params(("id" = String, Path)), request_body = WhyNot, responses((status = 200, body = Provision), (status = 403, body = Problem), (status = 409, body = Problem)))]
+pub async fn withdraw(
+    State(web): State<Web>,
+    Extension(who): Extension<SignedIn>,
+    Path(id): Path<String>,
+    body: Result<Json<WhyNot>, JsonRejection>,
+) -> ApiResult<Json<Provision>> {
+    Ok(Json(web.desks.withdraw_provision(&who.person, &id_of(&id)?, &body?.0.reason).await?))
+}
+
 /// A session's package, or a part of it.
 #[utoipa::path(get, path = "/api/v1/provisions/{id}/packages/{session}", params(("id" = String, Path), ("session" = String, Path)), responses((status = 200, content_type = "application/x-tar", body = Vec<u8>), (status = 206, content_type = "application/x-tar", body = Vec<u8>), (status = 409, body = Problem)))]
 pub async fn package(

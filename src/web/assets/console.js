@@ -166,7 +166,11 @@ function upload(form) {
     progress.hidden = false; told.hidden = true;
     request.upload.onprogress = (e) => { progress.value = e.loaded / e.total; };
     request.onload = () => {
-      if (request.status < 300) return location.reload();
+      if (request.status < 300) {
+        // Said by the page that comes, as after any other form.
+        if (form.dataset.done) document.cookie = `done=${form.dataset.done}; Path=/; Max-Age=10; SameSite=Strict`;
+        return location.reload();
+      }
       progress.hidden = true; told.hidden = false;
       try { told.textContent = inWords(JSON.parse(request.responseText)); } catch { told.textContent = request.statusText || String(request.status); }
     };

@@ -5,7 +5,7 @@ use crate::desks::No;
 use crate::desks::cameras::{CameraRow, NewCamera, TrialView};
 use crate::model::ids::{CameraId, RoomId};
 use crate::model::refusal::Refusal;
-use crate::model::trial::{Carrier, Client, Found, Trial};
+use crate::model::trial::{Carrier, Client, Found, Trial, problem_of};
 use crate::web::asked;
 use crate::web::pages::form::{Form, one};
 use crate::web::pages::visit::Visit;
@@ -30,6 +30,10 @@ struct CamerasPage {
 impl CamerasPage {
     fn value(&self, name: &str) -> String {
         one(&self.typed, name).unwrap_or_default()
+    }
+    /// Why nothing came, in words.
+    fn problem(&self, told: &str) -> String {
+        self.page.word("trial-problem", problem_of(told).as_str())
     }
     fn megabits(&self, trial: &Trial) -> String {
         format!("{:.1} Mbit/s", trial.bitrate_bps as f64 / 1e6)

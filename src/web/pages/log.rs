@@ -2,7 +2,11 @@
 
 use crate::desks::custody::{AnchorSheet, Standing};
 use crate::desks::reports::{LogPart, LogPlace, LogRow};
-use crate::model::entry::Entry;
+use crate::desks::wall::WALL;
+use crate::model::entry::{Entry, EntryKind};
+use crate::model::time;
+use crate::web::i18n::Lang;
+use crate::web::pages::measures;
 use crate::web::pages::record::qr;
 use crate::web::pages::visit::Visit;
 use crate::web::pages::{Page, html, no_page};
@@ -90,37 +94,90 @@ impl LogPage {
 
 /// Figures in words where there are words for them; a digest is cut, the log itself has the whole.
 fn figures(page: &Page, entry: &Entry) -> Vec<(String, String)> {
-    entry.about.iter().map(|(about, text)| figure(page, about, text)).collect()
+    entry.about.iter().map(|(about, text)| figure(page, entry.kind, about, text)).collect()
 }
 
 /// One of them.
-pub(super) fn figure(page: &Page, about: &str, text: &str) -> (String, String) {
-    let name = Some(page.word("about", about)).filter(|w| !w.starts_with('⟨')).unwrap_or_else(|| about.to_owned());
-    (name, value(page, about, text))
+pub(super) fn figure(page: &Page, kind: EntryKind, about: &str, text: &str) -> (String, String) {
+    (name(page.lang, about), value(page.lang, kind, about, text))
 }
 
-fn value(page: &Page, name: &str, value: &str) -> String {
-    let prefix = match name {
-        "roles" => return value.split(' ').map(|role| page.word("role", role)).collect::<Vec<_>>().join("、"),
-        "scopes" => return value.split(' ').map(|act| page.word("act", act)).collect::<Vec<_>>().join("、"),
-        _ if value == "true" || value == "false" => return page.t(if value == "true" { "yes" } else { "no" }),
-        "way" => "way",
-        "layout" => "layout",
-        "mark" => "mark",
-        "mode" => "mode",
-        "kind" => "kind",
-        "alarm_kind" => "alarm-kind",
-        "cause" => "cause",
-        "code" => "refused",
-        "why" => "broken",
-        "at_ms" | "since_ms" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |ms| page.length(ms)),
-        "bytes" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), |bytes| page.size(bytes)),
-        "made_at" => return value.parse::<DateTime<Utc>>().map_or_else(|_| value.to_owned(), |at| page.at(at).to_string()),
-        _ if value.len() == 64 => return format!("{}…", &value.chars().take(16).collect::<String>()),
-        _ => return value.to_owned(),
+/// What a figure is called. Those of a row of files have a number behind: `sha256_1`.
+fn name(lang: Lang, about: &str) -> String {
+    let (plain, number) = match about.rsplit_once('_') {
+        Some((plain, number)) if number.parse::<u32>().is_ok() => (plain, Some(number)),
+        _ => (about, None),
     };
-    let words = [prefix, "interruption"].map(|p| page.word(p, value));
-    words.into_iter().find(|w| !w.starts_with('⟨')).unwrap_or_else(|| value.to_owned())
+    let word = |about: &str| Some(lang.of_word("about", about)).filter(|w| !w.starts_with('⟨'));
+    word(about).or_else(|| Some(format!("{} {}", word(plain)?, number?))).unwrap_or_else(|| about.to_owned())
+}
+
+/// Where the words of a figure are, the nearest first; none: it is a number, a name or a digest, and shown as it stands.
+fn prefixes(kind: EntryKind, name: &str) -> &'static [&'static str] {
+    use EntryKind as K;
+    match (name, kind) {
+        ("kind", K::ClockDoubted) => &["doubt"],
+        ("kind", K::ProvisionReceived) => &["provision-kind"],
+        ("kind", K::TextRecordAdded) => &["text-record"],
+        ("kind", K::Archived | K::ArchiveRelocked | K::ArchiveDamaged | K::ArchiveRepaired | K::ArchiveDisposed) => &["archive-kind"],
+        ("kind", _) => &["kind", "archive-kind"],
+        ("state", K::FaultStep) => &["fault-state"],
+        ("state", K::MediumNotMade) => &["medium-state"],
+        ("state", _) => &["case-state", "fault-state", "medium-state"],
+        ("change", K::DeviceChanged) => &["device-change"],
+        ("change", _) => &["medium-change"],
+        ("way", _) => &["way"],
+        ("layout", _) => &["layout"],
+        ("mark", _) => &["mark"],
+        ("mode", _) => &["mode"],
+        ("alarm_kind", _) => &["alarm-kind"],
+        ("fault_kind", _) => &["fault-kind"],
+        ("medium_kind", _) => &["medium-kind"],
+        ("cause", _) => &["cause", "interruption"],
+        ("code", _) => &["refused"],
+        ("why", _) => &["broken"],
+        ("ground", _) => &["ground"],
+        ("answer", _) => &["answer"],
+        ("signature", _) => &["signature"],
+        ("footage", _) => &["footage"],
+        ("volume" | "subject", _) => &["volume"],
+        ("tried", _) => &["tried", "act"],
+        ("result", _) => &["result"],
+        ("what", _) => &["what"],
+        ("how", _) => &["brought"],
+        ("from", _) => &["taken-from"],
+        ("rule", _) => &["rule"],
+        ("said", _) => &["step-state", "said"],
+        ("step", _) => &["step"],
+        ("demand", _) => &["missing"],
+        ("roles", _) => &["role"],
+        ("scopes", _) => &["act"],
+        _ => &[],
+    }
+}
+
+fn value(lang: Lang, kind: EntryKind, name: &str, value: &str) -> String {
+    let prefixes = prefixes(kind, name);
+    let word = |word: &str| prefixes.iter().map(|p| lang.of_word(p, &word.replace(' ', "-"))).find(|w| !w.starts_with('⟨'));
+    match name {
+        "roles" | "scopes" => {
+            let words: Vec<String> = value.split(' ').map(|w| word(w).unwrap_or_else(|| w.to_owned())).collect();
+            return words.join(if lang == Lang::Zh { "、" } else { ", " });
+        }
+        // A demand may say which one of its kind: `right-told:defence`.
+        "demand" => {
+            let (what, about) = value.split_once(':').unwrap_or((value, ""));
+            return format!("{} {about}", word(what).unwrap_or_else(|| what.to_owned())).trim().to_owned();
+        }
+        "room" if value == WALL => return lang.t("every-room"),
+        _ if value == "true" || value == "false" => return lang.t(if value == "true" { "yes" } else { "no" }),
+        "at_ms" | "since_ms" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), time::length_text),
+        "bytes" => return value.parse::<u64>().map_or_else(|_| value.to_owned(), measures::size),
+        "made_at" => return value.parse::<DateTime<Utc>>().map_or_else(|_| value.to_owned(), time::shanghai_text),
+        _ => {}
+    }
+    word(value)
+        .unwrap_or_else(|| if value.len() == 64 { format!("{}…", value.chars().take(16).collect::<String>()) } else { value.to_owned() })
 }
 
 /// A page of the log.
@@ -181,5 +238,124 @@ pub async fn anchor(visit: Visit, query: Result<Query<DayQuery>, QueryRejection>
             html(&AnchorPage { page, sheet, qr })
         }
         Err(no) => no_page(page, &no),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::case::CaseState;
+    use crate::model::clock_trust::DoubtKind;
+    use crate::model::device::DeviceChangeKind;
+    use crate::model::device_fault::{FaultKind, FaultState};
+    use crate::model::hold::Ground;
+    use crate::model::import::{FootageKind, ImportWay};
+    use crate::model::medium::{ChangeKind, MediumKind, MediumState};
+    use crate::model::missing::AnswerKind;
+    use crate::model::people::{Act, Role};
+    use crate::model::provision::ProvisionKind;
+    use crate::model::record::Signature;
+    use crate::model::text_record::RecordKind;
+
+    /// The words that code writes itself: by entry and figure.
+    const WRITTEN: &[(EntryKind, &str, &[&str])] = &[
+        (EntryKind::CopyTaken, "what", &["package", "viewing_copy"]),
+        (EntryKind::CameraAsked, "what", &["discovery"]),
+        (EntryKind::ArchiveDamaged, "what", &["is altered", "is gone"]),
+        (EntryKind::DamageFound, "volume", &["primary", "mirror", "log"]),
+        (EntryKind::MediumChecked, "result", &["right", "damaged", "not_read"]),
+        (EntryKind::VolumesReconciled, "how", &["from_mirror", "to_mirror", "differs"]),
+        (EntryKind::CatalogRestored, "from", &["backup", "files"]),
+        (EntryKind::LocalCopyReleased, "rule", &["release_after_days"]),
+        (EntryKind::FactorRemoved, "way", &["code", "passkey", "all"]),
+        (EntryKind::SignedIn, "way", &["password", "code", "passkey", "sso"]),
+        (EntryKind::WalkthroughSaid, "said", &["not_wanted", "wanted", "seen"]),
+        (EntryKind::WalkthroughSaid, "step", &["clock", "alarm_channel", "all"]),
+        (EntryKind::ScreenLinkMade, "room", &[WALL]),
+        (EntryKind::DeviceChanged, "change", &["described", "maintained", "retired", "read"]),
+        (EntryKind::MediumChanged, "change", &["cancelled", "image_removed"]),
+        (
+            EntryKind::Refused,
+            "tried",
+            &[
+                "session",
+                "case",
+                "viewing",
+                "copy",
+                "still",
+                "package",
+                "live",
+                "start",
+                "receive",
+                "figures",
+                "handover",
+                "provision",
+                "propose_disposal",
+                "close_disposal",
+                "approve_provision",
+                "reject_provision",
+                "withdraw_provision",
+                "say_to_hold",
+                "declare_routine",
+                "extend_retention",
+                "decide_access",
+                "try_camera",
+            ],
+        ),
+    ];
+
+    #[test]
+    fn no_word_of_the_model_is_shown_raw() {
+        let all = |words: &mut dyn Iterator<Item = &'static str>| words.collect::<Vec<_>>();
+        let mut known: Vec<(EntryKind, &str, Vec<&str>)> = WRITTEN.iter().map(|(k, n, w)| (*k, *n, w.to_vec())).collect();
+        known.extend([
+            (EntryKind::CaseChanged, "state", all(&mut CaseState::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::FaultStep, "state", all(&mut FaultState::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::MediumNotMade, "state", all(&mut MediumState::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::FaultReported, "fault_kind", all(&mut FaultKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::ClockDoubted, "kind", all(&mut DoubtKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::ProvisionReceived, "kind", all(&mut ProvisionKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::TextRecordAdded, "kind", all(&mut RecordKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::MediumOrdered, "medium_kind", all(&mut MediumKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::MediumChanged, "change", all(&mut ChangeKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::DeviceChanged, "change", all(&mut DeviceChangeKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::Held, "ground", all(&mut Ground::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::DemandAnswered, "answer", all(&mut AnswerKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::RecordSigned, "signature", all(&mut Signature::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::RecordingTakenIn, "footage", all(&mut FootageKind::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::RecordingTakenIn, "way", all(&mut ImportWay::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::AccountMade, "roles", all(&mut Role::ALL.iter().map(|w| w.as_str()))),
+            (EntryKind::Refused, "tried", all(&mut Act::ALL.iter().map(|w| w.as_str()))),
+        ]);
+        let mut raw = Vec::new();
+        for lang in [Lang::Zh, Lang::En] {
+            for (kind, about, words) in &known {
+                raw.extend(words.iter().filter(|w| value(lang, *kind, about, w) == **w).map(|w| format!("{lang:?} {kind:?} {about} {w}")));
+            }
+        }
+        assert!(raw.is_empty(), "{raw:#?}");
+    }
+
+    #[test]
+    fn every_figure_that_code_writes_has_a_name_in_both_languages() {
+        let mut names = std::collections::BTreeSet::new();
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        while let Some(folder) = folders.pop() {
+            for at in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+                if at.is_dir() {
+                    folders.push(at);
+                } else if at.extension().is_some_and(|e| e == "rs") {
+                    let text = std::fs::read_to_string(&at).unwrap();
+                    let of_entry = |rest: &str| rest.split_once('"').map(|(name, _)| name.to_owned());
+                    names.extend(text.split(".about(\"").skip(1).filter_map(of_entry));
+                }
+            }
+        }
+        assert!(names.len() > 50, "{names:?}");
+        names.insert("sha256_1".into());
+        for lang in [Lang::Zh, Lang::En] {
+            let raw: Vec<&String> = names.iter().filter(|n| name(lang, n) == **n).collect();
+            assert!(raw.is_empty(), "{lang:?} {raw:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::desks::logins::SignedIn;
 use crate::desks::oversight::{Oversight, OversightRow, OversightSearch, Reviewed, Watch};
 use crate::model::time;
 use crate::web::Web;
+use crate::web::i18n::Lang;
 use crate::web::pages::csv::{self, cell};
 use crate::web::pages::table::{Asked, Key, Table};
 use crate::web::pages::visit::Visit;
@@ -31,7 +32,8 @@ fn at(text: &str) -> String {
 
 fn figures(page: &Page, row: &OversightRow) -> String {
     let all = row.about.iter().filter(|(name, _)| !matches!(name.as_str(), "viewing" | "sessions_sha256" | "order_sha256"));
-    all.map(|(name, value)| log::figure(page, name, value)).map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join("；")
+    let told = all.map(|(name, value)| log::figure(page, row.kind, name, value)).map(|(name, value)| format!("{name} {value}"));
+    told.collect::<Vec<_>>().join(if page.lang == Lang::Zh { "；" } else { "; " })
 }
 
 impl OversightPage {

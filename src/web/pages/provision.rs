@@ -144,6 +144,10 @@ impl ShowPage {
     fn is(&self, state: &str) -> bool {
         self.view.provision.state.as_str() == state
     }
+    /// It came to its end without a hand-over.
+    fn is_off(&self) -> bool {
+        self.is("rejected") || self.is("withdrawn")
+    }
     /// Packages can be fetched once they are agreed to.
     fn fetched(&self) -> bool {
         self.page.may("provide") && (self.is("approved") || self.is("handed_over"))
@@ -166,22 +170,26 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Response {
     }
 }
 
-/// Its next step: `prepare`, `approve`, `verify` or `close`.
+/// Its next step: `prepare`, `approve`, `reject`, `withdraw`, `verify` or `close`.
 pub async fn step(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let step = one(&fields, "step").unwrap_or_default();
     let word = match step.as_str() {
         "prepare" => "provision-preparing",
         "approve" => "provision-approved",
+        "reject" => "provision-rejected",
+        "withdraw" => "provision-withdrawn",
         "verify" => "provision-verified",
         _ => "provision-closed",
     };
-    let (desks, step) = (&visit.desks(), step.as_str());
+    let (desks, step, reason) = (&visit.desks(), step.as_str(), one(&fields, "reason").unwrap_or_default());
     visit
         .act((&format!("/provisions/{id}"), word), Some(&fields), |person| async move {
             let id = id_of(&id)?;
             match step {
                 "prepare" => desks.prepare_provision(&person, &id).await,
                 "approve" => desks.approve_provision(&person, &id).await.map(drop),
+                "reject" => desks.reject_provision(&person, &id, &reason).await.map(drop),
+                "withdraw" => desks.withdraw_provision(&person, &id, &reason).await.map(drop),
                 "verify" => desks.verify_retained(&person, &id).await.map(drop),
                 _ => desks.close_provision(&person, &id).await.map(drop),
             }

@@ -1,9 +1,9 @@
 //! Keeping and giving up (第十八条, 第十九条): the lists, the register of holds, disposals and their certificates.
 
 use crate::desks::No;
-use crate::desks::disposal::DisposalView;
+use crate::desks::disposal::{DisposalSession, DisposalView};
 use crate::desks::holds::HeldSession;
-use crate::desks::retention::{LISTS, RetentionPage, RetentionSearch};
+use crate::desks::retention::{LISTS, RetentionPage, RetentionRow, RetentionSearch};
 use crate::desks::sessions::SessionRow;
 use crate::model::closing::CopyFate;
 use crate::model::digest;
@@ -11,7 +11,8 @@ use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome, Tombston
 use crate::model::hold::{Ground, HoldRules, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
-use crate::model::retention::{Table, Version, Why};
+use crate::model::retention::{Retention, Table, Version, Why};
+use crate::model::time;
 use crate::model::words::BadField;
 use crate::web::asked;
 use crate::web::i18n::Lang;
@@ -24,8 +25,12 @@ use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 
 type Fields = Vec<(String, String)>;
+
+/// What is more is only called more.
+const COUNT_MAX: u64 = 10_000;
 
 /// One reason in words, with what it is about, its date and its article.
 pub fn why_text(page: &Page, why: &Why) -> String {
@@ -34,6 +39,16 @@ pub fn why_text(page: &Page, why: &Why) -> String {
     match why.until {
         Some(until) => format!("{sentence} · {}", page.with("kept-until", "at", page.at(until))),
         None => format!("{sentence} · {}", page.t("kept-undated")),
+    }
+}
+
+/// A device by its name and its number in the register.
+fn device_text(page: &Page, name: &str, no: &str) -> String {
+    match (name == no || name.is_empty(), no.is_empty(), page.lang) {
+        (true, _, _) => no.to_owned(),
+        (_, true, _) => name.to_owned(),
+        (_, _, Lang::Zh) => format!("{name}（{no}）"),
+        (_, _, Lang::En) => format!("{name} ({no})"),
     }
 }
 
@@ -55,6 +70,24 @@ impl ListPage {
     }
     fn is_due(&self) -> bool {
         self.found.list == "due"
+    }
+    /// How many a list has; 到期待鉴定: that wait to be appraised.
+    fn count(&self, list: &str) -> String {
+        let count = self.found.counts.iter().find(|c| c.list == list).map_or(0, |c| c.count);
+        if count > COUNT_MAX { format!("{COUNT_MAX}+") } else { count.to_string() }
+    }
+    /// Those of the list that are in a disposal already.
+    fn proposed(&self) -> u64 {
+        let due = self.found.counts.iter().find(|c| c.list == "due").map_or(0, |c| c.count);
+        if self.is_due() { self.found.total.saturating_sub(due) } else { 0 }
+    }
+    /// Devices, by name and number.
+    fn devices(&self, row: &RetentionRow) -> String {
+        let all = row.device_names.iter().map(|(name, no)| device_text(&self.page, name, no));
+        self.page.listed(all.collect::<Vec<_>>())
+    }
+    fn day(&self, at: &DateTime<Utc>) -> String {
+        time::shanghai_day(*at).to_string()
     }
     fn version(&self) -> Option<&Version> {
         self.rules.versions.last()
@@ -231,8 +264,26 @@ impl DisposalPage {
     fn runs(&self) -> bool {
         self.view.disposal.state == DisposalState::Approved
     }
+    /// What is still here of it.
+    fn here(&self, item: &Item) -> Option<&DisposalSession> {
+        self.view.sessions.iter().find(|s| s.session.id == item.session)
+    }
+    /// As what it is kept and until when: as it stands now, or stood when it was proposed.
+    fn retention<'a>(&'a self, item: &'a Item) -> &'a Retention {
+        self.here(item).map_or(&item.retention, |s| &s.retention)
+    }
     fn why(&self, item: &Item) -> Vec<String> {
-        item.retention.why.iter().map(|w| why_text(&self.page, w)).collect()
+        self.retention(item).why.iter().map(|w| why_text(&self.page, w)).collect()
+    }
+    /// What keeps it now, while somebody has to decide.
+    fn obstacles(&self, item: &Item) -> String {
+        let obstacles = self.here(item).map(|s| s.obstacles.as_slice()).unwrap_or_default();
+        self.page.listed(obstacles.iter().map(|o| self.page.word("obstacle", o.as_str())).collect::<Vec<_>>())
+    }
+    /// How many go if it is agreed to now, and how many something keeps.
+    fn at_stake(&self) -> (usize, usize) {
+        let kept = self.view.sessions.iter().filter(|s| !s.obstacles.is_empty()).count();
+        (self.view.disposal.items.len() - kept.min(self.view.disposal.items.len()), kept)
     }
     /// What became of a session: its badge's colour and its words.
     fn outcome(&self, item: &Item) -> (&'static str, String) {
@@ -283,7 +334,7 @@ impl DisposalPage {
         self.view.copies.iter().filter(|c| c.is_left()).count()
     }
     fn devices(&self, stays: &Tombstone) -> String {
-        self.page.listed(stays.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>())
+        self.page.listed(stays.devices.iter().map(|d| device_text(&self.page, &d.name, &d.device_no)).collect::<Vec<_>>())
     }
     fn copy_badge(&self, copy: &CopyFate) -> &'static str {
         if copy.is_left() { "warn" } else { "good" }
