@@ -324,7 +324,7 @@ mod tests {
             ("2026-11-25T23:17:03.557123Z room room-1", "2026-11-25T23:17:03.557123Z room room-1"),
             ("cannot play \"rtsp://10.0.0.9:554/user=admin&password=geheim\": 401", "cannot play \"rtsp://10.0.0.9:554 401"),
             ("the console is at https://127.0.0.1:8443", "the console is at https://127.0.0.1:8443"),
-            ("\"http://127.0.0.1:8040\", http://[::1]:80: gone", "\"http://127.0.0.1:8040\", http://[::1]:80 gone"),
+            ("\"http://127.0.0.1:8040\", http://[::1]:81: gone", "\"http://127.0.0.1:8040\", http://[::1]:81 gone"),
             ("rtsp://who:12,34@10.0.0.9/x", "(no address)"),
             ("\"AGE-SECRET-KEY-1QQQ\" is no recipient", "… is no recipient"),
         ] {
