@@ -111,7 +111,7 @@ struct HoldsPage {
 impl HoldsPage {
     /// Who confirms a hold of ground （四） here, in words.
     fn important_by(&self) -> String {
-        self.page.listed(&self.rules.important_by.iter().map(|r| self.page.word("role", r.as_str())).collect::<Vec<_>>())
+        self.page.listed(self.rules.important_by.iter().map(|r| self.page.word("role", r.as_str())).collect::<Vec<_>>())
     }
 }
 
@@ -257,7 +257,7 @@ impl DisposalPage {
         })
     }
     fn volumes(&self, names: &[String]) -> String {
-        self.page.listed(&names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())
+        self.page.listed(names.iter().map(|n| self.page.word("volume", n)).collect::<Vec<_>>())
     }
     /// What stays of a session, once that is known.
     fn stays<'a>(&self, item: &'a Item) -> Option<&'a Tombstone> {
@@ -283,7 +283,7 @@ impl DisposalPage {
         self.view.copies.iter().filter(|c| c.is_left()).count()
     }
     fn devices(&self, stays: &Tombstone) -> String {
-        self.page.listed(&stays.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>())
+        self.page.listed(stays.devices.iter().map(|d| d.device_no.as_str()).collect::<Vec<_>>())
     }
     fn copy_badge(&self, copy: &CopyFate) -> &'static str {
         if copy.is_left() { "warn" } else { "good" }
