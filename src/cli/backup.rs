@@ -37,12 +37,11 @@ pub fn run(options: Options) -> Ended {
     if !durable::exists(&catalog) {
         return Err(format!("there is no catalog at {}", catalog.display()));
     }
-    let to = match options.to {
-        Some(to) => within_a_folder(std::path::absolute(&to).map_err(|e| e.to_string())?)?,
-        None => {
-            durable::make_folder(&parts.desks.backup.folder).map_err(|e| e.to_string())?;
-            parts.desks.backup.folder.join(backups::name(clock.now().utc))
-        }
+    let to = if let Some(to) = options.to {
+        within_a_folder(std::path::absolute(&to).map_err(|e| e.to_string())?)?
+    } else {
+        durable::make_folder(&parts.desks.backup.folder).map_err(|e| e.to_string())?;
+        parts.desks.backup.folder.join(backups::name(clock.now().utc))
     };
     // What is wrong with a recipient is told before anything is made.
     let recipients = Recipients::parse(&options.encrypt_to)?;
