@@ -35,6 +35,7 @@ pub mod overview;
 pub mod reload;
 mod retention;
 mod tls;
+mod told;
 
 use access::Console;
 use credentials::{is_credential, read_password};
@@ -44,6 +45,7 @@ pub use reload::Source;
 use retention::MARGIN_DAYS_MIN;
 use tls::tls_files;
 pub use tls::{Tls, TlsFiles};
+use told::{named, place, unread};
 
 /// The file as it is written; its check makes the parts' settings of it.
 #[derive(Debug, Deserialize)]
@@ -263,13 +265,6 @@ pub fn parse(text: &str) -> Result<Parts, Vec<String>> {
     Ok(Parts { source: Source { sha256: digest::sha256(text.as_bytes()), table }, ..config.check()? })
 }
 
-/// Where a TOML error is, without the line itself: a line may hold a password.
-fn place(text: &str, e: &toml::de::Error) -> String {
-    let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-    // The parser's own message can quote a value; what lies in backquotes is kept only if it is a key's name.
-    format!("line {line}: {}", e.message())
-}
-
 #[derive(Default)]
 struct Checks {
     wrong: Vec<String>,
@@ -282,7 +277,7 @@ impl Checks {
         }
     }
     fn within(&mut self, place: &str, value: i64, from: i64, to: i64) {
-        self.that((from..=to).contains(&value), place, || format!("{value} is out of range; {from} to {to} would be right"));
+        self.that((from..=to).contains(&value), place, || format!("is out of range; {from} to {to} would be right"));
     }
     fn ok<T, E: std::fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|e| self.wrong.push(format!("{place}: {e}"))).ok()
@@ -319,15 +314,14 @@ impl Config {
         let equipment = equipment::check(&mut c, self.equipment);
         let footage = footage::check(&mut c, self.footage, [Some(&self.storage.data), self.storage.mirror.as_ref()]);
         let alarms = alarms::check(&mut c, self.alarms);
-        let listen: Option<SocketAddr> = c.ok(
-            "console.listen",
-            self.console.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8040 would be right", self.console.listen)),
-        );
+        let listen: Option<SocketAddr> =
+            c.ok("console.listen", self.console.listen.parse().map_err(|_| "is no address; 127.0.0.1:8040 would be right"));
         let outside = listen.is_some_and(|listen| !listen.ip().is_loopback());
         let tls = tls::check(&mut c, &self.console, outside, &self.storage.data);
         let units = units(&mut c, self.units);
         let imports = imports::check(&mut c, self.imports, self.devices, &units);
-        let care = self.rooms.iter().filter_map(|r| Some((RoomId::new(&r.id).ok()?, care(&mut c, r, &self.recording)))).collect();
+        let cared = self.rooms.iter().enumerate().map(|(at, room)| (RoomId::new(&room.id).ok(), care(&mut c, at, room, &self.recording)));
+        let care = cared.collect::<Vec<_>>().into_iter().filter_map(|(id, care)| Some((id?, care))).collect();
         let lamp = lamp::check(&mut c, self.lamp);
         let rooms = rooms(&mut c, self.rooms, &units, &self.recording);
         let Some(listen) = listen.filter(|_| c.wrong.is_empty()) else { return Err(c.wrong) };
@@ -389,8 +383,8 @@ impl Config {
 }
 
 /// What a room wants besides its cameras' addresses.
-fn care(c: &mut Checks, room: &Room, recording: &Recording) -> RoomCare {
-    let place = |field: &str| format!("rooms {:?}.{field}", room.id);
+fn care(c: &mut Checks, at: usize, room: &Room, recording: &Recording) -> RoomCare {
+    let place = |field: &str| format!("rooms[{at}].{field}");
     c.within(&place("sound_floor_dbfs"), room.sound_floor_dbfs, -100, -10);
     c.within(&place("talk_dbfs"), room.talk_dbfs, -90, 0);
     c.within(&place("in_use_after_s"), room.in_use_after_s as i64, 5, 3600);
@@ -414,8 +408,8 @@ fn units(c: &mut Checks, units: Vec<Unit>) -> Vec<(UnitId, String)> {
     let mut checked = Vec::new();
     for (at, unit) in units.into_iter().enumerate() {
         let place = format!("units[{at}].id");
-        c.that(seen.insert(unit.id.clone()), &place, || format!("{:?} is there twice", unit.id));
-        if let Some(id) = c.ok(&place, UnitId::new(&unit.id)) {
+        c.that(seen.insert(unit.id.clone()), &place, || "is there twice".into());
+        if let Some(id) = c.ok(&place, named(UnitId::new(&unit.id))) {
             checked.push((id, unit.name));
         }
     }
@@ -428,23 +422,19 @@ fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording
     let mut checked = Vec::new();
     for (at, room) in rooms.into_iter().enumerate() {
         let place = format!("rooms[{at}]");
-        c.that(room_ids.insert(room.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", room.id));
+        c.that(room_ids.insert(room.id.clone()), &format!("{place}.id"), || "is there twice".into());
         c.that(room.id.len() <= 40, &format!("{place}.id"), || "is longer than 40 characters".into());
         c.that(!room.cameras.is_empty(), &place, || "has no camera; write at least one [[rooms.cameras]]".into());
-        c.that(units.iter().any(|(id, _)| id.as_str() == room.unit), &format!("{place}.unit"), || {
-            format!("there is no unit {:?}", room.unit)
-        });
+        c.that(units.iter().any(|(id, _)| id.as_str() == room.unit), &format!("{place}.unit"), || "there is no such unit".into());
         let preroll_s = if room.preroll_told { recording.preroll_s } else { 0 };
         let mut cameras = Vec::new();
         for (n, camera) in room.cameras.into_iter().enumerate() {
             let place = format!("{place}.cameras[{n}]");
-            c.that(camera_ids.insert(camera.id.clone()), &format!("{place}.id"), || format!("{:?} is there twice", camera.id));
-            c.that(device_nos.insert(camera.device_no.clone()), &format!("{place}.device_no"), || {
-                format!("{:?} is there twice", camera.device_no)
-            });
+            c.that(camera_ids.insert(camera.id.clone()), &format!("{place}.id"), || "is there twice".into());
+            c.that(device_nos.insert(camera.device_no.clone()), &format!("{place}.device_no"), || "is there twice".into());
             cameras.extend(check_camera(c, &place, camera, preroll_s, recording.stall_s));
         }
-        let (id, unit) = (c.ok(&format!("{place}.id"), RoomId::new(&room.id)), UnitId::new(&room.unit).ok());
+        let (id, unit) = (c.ok(&format!("{place}.id"), named(RoomId::new(&room.id))), UnitId::new(&room.unit).ok());
         if let (Some(id), Some(unit)) = (id, unit) {
             checked.push(RoomSettings { id, name: room.name, unit, cameras });
         }
@@ -453,7 +443,7 @@ fn rooms(c: &mut Checks, rooms: Vec<Room>, units: &[(UnitId, String)], recording
 }
 
 fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, stall_s: u32) -> Option<CameraPlace> {
-    let id = c.ok(&format!("{place}.id"), CameraId::new(&camera.id));
+    let id = c.ok(&format!("{place}.id"), named(CameraId::new(&camera.id)));
     c.that(!camera.id.starts_with(SAVED), &format!("{place}.id"), || {
         format!("begins with {SAVED:?}, as those do that are added at the console")
     });
@@ -461,12 +451,12 @@ fn check_camera(c: &mut Checks, place: &str, camera: Camera, preroll_s: u32, sta
     let transport = match camera.transport.as_str() {
         "tcp" => Some(Transport::Tcp),
         "udp" => Some(Transport::Udp),
-        other => c.ok(&format!("{place}.transport"), Err(format!("{other:?} is unknown; \"tcp\" or \"udp\" would be right"))),
+        _ => c.ok(&format!("{place}.transport"), Err("is unknown; \"tcp\" or \"udp\" would be right")),
     };
     let front = match camera.front.as_str() {
         "retina" => Some(Front::Retina),
         "rtspsrc" => Some(Front::Rtspsrc),
-        other => c.ok(&format!("{place}.front"), Err(format!("{other:?} is unknown; \"retina\" or \"rtspsrc\" would be right"))),
+        _ => c.ok(&format!("{place}.front"), Err("is unknown; \"retina\" or \"rtspsrc\" would be right")),
     };
     let password = match (camera.password, camera.password_file) {
         (Some(_), Some(_)) => c.ok(place, Err("password and password_file: give one of them")),
@@ -493,7 +483,7 @@ fn check_url(c: &mut Checks, place: &str, text: &str) -> Option<Url> {
     let right = "rtsp://192.168.10.11:554/stream1 would be right";
     // Never show the text itself: people write passwords into addresses.
     let Ok(url) = Url::parse(text) else { return c.ok(place, Err(format!("is no address; {right}"))) };
-    c.that(matches!(url.scheme(), "rtsp" | "rtsps"), place, || format!("begins with {}://; {right}", url.scheme()));
+    c.that(matches!(url.scheme(), "rtsp" | "rtsps"), place, || format!("does not begin with rtsp:// or rtsps://; {right}"));
     c.that(url.host_str().is_some_and(|h| !h.is_empty()), place, || format!("names no host; {right}"));
     c.that(url.username().is_empty() && url.password().is_none(), place, || {
         "holds a name or password; write them as user and password_file, so that they are never printed".into()

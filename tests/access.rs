@@ -279,6 +279,18 @@ async fn several_sessions_are_asked_for_at_once_granted_in_part_by_a_deputy_and_
         |who: &str| json!({ "deputy": who, "from": today, "until": today + chrono::Days::new(7), "basis": "威自然资办〔2026〕9号" });
     assert_eq!(leader.post("/api/v1/deputies", named("administrator")).await.0, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(custodian.post("/api/v1/deputies", named("reviewer")).await.0, StatusCode::FORBIDDEN);
+    // Named for tomorrow: not yet in force, told as such, and the leader can take it back.
+    let (from, until) = (today + chrono::Days::new(1), today + chrono::Days::new(2));
+    let tomorrow = json!({ "deputy": "custodian", "from": from, "until": until, "basis": "威自然资办〔2026〕8号" });
+    let tomorrow = leader.does("/api/v1/deputies", tomorrow).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(custodian.post(&approve, part.clone()).await.0, StatusCode::FORBIDDEN, "tomorrow's");
+    let page = async || leader.ask(reqwest::Method::GET, "/access", None).await.text().await.unwrap();
+    let (told, end) = (page().await, format!("/deputies/{tomorrow}/end"));
+    assert!(told.contains("尚未生效") && told.contains(&end), "{told}");
+    let ended = leader.client.post(format!("{}{end}", bureau.url)).form(&[("csrf", &leader.csrf)]).send().await.unwrap();
+    assert!(ended.status().is_success() || ended.status().is_redirection(), "{}", ended.status());
+    let told = page().await;
+    assert!(told.contains("已提前终止") && !told.contains(&end), "{told}");
     leader.does("/api/v1/deputies", named("custodian")).await;
     assert_eq!(custodian.post(&approve, json!({ "hours": 9 })).await.0, StatusCode::UNPROCESSABLE_ENTITY, "never more");
     let granted = custodian.does(&approve, part).await;

@@ -79,7 +79,7 @@ fn plays(day: &str) {
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))
-        .args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--cameras"])
+        .args(["demo", "--small", "--listen", &format!("127.0.0.1:{port}"), "--cameras"])
         .arg(cameras())
         .arg("--data")
         .arg(dir.path().join("data"))

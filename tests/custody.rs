@@ -124,13 +124,19 @@ async fn a_sealed_session_is_proved_to_an_outsider_by_log_cosigner_timestamp_and
     let typed = commands(&instructions);
     assert_eq!(typed, commands(&std::fs::read_to_string(package.join("README.zh-CN.txt")).unwrap()));
     assert!(typed.len() >= 8, "{instructions}");
+    let mut interim = Vec::new();
     for command in &typed {
         let out = Command::new("bash").args(["-c", command]).current_dir(&package).output().unwrap();
         assert!(out.status.success(), "{command}\n{}", text(&out));
-        if command.contains("sha256sum data") {
+        if command.contains("/session.json") && command.starts_with("sha256sum data") {
             assert!(text(&out).starts_with(sealed["seal"]["code"].as_str().unwrap()));
         }
+        if command.contains("interim-") {
+            let said = std::fs::read_to_string(folder.join("session.json")).unwrap();
+            interim.extend(text(&out).split(' ').next().filter(|code| said.contains(*code)).map(str::to_owned));
+        }
     }
+    assert!(!interim.is_empty(), "the code on the signed record is found by the instructions: {instructions}");
     std::fs::remove_file(package.join("manifest.verified")).unwrap();
     std::fs::remove_file(package.join("unit-ca.pem")).unwrap();
     assert_eq!(made["manifest_sha256"], shilu::model::digest::sha256(&std::fs::read(package.join("manifest-sha256.txt")).unwrap()));
@@ -157,9 +163,57 @@ async fn a_sealed_session_is_proved_to_an_outsider_by_log_cosigner_timestamp_and
         let words = text(&out);
         assert_eq!(out.status.code(), Some(0), "{words}");
         assert!(words.contains("session.json.tsr") && words.contains("sealed by entry") && words.contains("(the trusted key)"), "{words}");
+        assert!(words.trim_end().ends_with("\nintact") && words.contains(&format!("interim   1 {}", interim[0])), "{words}");
     }
+    the_tool_says_what_it_did_not_compare_and_why_it_cannot_tell(&bureau, &id, &tar, &package);
     let wrong_key = Command::new(VERIFY).arg(&package).arg("--log-key").arg(keys.join("signing.pub.pem")).output().unwrap();
     assert_eq!(wrong_key.status.code(), Some(1), "{}", text(&wrong_key));
+}
+
+/// What an expert does wrong gets words that help.
+fn the_tool_says_what_it_did_not_compare_and_why_it_cannot_tell(bureau: &Bureau, id: &str, tar: &Path, package: &Path) {
+    let run = |path: &Path, arguments: &[&str]| {
+        let out = Command::new(VERIFY).arg(path).args(arguments).output().unwrap();
+        (out.status.code().unwrap(), text(&out))
+    };
+    let keys = bureau.data().join("keys");
+    let key = |name: &str| keys.join(name).display().to_string();
+    for (arguments, open) in [
+        (vec![], &["(--key)", "(--log-key)"][..]),
+        (vec!["--key".into(), key("signing.pub.pem")], &["(--log-key)"]),
+        (vec!["--log-key".into(), key("log.pub.pem")], &["(--key)"]),
+    ] {
+        let (code, said) = run(tar, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let last = said.trim_end().lines().last().unwrap().to_owned();
+        assert!(code == 0 && last.starts_with("intact in itself; not compared: "), "{said}");
+        assert_eq!(["(--key)", "(--log-key)"].iter().filter(|o| last.contains(**o)).count(), open.len(), "{said}");
+        assert!(open.iter().all(|o| last.contains(o)), "{said}");
+    }
+    // The code in the picture, of whatever the expert has: the same of each, and outside the session with a word.
+    let started = serde_json::from_slice::<Value>(&std::fs::read(bureau.folder(id).join("session.json")).unwrap()).unwrap();
+    let started = started["started_at"].as_str().unwrap().to_owned();
+    let codes: Vec<String> = [tar, package, &bureau.folder(id)]
+        .map(|path| run(path, &["--code-at", &started]).1.lines().find(|l| l.starts_with("code ")).unwrap_or_default().to_owned())
+        .into();
+    assert!(codes[0].len() == 16 && codes.iter().all(|c| *c == codes[0]), "{codes:?}");
+    let (_, said) = run(tar, &["--code-at", "2020-01-01T08:00:00+08:00"]);
+    assert!(said.contains("OUTSIDE   2020-01-01"), "{said}");
+    // Copies that did not come whole, and what is none.
+    let data = std::fs::read(tar).unwrap();
+    let other = |name: &str, data: &[u8]| {
+        let path = bureau.dir.path().join(name);
+        std::fs::write(&path, data).unwrap();
+        path
+    };
+    for (path, arguments, wanted) in [
+        (other("short.tar", &data[..data.len() / 2]), vec![], "cut short: copy it again"),
+        (other("package.tar.gz", &[&[0x1f, 0x8b, 8, 0][..], &data[..4096]].concat()), vec![], "is compressed (gzip); unpack it first"),
+        (bureau.dir.path().join("no-such.tar"), vec![], "there is nothing of that name"),
+        (tar.to_owned(), vec!["--key".to_owned(), key("signing.pem")], "is a private key"),
+    ] {
+        let (code, said) = run(&path, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(code == 2 && said.contains(wanted), "{wanted}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,12 @@ async fn at(who: &Person, number: &str) -> String {
     format!("/api/v1/devices/{}", device(who, number).await["device"]["id"].as_str().unwrap())
 }
 
+/// Where the newest fault of a kind stands.
+fn state_of(view: &Value, kind: &str) -> String {
+    let faults = view["device"]["faults"].as_array().unwrap();
+    faults.iter().rfind(|f| f["kind"] == kind).map_or_else(String::new, |f| f["state"].as_str().unwrap().to_owned())
+}
+
 async fn waits(who: &Person, number: &str, what: &str, until: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
@@ -293,7 +299,7 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), PASSWORD).unwrap();
     let locked = ["--user", "recorder", "--password-file", secret.path().to_str().unwrap()];
-    let third = Cameras::with(&locked, &["third,size=640x360", "fourth,size=320x180"]);
+    let mut third = Cameras::with(&locked, &["third,size=640x360", "fourth,size=320x180"]);
     let other = Cameras::start(&["other,size=320x180"]);
     let stream = third.address("third").replace("127.0.0.1", "evil.example");
     let says = Says { serial: "SN-1".into(), firmware: "5.7.1".into(), clock_off_s: 0, stream };
@@ -413,4 +419,17 @@ async fn a_camera_is_found_tried_saved_and_recorded_without_a_word_of_its_passwo
     for kind in ["camera_tried", "camera_added", "camera_removed", "camera_asked", "camera_clock_set"] {
         assert!(log.iter().any(|k| k == kind), "{kind}");
     }
+
+    // Its stream is lost, and then it is taken away: nothing looks at it any more, so nothing stays open of it.
+    third.kill();
+    waits(&office, "XW-103", "lost stream", |d| d["standing"] == "faulty" && state_of(d, "stream_down") == "seen").await;
+    let (_, list) = admin.get("/api/v1/cameras").await;
+    let added = list.as_array().unwrap().iter().find(|c| c["added"] == true).unwrap();
+    let remove = format!("/api/v1/cameras/{}/remove", added["id"].as_str().unwrap());
+    assert_eq!(admin.post(&remove, json!({})).await.0, StatusCode::NO_CONTENT);
+    let view = waits(&office, "XW-103", "closed fault", |d| state_of(d, "stream_down") == "camera_gone").await;
+    let last = view["device"]["history"].as_array().unwrap().iter().rfind(|h| h["kind"] == "fault_step").unwrap();
+    assert_eq!((&last["state"], &view["device"]["camera"]), (&json!("camera_gone"), &Value::Null), "{view}");
+    let page = office.ask(reqwest::Method::GET, &format!("/devices/{}", view["device"]["id"].as_str().unwrap()), None).await;
+    assert!(page.text().await.unwrap().contains("摄像机已撤除，故障随之关闭"));
 }

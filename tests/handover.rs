@@ -56,6 +56,17 @@ async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_r
     assert_eq!((status, told["code"].as_str(), told["article"].as_str()), (StatusCode::CONFLICT, Some("fields-open"), Some("第十七条")));
     assert_eq!(officer.post(&received, json!({})).await.0, StatusCode::FORBIDDEN, "nobody receives what they handed over");
     assert_eq!(bureau.sign_in("other-unit").await.post(&received, json!({})).await.0, StatusCode::NOT_FOUND);
+    // The inbox says whose it is. Nothing ticked is nothing chosen: the form says so, and nothing is read or received.
+    let inbox = custodian.get("/api/v1/handover").await.1["handovers"][0].clone();
+    assert_eq!((inbox["id"].as_str(), inbox["from_name"].as_str()), (handed["id"].as_str(), Some("officer")), "{inbox}");
+    let page = at.replace("/api/v1/handovers/", "/handover/");
+    let nothing = custodian.client.post(format!("{}{page}/receive", bureau.url)).header("Referer", format!("{}{page}", bureau.url));
+    let nothing = nothing.form(&[("csrf", &custodian.csrf)]).send().await.unwrap();
+    assert_eq!(nothing.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let told = nothing.text().await.unwrap();
+    assert!(told.contains("请至少选择一次录制") && told.contains(&format!("action=\"{page}/receive\"")), "{told}");
+    assert_eq!(custodian.post(&received, json!({ "sessions": [] })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(custodian.get(&at).await.1["working"], Value::Null);
     officer
         .does(&format!("/api/v1/sessions/{brought}/link"), {
             let mut facts = whole_form("")["facts"].clone();
@@ -76,6 +87,13 @@ async fn the_days_material_goes_from_officer_to_custodian_by_two_people_and_is_r
     let after = custodian.waits_at(&at, |v| v["working"].is_null() && row(v, &room)["standing"] == "received").await;
     assert_eq!(row(&after, &brought)["standing"], "waiting");
     assert!(row(&after, &brought)["problem"].as_str().unwrap().ends_with(".mp4") && after["received_by"].is_null(), "{after}");
+    // For the part that was received the paper is a receipt: by whom and when, session by session.
+    assert_eq!((&after["received"], &row(&after, &room)["received_by"]), (&json!(1), &json!("custodian")), "{after}");
+    let paper = custodian.ask(reqwest::Method::GET, &format!("{page}/receipt"), None).await.text().await.unwrap();
+    let (of_brought, of_room) =
+        (paper.split("录制编号").find(|p| p.contains(&*brought)), paper.split("录制编号").find(|p| p.contains(&*room)));
+    assert!(of_room.unwrap().contains("custodian，20") && of_brought.unwrap().contains("待接收"), "{paper}");
+    assert!(paper.contains("暨部分接收回执") && !paper.contains("不是回执"), "{paper}");
     std::fs::write(&stored, good).unwrap();
     custodian.does(&received, json!({ "sessions": [brought] })).await;
     let after = custodian.waits_at(&at, |v| !v["received_by"].is_null()).await;

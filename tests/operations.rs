@@ -228,6 +228,7 @@ async fn the_doctor_finds_everything_that_is_wrong_each_with_its_cure() {
         assert!(said.contains(wrong), "{wrong} is missing in\n{said}");
     }
     assert!(said.starts_with("WRONG"), "what is wrong comes first: {said}");
+    assert!(!said.contains("belongs to another user"), "{said}");
     // Looking makes nothing.
     let fresh = bureau.dir.path().join("fresh");
     let old = bureau.data();
@@ -262,6 +263,95 @@ async fn the_doctor_finds_everything_that_is_wrong_each_with_its_cure() {
     let said = check.args(["check", "--config"]).arg(bureau.config()).env("CREDENTIALS_DIRECTORY", bureau.dir.path()).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.contains("ok        the configuration") && !said.contains("secret-word"), "{said}");
+    // A password in a file of its own leaves nothing in the configuration that nobody may read.
+    std::fs::set_permissions(bureau.config(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let open = format!("everybody on this machine may read {}", bureau.config().display());
+    assert!(!said.contains(&open), "{said}");
+    let text = std::fs::read_to_string(bureau.config()).unwrap();
+    std::fs::write(bureau.config(), text.replace("password_file = \"credential:face\"", "password = \"secret-word\"")).unwrap();
+    let (_, said) = shilu(&["check"], &bureau.config());
+    assert!(said.contains(&open), "{said}");
+}
+
+#[tokio::test]
+async fn root_writes_into_nobody_elses_store_and_is_told_the_command_that_does() {
+    let mut bureau = Bureau::open_empty().await;
+    bureau.terminate();
+    // Only root can give files away; whoever else runs the tests has no such store to spoil.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (data, dir) = (bureau.data(), bureau.dir.path().to_owned());
+    let gives = |to: &str, path: &Path| {
+        assert!(Command::new("chown").arg("-R").arg(to).arg(path).status().unwrap().success());
+    };
+    let roots = || {
+        let out = Command::new("find").arg(&data).args(["-uid", "0"]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    gives("65534:65534", &data);
+    let backup = dir.join("backup.db").display().to_string();
+    let nothing: &[&[&str]] = &[
+        &["key", "rotate"],
+        &["key", "rewrap", "--identity", "/nowhere"],
+        &["restore", "--from", &backup],
+        &["rebuild"],
+        &["backup", "--to", &backup],
+        &["user", "add", "--username", "wei", "--name", "卫 东升", "--role", "administrator"],
+        &["serve"],
+    ];
+    for words in nothing {
+        let (code, said) = shilu(words, &bureau.config());
+        assert!(code != 0 && said.contains("Nothing was done") && said.contains(" -- ") && said.contains(words[0]), "{words:?}: {said}");
+        assert_eq!(roots(), "", "{words:?} left something of root's");
+    }
+    let (_, said) = shilu(&["user", "add", "--username", "wei", "--name", "卫 东升", "--role", "administrator"], &bureau.config());
+    assert!(said.contains("--name '卫 东升' --role administrator --config"), "it can be typed as it stands: {said}");
+    assert!(!Path::new(&backup).exists());
+    // What root wrote there before is found.
+    gives("0:0", &data.join("keys/signing.pem"));
+    let (code, said) = shilu(&["check"], &bureau.config());
+    assert!(code == 1 && said.contains("signing.pem (of 1 such) belongs to another user") && said.contains("chown -R"), "{said}");
+    gives("0:0", &data);
+}
+
+#[tokio::test]
+async fn what_people_type_wrong_is_told_with_a_way_out() {
+    let mut bureau = Bureau::open_empty().await;
+    bureau.terminate();
+    let dir = bureau.dir.path().to_owned();
+    // Whoever reads an answer may stop: no command panics, and its work is done.
+    for words in ["check", "backup", "rebuild", "archive status"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shilu"));
+        command.args(words.split(' ')).arg("--config").arg(bureau.config()).stdout(writer.try_clone().unwrap()).stderr(writer);
+        let code = command.status().unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{words}: {code:?}");
+    }
+    let (code, said) = shilu(&["archive", "status"], &bureau.config());
+    assert!(code == 1 && said.contains("no archive is configured"), "{said}");
+    let (code, said) = shilu(&["user", "add", "--username", "wei", "--name", "卫", "--role", "boss"], &bureau.config());
+    assert!(code == 1 && said.contains("there are: officer, custodian,"), "{said}");
+    // A drill with the wrong key fails, also where nothing is recorded yet.
+    let mut public = Vec::new();
+    for name in ["machine", "safe", "other"] {
+        let (_, said) = shilu_alone(&["key", "footage", "--to", dir.join(name).to_str().unwrap()]);
+        public.push(said.trim().strip_prefix("recipient ").unwrap().to_owned());
+    }
+    let text = std::fs::read_to_string(bureau.config()).unwrap();
+    std::fs::write(bureau.config(), format!("{text}\n[footage]\nrecipient = {:?}\nescrow = [{:?}]\n", public[0], public[1])).unwrap();
+    for (name, wanted, well) in
+        [("nope", "cannot read", false), ("other", "is the key of no recipient", false), ("safe", "is the key of recipient 2", true)]
+    {
+        let (code, said) = shilu(&["key", "rewrap", "--identity", dir.join(name).to_str().unwrap()], &bureau.config());
+        assert!((code == 0) == well && said.contains(wanted), "{name}: {said}");
+    }
+}
+
+fn shilu_alone(arguments: &[&str]) -> (i32, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu")).args(arguments).output().unwrap();
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,23 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     let outcome = &done["disposal"]["items"][0]["outcome"];
     assert_eq!((&outcome["outcome"], &outcome["gone_from"]), (&json!("gone"), &json!(["primary", "mirror"])), "{done}");
 
+    // To its handover it stays what was received: with its row, its receiver, and nothing to receive any more.
+    let handed = custodian.get("/api/v1/handover").await.1["handovers"][0].clone();
+    assert_eq!((&handed["received"], &handed["sessions"]), (&json!(1), &json!(1)), "{handed}");
+    let handed = handed["id"].as_str().unwrap().to_owned();
+    let stays_received = async |who: &Person| {
+        let view = who.get(&format!("/api/v1/handovers/{handed}")).await.1;
+        let row = &view["sessions"][0];
+        assert_eq!((&view["received"], &row["standing"], &row["session"]), (&json!(1), &json!("disposed"), &json!(session)), "{view}");
+        assert_eq!((&view["may_receive"], &row["lacks"]), (&json!(false), &json!([])), "{view}");
+        assert!(row["received_at"].is_string() && row["received_by"].is_string() && row["files"].as_u64() > Some(0), "{view}");
+        let paper = who.ask(reqwest::Method::GET, &format!("/handover/{handed}/receipt"), None).await.text().await.unwrap();
+        assert!(paper.contains("暨接收回执") && !paper.contains("待接收") && paper.contains("保存期满后已处置"), "{paper}");
+        let page = who.ask(reqwest::Method::GET, &format!("/handover/{handed}"), None).await.text().await.unwrap();
+        assert!(page.contains("已接收，现已处置") && !page.contains("核对无误"), "{page}");
+    };
+    stays_received(&custodian).await;
+
     // Gone from both volumes; what stays is signed, names nobody, and holds the digest of what was there.
     for volume in [bureau.data(), mirror.clone()] {
         let folder = volume.join(&below);
@@ -126,7 +143,9 @@ async fn a_session_is_given_up_by_two_people_after_its_period_from_every_volume_
     assert!(rebuilt.status.success(), "{}", String::from_utf8_lossy(&rebuilt.stdout));
     bureau.add_account("custodian-again", "custodian", "land-use");
     bureau.start().await;
-    let gone = bureau.sign_in("custodian-again").await.get("/api/v1/retention?list=gone").await.1;
+    let again = bureau.sign_in("custodian-again").await;
+    stays_received(&again).await;
+    let gone = again.get("/api/v1/retention?list=gone").await.1;
     assert_eq!((&gone["total"], &gone["rows"][0]["session"]["id"]), (&json!(1), &json!(session)), "{gone}");
 }
 

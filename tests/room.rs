@@ -119,6 +119,17 @@ async fn screen_shows(url: &str, path: &str, what: &str, wanted: impl Fn(&str) -
     panic!("{what}: {seen}");
 }
 
+/// A link that was ended tells whoever stands before it, in both languages, and leads nowhere.
+async fn says_that_it_was_ended(url: &str, path: &str) {
+    let answer = reqwest::Client::new().get(format!("{url}{path}")).header("Accept", "text/html").send().await.unwrap();
+    let status = answer.status();
+    let told = answer.text().await.unwrap();
+    assert_eq!(status, StatusCode::NOT_FOUND, "{told}");
+    assert!(told.contains("本屏幕链接已停用") && told.contains("请办公室"), "{told}");
+    assert!(told.contains("This screen link has been ended") && told.contains("ask the office"), "{told}");
+    assert!(!told.contains("“”") && !told.contains("<a ") && !told.contains("http-equiv"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_room_screen_shows_that_room_and_nothing_else_and_its_code_can_be_recomputed_from_the_manifest() {
     let bureau = Bureau::open().await;
@@ -167,7 +178,11 @@ async fn the_room_screen_shows_that_room_and_nothing_else_and_its_code_can_be_re
     office.does(&format!("/api/v1/screens/{}/end", screens[0]["id"].as_str().unwrap()), json!({})).await;
     let ended = tokio::time::timeout(Duration::from_secs(10), stream.bytes()).await;
     assert!(ended.is_ok(), "its stream ends");
-    assert_eq!(get(&path).await.status(), StatusCode::NOT_FOUND);
+    says_that_it_was_ended(&bureau.url, &path).await;
+    let lamp = path.replace("/screen/", "/lamp/");
+    says_that_it_was_ended(&bureau.url, &lamp).await;
+    let told: Value = get(&lamp).await.json().await.unwrap();
+    assert_eq!(told["code"], "screen-link-over", "{told}");
 }
 
 struct Broker(Child, u16);
@@ -290,5 +305,5 @@ async fn the_wall_shows_every_room_in_words_and_no_name_no_case_and_no_way_in() 
     let screens = office.get("/api/v1/screens").await.1;
     let wall = screens.as_array().unwrap().iter().find(|s| s["room"] == "*").unwrap();
     office.does(&format!("/api/v1/screens/{}/end", wall["id"].as_str().unwrap()), json!({})).await;
-    assert_eq!(reqwest::get(format!("{url}{path}")).await.unwrap().status(), StatusCode::NOT_FOUND);
+    says_that_it_was_ended(&url, &path).await;
 }

@@ -23,10 +23,24 @@ fn sealed(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The log checks, and every seal is in it: `shilu-verify` over the whole store.
 fn is_whole(data: &Path, sessions: usize) {
     let (keys, log) = (data.join("keys"), data.join("custody/log"));
-    let out = Command::new(env!("CARGO_BIN_EXE_shilu-verify")).arg(data).arg("--key").arg(keys).arg("--log").arg(log).output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_shilu-verify"))
+        .arg(data)
+        .arg("--key")
+        .arg(&keys)
+        .arg("--log")
+        .arg(log)
+        .arg("--log-key")
+        .arg(keys.join("log.pub.pem"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(out.stdout).unwrap();
     assert!(out.status.code() == Some(0) && said.trim().ends_with("intact"), "{said}");
     assert_eq!(said.matches("sealed by entry").count(), sessions, "{said}");
+}
+
+/// How many schema steps a catalog has seen.
+fn steps(catalog: &Path) -> i64 {
+    rusqlite::Connection::open(catalog).unwrap().query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap()
 }
 
 async fn is_taken_over(store: &str, schema: i64) {
@@ -45,9 +59,9 @@ async fn is_taken_over(store: &str, schema: i64) {
     let before = sealed(&bureau.data());
     assert_eq!(before.len(), 3 * 6, "three sessions of two files, journal, manifest, signature and key");
     bureau.start().await;
-    let kept: Vec<PathBuf> = files(&bureau.data()).into_iter().filter(|p| p.to_string_lossy().contains("catalog-before-")).collect();
-    let catalog = rusqlite::Connection::open(&kept[0]).unwrap();
-    assert_eq!(catalog.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0)).unwrap(), schema, "the old catalog is kept");
+    let kept = files(&bureau.data()).into_iter().find(|p| p.to_string_lossy().contains("catalog-before-"));
+    let is_older = schema < steps(&bureau.data().join("catalog.db"));
+    assert_eq!(kept.map(|catalog| steps(&catalog)), is_older.then_some(schema), "the old catalog is kept, where it was another");
 
     // Everybody comes in with the password that they had.
     let mut all = BTreeMap::new();
@@ -107,4 +121,9 @@ async fn is_taken_over(store: &str, schema: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_the_release_with_four_steps_is_taken_over_with_all_that_is_in_it() {
     is_taken_over("store-0004.tar.xz", 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_1_0_0_is_taken_over_with_all_that_is_in_it() {
+    is_taken_over("store-0015.tar.xz", 15).await;
 }

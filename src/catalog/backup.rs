@@ -65,6 +65,8 @@ pub fn make(catalog: &Path, to: &Path) -> Result<Made, Fault> {
 
 /// Writes a database as it is now under another name: durable, and not yet tried.
 pub fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
+    // SQLite takes an empty file, and would make one that everybody reads.
+    drop(durable::Appending::create(to)?);
     // Not the stepwise way, which never ends while another connection writes.
     reading(from)?.execute("VACUUM INTO ?1", [to.display().to_string()])?;
     durable::sync_file(to)

@@ -3,6 +3,7 @@
 use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::check_out::{CheckedOut, NothingCame};
+use crate::model::handover;
 use crate::model::ids::{AccountId, CheckOutId, HandoverId, SessionId, UnitId};
 use crate::model::session::{Session, State};
 use chrono::DateTime;
@@ -30,7 +31,7 @@ pub fn index(c: &Connection, s: &Session) -> Result<(), Fault> {
             "INSERT INTO handed_over (session, handover, unit, at, received) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (session) DO UPDATE SET handover = excluded.handover, at = excluded.at, received = excluded.received",
         )?
-        .execute(params![s.id.as_str(), h.id.as_str(), s.unit.as_str(), h.at.timestamp_millis(), s.receipt.is_some()])?;
+        .execute(params![s.id.as_str(), h.id.as_str(), s.unit.as_str(), h.at.timestamp_millis(), handover::is_received(s)])?;
     }
     Ok(())
 }
@@ -79,19 +80,41 @@ pub fn of_handover(c: &Connection, id: &HandoverId) -> Result<Vec<Session>, Faul
     sessions(c, text, [id.as_str()])
 }
 
-/// A unit's newest handovers: number, when, how many sessions, how many of them with a receipt.
-pub fn handovers(c: &Connection, units: &[String], rows_max: u32) -> Result<Vec<(HandoverId, i64, u64, u64)>, Fault> {
+/// A handover in the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoverRow {
+    /// Its number.
+    pub id: HandoverId,
+    /// When, ms since 1970.
+    pub at_ms: i64,
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many of them with a receipt.
+    pub received: u64,
+    /// Who handed over; none where only sessions are left of which that is not known any more.
+    pub from: Option<AccountId>,
+}
+
+/// These units' newest handovers. Who handed over stands in the sessions alone: it is read of those that are listed, not of all.
+pub fn handovers(c: &Connection, units: &[String], rows_max: u32) -> Result<Vec<HandoverRow>, Fault> {
     let marks = vec!["?"; units.len()].join(", ");
     let text = format!(
-        "SELECT handover, max(at), count(*), sum(received) FROM handed_over WHERE unit IN ({marks}) GROUP BY handover
-         ORDER BY max(at) DESC LIMIT ?"
+        "SELECT newest.*, (SELECT doc ->> '$.handover.from' FROM handed_over o JOIN sessions ON sessions.id = o.session
+             WHERE o.handover = newest.handover AND doc ->> '$.handover.from' IS NOT NULL LIMIT 1)
+         FROM (SELECT handover, max(at) AS at, count(*), sum(received) FROM handed_over WHERE unit IN ({marks}) GROUP BY handover
+             ORDER BY max(at) DESC LIMIT ?) newest ORDER BY newest.at DESC"
     );
     let mut values: Vec<Value> = units.iter().cloned().map(Value::from).collect();
     values.push(Value::from(i64::from(rows_max)));
     let mut statement = c.prepare_cached(&text)?;
-    let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get::<_, i64>(2)? as u64, r.get::<_, i64>(3)? as u64));
-    let rows = statement.query_map(params_from_iter(values), row)?.collect::<Result<Vec<_>, _>>()?;
-    Ok(rows.into_iter().filter_map(|(id, at, all, done)| Some((HandoverId::new(&id).ok()?, at, all, done))).collect())
+    let rows = statement.query_map(params_from_iter(values), |r| {
+        let (id, from) = (r.get::<_, String>(0)?, r.get::<_, Option<String>>(4)?);
+        let (sessions, received) = (r.get::<_, i64>(2)? as u64, r.get::<_, i64>(3)? as u64);
+        let from = from.and_then(|f| AccountId::new(&f).ok());
+        let at_ms = r.get(1)?;
+        Ok(HandoverId::new(&id).ok().map(|id| HandoverRow { id, at_ms, sessions, received, from }))
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// A portable device that was taken along, and what came of it.

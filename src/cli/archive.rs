@@ -3,7 +3,7 @@
 use crate::acts::Acts;
 use crate::catalog::Catalog;
 use crate::catalog::archive as queue;
-use crate::cli::{ConfigArgument, Ended, rebuild, runtime, serve};
+use crate::cli::{ConfigArgument, Ended, rebuild, runtime, serve, store};
 use crate::config::{self, Parts};
 use crate::desks::archive::ArchiveSettings;
 use crate::desks::retrieval::{Trouble, each, fetch, indexes, restore};
@@ -11,6 +11,7 @@ use crate::footage::archive::{Store, StoreFault};
 use crate::footage::envelope::Identities;
 use crate::footage::tree;
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::terminal::say;
 use crate::machine::{durable, volume};
 use crate::model::archive::{Index, StoredFile, is_below};
 use crate::model::disposal::Disposal;
@@ -91,24 +92,26 @@ pub fn run(options: Options) -> Ended {
         What::Restore { config, to, session, without_footage } => {
             let parts = config::load_beside(&config.config).map_err(|e| e.to_string())?;
             let to = to.unwrap_or_else(|| parts.data.clone());
+            store::is_ours(&to)?;
             from_bucket(&Bucket::of(&parts)?, &to, session.as_deref(), without_footage)
         }
         What::Rebuild(c) => rebuild_from_bucket(&c.config),
     }
 }
 
-#[allow(clippy::print_stdout)]
 fn status(parts: &Parts) -> Ended {
+    if parts.desks.archive.is_none() {
+        return Err("no archive is configured, so nothing waits for one; see [archive] in shilu.toml".into());
+    }
     let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
     let (f, waiting) = catalog.read(|c| Ok((queue::figures(c)?, queue::waiting(c, 1000, true)?))).map_err(|e| e.to_string())?;
-    println!("sessions  {}\nobjects   {}\nbytes     {}\nreleased  {}\nwaiting   {}", f.sessions, f.objects, f.bytes, f.released, f.waiting);
+    say!("sessions  {}\nobjects   {}\nbytes     {}\nreleased  {}\nwaiting   {}", f.sessions, f.objects, f.bytes, f.released, f.waiting);
     for item in waiting {
-        println!("WAITS     {} {} {}", item.kind, item.id, item.problem.unwrap_or_default());
+        say!("WAITS     {} {} {}", item.kind, item.id, item.problem.unwrap_or_default());
     }
     Ok(if f.waiting == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-#[allow(clippy::print_stdout)]
 fn verify(bucket: &Bucket) -> Ended {
     let (found, mut wrong) = bucket.indexes().map_err(|e| e.to_string())?;
     let bar = ProgressBar::new(found.iter().flat_map(|i| &i.files).map(|f| f.bytes).sum());
@@ -123,9 +126,9 @@ fn verify(bucket: &Bucket) -> Ended {
         }
     }
     bar.finish_and_clear();
-    println!("{} items", found.len());
-    wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    println!("{}", if wrong.is_empty() { "whole" } else { "altered or incomplete" });
+    say!("{} items", found.len());
+    wrong.iter().for_each(|w| say!("WRONG     {w}"));
+    say!("{}", if wrong.is_empty() { "whole" } else { "altered or incomplete" });
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -144,13 +147,12 @@ pub fn from_bucket(bucket: &Bucket, to: &Path, session: Option<&str>, without_fo
     Ok(tell(&bring(bucket, to, session, without_footage)?))
 }
 
-#[allow(clippy::print_stdout)]
 fn tell(brought: &Brought) -> ExitCode {
-    println!("{} items\n{} files", brought.items, brought.files);
+    say!("{} items\n{} files", brought.items, brought.files);
     if !brought.given_up.is_empty() {
-        println!("{} sessions were given up: what stays of them came back, and no footage", brought.given_up.len());
+        say!("{} sessions were given up: what stays of them came back, and no footage", brought.given_up.len());
     }
-    brought.wrong.iter().for_each(|w| println!("WRONG     {w}"));
+    brought.wrong.iter().for_each(|w| say!("WRONG     {w}"));
     if brought.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -161,7 +163,7 @@ fn bring(bucket: &Bucket, to: &Path, session: Option<&str>, without_footage: boo
         return Err(format!("session {gone} was given up (第十八条); nothing of it is brought back"));
     }
     durable::make_folder(to).map_err(|e| e.to_string())?;
-    let _lock = volume::lock(&to.join("lock")).map_err(|e| e.to_string())?;
+    let _lock = volume::lock(&to.join("lock")).map_err(|e| format!("{e}; stop it first"))?;
     let (mut items, mut jobs): (usize, Vec<(&StoredFile, PathBuf)>) = (0, Vec::new());
     for index in found.iter().filter(|i| session.is_none_or(|s| i.kind == "session" && i.id == s)) {
         if index.kind == "session" && given_up.contains(&index.id) {
@@ -208,12 +210,12 @@ fn given_up(bucket: &Bucket, found: &[Index], wrong: &mut Vec<String>) -> BTreeS
 
 /// `shilu rebuild --from-bucket`, too: papers come back, footage stays in the archive, and the index is made of them.
 pub fn rebuild_from_bucket(path: &Path) -> Ended {
-    let parts = config::load_beside(path).map_err(|e| e.to_string())?;
+    let parts = store::parts_beside(path)?;
     let brought = bring(&Bucket::of(&parts)?, &parts.data, None, true)?;
     let told = tell(&brought);
     let made = rebuild::run(path)?;
     runtime()?.block_on(async {
-        let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
+        let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; stop it first"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;

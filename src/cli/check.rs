@@ -9,6 +9,7 @@ use crate::custody::keys::Signer;
 use crate::desks::backups;
 use crate::footage::envelope::Identities;
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::terminal::say;
 use crate::machine::{certificate, disc, durable, host, openssl, volume};
 use std::fmt;
 use std::path::Path;
@@ -23,6 +24,9 @@ const REST_BYTES: u64 = 512_000_000;
 const OPEN_FILES: u64 = 4096;
 /// A certificate is warned of so many days before it ends.
 const CERTIFICATE_DAYS: u32 = 30;
+/// What to do where this user may not look or write.
+const AS_WHOM: &str =
+    "ask as the user that runs shilu (runuser -u shilu -- shilu check); if it is that user, give it the data folder (chown -R)";
 /// How long a camera has to take a connection.
 const CAMERA_WAIT: Duration = Duration::from_secs(2);
 
@@ -73,11 +77,10 @@ impl Findings {
 }
 
 /// Checks; 0 when nothing stands in the way of recording.
-#[allow(clippy::print_stdout)]
 pub fn run(config: &Path) -> Ended {
     let found = examine(config);
     for finding in &found {
-        println!("{finding}");
+        say!("{finding}");
     }
     let wrong = found.iter().any(|f| f.level == Level::Wrong);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -184,19 +187,58 @@ fn store(found: &mut Findings, parts: &Parts) {
         None => found.warn("there is no storage.mirror: a disk that fails takes the footage since the last archive with it"),
     }
     let keys = parts.data.join("keys");
-    if !durable::exists(&keys.join("signing.pem")) {
-        found.ok("the signing key will be made at the first run");
-    } else if let Err(fault) = Signer::open_or_make(&keys, "signing", parts.custody.algorithm) {
-        found.wrong(format!("the signing key is not usable: {fault}"));
+    match durable::plain(&keys.join("signing.pem")) {
+        Err(fault) if fault.is_absent() => found.ok("the signing key will be made at the first run"),
+        // It may well be there: a folder that is shut is no folder that is empty.
+        Err(fault) => found.wrong(format!("the signing key cannot be looked at: {fault}: {AS_WHOM}")),
+        Ok(_) => {
+            if let Err(fault) = Signer::open(&keys, "signing") {
+                found.wrong(format!("the signing key is not usable: {fault}"));
+            }
+        }
     }
+    strangers(found, &parts.data);
+    catalog(found, parts);
+}
+
+/// What somebody else wrote into the store, as root does who forgets `runuser`: the recorder cannot write to it, or not even read it.
+fn strangers(found: &mut Findings, data: &Path) {
+    let Some((owner, _)) = host::owner(data).filter(|_| durable::exists(data)) else { return };
+    let below = ["", "keys", "custody", "custody/log", "footage"].map(|folder| data.join(folder));
+    let all = below.iter().flat_map(|folder| durable::names(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)));
+    let strange: Vec<_> = all.filter(|path| host::owner(path).is_some_and(|(of, _)| of != owner)).collect();
+    if let Some(first) = strange.first() {
+        let name = host::name_of(owner).unwrap_or_else(|| owner.to_string());
+        found.wrong(format!(
+            "{} (of {} such) belongs to another user than {}, who runs shilu: chown -R {name}: {}",
+            first.display(),
+            strange.len(),
+            data.display(),
+            data.display()
+        ));
+    }
+}
+
+fn catalog(found: &mut Findings, parts: &Parts) {
     let catalog = parts.data.join("catalog.db");
     let is_hollow = || backup::schema_of(&catalog).is_ok_and(|steps| steps.is_none_or(|n| n == 0));
     if durable::exists(&parts.data.join("custody/log/origin")) && is_hollow() {
         found.wrong("the catalog is gone, though there is a custody log: at the next start its newest backup takes its place");
     }
-    if let Err(fault) = backup::sound(&catalog) {
+    let files = ["", "-wal", "-shm"].map(|tail| parts.data.join(format!("catalog.db{tail}")));
+    // No damage: what SQLite may not write it cannot even read, and a backup would not help.
+    if let Some(shut) = files.iter().find(|file| durable::exists(file) && !host::may_write(file)) {
+        found.wrong(format!("{} may not be written: {AS_WHOM}", shut.display()));
+    } else if let Err(fault) = backup::sound(&catalog) {
         found.wrong(format!("the catalog cannot be read: {fault}: `shilu restore` brings a backup, `shilu rebuild` reads the files"));
     }
+}
+
+/// Whether a password stands in the configuration itself, and not in a file that it names.
+fn has_password(table: &toml::Table) -> bool {
+    let of = |value: &toml::Value, name: &str| value.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let rooms = table.get("rooms").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    rooms.iter().flat_map(|room| of(room, "cameras")).any(|camera| camera.get("password").is_some())
 }
 
 /// Files that only the recorder may read.
@@ -206,7 +248,7 @@ fn secrets(found: &mut Findings, config: &Path, parts: &Parts) {
             "passwords that systemd hands over (credential:) were not looked at: they come with the service; ask while it runs, as root",
         );
     }
-    let inline = parts.recorder.rooms.iter().flat_map(|r| &r.cameras).any(|c| c.capture.password.is_some());
+    let inline = has_password(&parts.source.table);
     let mut secret = vec![parts.data.join("keys")];
     if inline {
         secret.push(config.to_owned());

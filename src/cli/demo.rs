@@ -4,6 +4,7 @@ use crate::cli::serve::{self, Running};
 use crate::cli::{Ended, drive, runtime};
 use crate::config;
 use crate::desks::accounts::{NewAccount, Register};
+use crate::machine::terminal::say;
 use crate::machine::{durable, randomness};
 use crate::model::ids::UnitId;
 use crate::model::people::Role;
@@ -27,6 +28,9 @@ pub struct Options {
     /// The camera simulator.
     #[arg(long)]
     cameras: PathBuf,
+    /// Smaller pictures, for a slow machine.
+    #[arg(long)]
+    small: bool,
     /// Drive one whole session through the public API, print one JSON line, and end.
     #[arg(long)]
     once: bool,
@@ -90,7 +94,7 @@ pub fn run(options: Options) -> Ended {
     runtime()?.block_on(async {
         durable::make_folder(&options.data).map_err(|e| e.to_string())?;
         let data = std::path::absolute(&options.data).map_err(|e| e.to_string())?;
-        let (_servers, cameras) = start_cameras(&options.cameras, &data).await?;
+        let (_servers, cameras) = start_cameras(&options.cameras, &data, options.small).await?;
         let listen = if options.once { SocketAddr::from(([127, 0, 0, 1], 0)) } else { options.listen };
         let text = configuration(&data, listen, &cameras);
         durable::write_secret(&data.join("shilu.toml"), text.as_bytes()).map_err(|e| e.to_string())?;
@@ -111,25 +115,25 @@ pub fn run(options: Options) -> Ended {
     })
 }
 
-#[allow(clippy::print_stdout)]
 fn tell(made: &Made, data: &Path) {
-    println!("\n  Shilu demo: {}\n", made.url);
+    say!("\n  Shilu demo: {}\n", made.url);
     for a in &made.accounts {
-        println!("  {:<17} {:<10} {}", a.role, a.username, a.password);
+        say!("  {:<17} {:<10} {}", a.role, a.username, a.password);
     }
-    println!("\n  All of it is in {}. Ctrl-C ends.\n", data.join("demo.json").display());
+    say!("\n  All of it is in {}. Ctrl-C ends.\n", data.join("demo.json").display());
 }
 
 /// Two servers, one a room; the second asks for a password.
-async fn start_cameras(program: &Path, data: &Path) -> Result<(Vec<Child>, Vec<Camera>), String> {
+async fn start_cameras(program: &Path, data: &Path, small: bool) -> Result<(Vec<Child>, Vec<Camera>), String> {
     let secret = data.join("room-2.password");
     durable::write_secret(&secret, randomness::password().map_err(|e| e.to_string())?.as_bytes()).map_err(|e| e.to_string())?;
     let secret = secret.display().to_string();
     let rooms: [(&str, Vec<&str>); 2] = [("room-1", vec![]), ("room-2", vec!["--user", "recorder", "--password-file", &secret])];
     let (mut servers, mut cameras) = (Vec::new(), Vec::new());
     for (room, access) in rooms {
-        let face = format!("face,size=1280x720,fps=15,pattern=ball,volume=0.05,label={room} face");
-        let overview = format!("overview,size=960x540,fps=15,pattern=smpte,kbps=1000,volume=0.05,label={room} overview");
+        let (face, overview) = if small { ("640x360", "480x270") } else { ("1280x720", "960x540") };
+        let face = format!("face,size={face},fps=15,pattern=ball,volume=0.05,label={room} face");
+        let overview = format!("overview,size={overview},fps=15,pattern=smpte,kbps=1000,volume=0.05,label={room} overview");
         let mut child = Command::new(program)
             .args(&access)
             .args(["--camera", &face, "--camera", &overview])

@@ -7,6 +7,7 @@ use crate::custody::files::{Files, Silent};
 use crate::custody::keys::PublicKey;
 use crate::custody::verify::{self, Trust};
 use crate::machine::durable;
+use crate::machine::terminal::say;
 use crate::model::digest;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -62,7 +63,6 @@ fn text(value: &Value, field: &str) -> Result<String, String> {
 }
 
 /// Drives it, prints one line of JSON last, and succeeds only if all of it held.
-#[allow(clippy::print_stdout)]
 pub async fn once(made: &Made, data: &Path, seconds: u64) -> Ended {
     let officer = Caller::sign_in(made, "officer").await?;
     wait_for_cameras(&officer).await?;
@@ -99,7 +99,7 @@ pub async fn once(made: &Made, data: &Path, seconds: u64) -> Ended {
     }
     let gaps = sealed["gaps"].as_array().map_or(0, Vec::len);
     let verified = reports.iter().all(|r| r.exit_code() == 0 && r.seal_code.as_deref() == Some(&seal_code)) && !segments.is_empty();
-    println!(
+    say!(
         "{}",
         json!({
             "session": session, "segments": segments.len(), "gaps": gaps, "bytes": segments.iter().filter_map(|s| s["bytes"].as_u64()).sum::<u64>(),

@@ -1,10 +1,10 @@
 //! `shilu import`: hands files in on the command line. They are copied into the running recorder's inbox, which alone writes footage, and
 //! the answer is waited for. Run it as the recorder's own user.
 
-use crate::cli::Ended;
-use crate::config;
+use crate::cli::{Ended, store};
 use crate::desks::orders::{ANSWER, ORDER, Order, Told, inbox};
 use crate::footage::import;
+use crate::machine::terminal::say;
 use crate::machine::{durable, randomness, volume};
 use crate::model::facts::Facts;
 use crate::model::import::{ArrivalState, ImportForm};
@@ -43,28 +43,27 @@ pub struct Options {
 }
 
 /// Does it, a file after the other.
-#[allow(clippy::print_stdout)]
 pub fn run(options: &Options) -> Ended {
-    let parts = config::load_by_hand(&options.config).map_err(|e| e.to_string())?;
+    let parts = store::parts(&options.config)?;
     let mut all_well = true;
     for file in &options.files {
         let name = file.display();
         match hand_in(options, &parts.data, file)? {
-            None => println!("{name}: left in the inbox; it is taken in when the recorder runs"),
+            None => say!("{name}: left in the inbox; it is taken in when the recorder runs"),
             Some(told) => {
                 let session = told.session.unwrap_or_default();
                 let sha256 = told.sha256.unwrap_or_default();
                 match told.state {
                     ArrivalState::TakenIn => {
-                        println!("{name}: taken in as {session}\n  SHA-256 {sha256}");
+                        say!("{name}: taken in as {session}\n  SHA-256 {sha256}");
                         if told.problem.is_some() {
-                            println!("  no player knows what it is; it is kept and sealed as it came");
+                            say!("  no player knows what it is; it is kept and sealed as it came");
                         }
                     }
-                    ArrivalState::Known => println!("{name}: the same file was taken in before, as {session}\n  SHA-256 {sha256}"),
+                    ArrivalState::Known => say!("{name}: the same file was taken in before, as {session}\n  SHA-256 {sha256}"),
                     _ => {
                         all_well = false;
-                        println!("{name}: NOT taken in: {}", words(told.problem.as_deref().unwrap_or_default()));
+                        say!("{name}: NOT taken in: {}", words(told.problem.as_deref().unwrap_or_default()));
                     }
                 }
             }

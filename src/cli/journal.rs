@@ -30,7 +30,7 @@ where
 
 /// Begins to tell it, on standard error: what subcommands answer goes to standard output.
 pub(super) fn begin(filter: EnvFilter) {
-    let told = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let told = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     if systemd::stderr_is_the_journal() {
         let plain = tracing_subscriber::fmt::format().without_time().with_ansi(false);
         told.with_ansi(false).event_format(WithPriority(plain)).init();

@@ -1,12 +1,12 @@
 //! `shilu key`: the signing key is followed by a new one; a key that opens footage is made, and keys of sessions are wrapped for others.
 
-use crate::cli::Ended;
-use crate::config;
+use crate::cli::{Ended, store};
 use crate::custody::keys::{Algorithm, rotate};
-use crate::footage::envelope::{self, Recipients};
+use crate::footage::envelope::{self, Identities, Recipients};
 use crate::footage::{keyring, tree};
 use crate::machine::clock::{Clock, SystemClock};
 use crate::machine::durable;
+use crate::machine::terminal::say;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,14 +54,13 @@ enum What {
 }
 
 /// Does it.
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
 pub fn run(options: Options) -> Ended {
     let (config, algorithm) = match options.what {
         What::Rotate { config, algorithm } => (config, algorithm),
         What::Footage { to } => return footage(&to),
         What::Rewrap { config, identity } => return rewrap(&config, &identity),
     };
-    let parts = config::load_by_hand(&config).map_err(|wrong| wrong.to_string())?;
+    let parts = store::parts(&config)?;
     let algorithm = match algorithm {
         Some(Kind::Ed25519) => Algorithm::Ed25519,
         Some(Kind::Sm2) => Algorithm::Sm2,
@@ -69,41 +68,47 @@ pub fn run(options: Options) -> Ended {
     };
     let keys = parts.data.join("keys");
     let (old, new) = rotate(&keys, algorithm, SystemClock.now().utc).map_err(|e| e.to_string())?;
-    println!("old key   {}\nnew key   {}", old.fingerprint(), new.fingerprint());
-    println!("publish   {}", keys.join("signing.pub.pem").display());
-    println!("Start the recorder anew; until then it seals with the old key.");
+    say!("old key   {}\nnew key   {}", old.fingerprint(), new.fingerprint());
+    say!("publish   {}", keys.join("signing.pub.pem").display());
+    say!("Start the recorder anew; until then it seals with the old key.");
     Ok(ExitCode::SUCCESS)
 }
 
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
 fn footage(to: &Path) -> Ended {
     if durable::exists(to) {
         return Err(format!("{} is there already; another name would be right", to.display()));
     }
     let (secret, recipient) = envelope::make_identity();
     durable::write_secret(to, secret.as_bytes()).map_err(|fault| fault.to_string())?;
-    println!("recipient {recipient}");
+    say!("recipient {recipient}");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Adds files beside those that are sealed; may run while it records: sessions that are open have the new recipients with their next key.
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
 fn rewrap(config: &Path, identity: &Path) -> Ended {
-    let parts = config::load_by_hand(config).map_err(|wrong| wrong.to_string())?;
+    let parts = store::parts(config)?;
     if parts.footage.recipients.is_empty() {
         return Err("there are no recipients in [footage]; recipient and escrow would be right".into());
     }
     let to = Recipients::parse(&parts.footage.recipients)?;
+    let opens = Identities::read(identity).map_err(|fault| fault.to_string())?;
+    let known = parts.footage.recipients.iter().position(|r| opens.recipients().contains(r));
     let (mut keys, mut shut) = (0, 0);
     for (id, folder) in tree::sessions(&parts.recorder.footage).map_err(|fault| fault.to_string())? {
         match keyring::rewrap(&folder, identity, &to) {
             Ok(count) => keys += count,
             Err(why) => {
-                println!("{id}: {why}");
+                say!("{id}: {why}");
                 shut += 1;
             }
         }
     }
-    println!("{keys} keys wrapped for {} recipients", parts.footage.recipients.len());
+    say!("{keys} keys wrapped for {} recipients", parts.footage.recipients.len());
+    match known {
+        Some(at) => say!("{} is the key of recipient {} of [footage]: {}", identity.display(), at + 1, parts.footage.recipients[at]),
+        // An earlier key of the machine opens what was recorded for it; one that opens nothing is the wrong one, which a drill has to tell.
+        None if keys == 0 => return Err(format!("{} is the key of no recipient of [footage], and opens nothing here", identity.display())),
+        None => say!("{} is the key of no recipient of [footage]: of an earlier one", identity.display()),
+    }
     Ok(if shut == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -8,6 +8,7 @@ use crate::custody::logfile;
 use crate::custody::note::VerifierKey;
 use crate::custody::tiles::Tiles;
 use crate::machine::durable;
+use crate::machine::terminal::say;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +57,6 @@ enum What {
 }
 
 /// Does it.
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
 pub fn run(options: Options) -> Ended {
     match options.what {
         What::Check { folder, key, anchor, json } => check(&folder, key.as_deref(), &anchor, json),
@@ -66,12 +66,12 @@ pub fn run(options: Options) -> Ended {
             for (ending, data) in [("json", entry), ("tlog-proof", proof.to_text().into_bytes())] {
                 durable::write_whole(&out.join(format!("{index}.{ending}")), &data).map_err(|fault| fault.to_string())?;
             }
-            println!("{0}/{index}.json\n{0}/{index}.tlog-proof", out.display());
+            say!("{0}/{index}.json\n{0}/{index}.tlog-proof", out.display());
             Ok(ExitCode::SUCCESS)
         }
         What::Key { folder, key } => {
             let origin = logfile::origin_of(&folder).ok_or_else(|| format!("{} is no log's folder", folder.display()))?;
-            println!("{}", VerifierKey::of_log(&origin, public(&key)?).to_text());
+            say!("{}", VerifierKey::of_log(&origin, public(&key)?).to_text());
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -82,7 +82,6 @@ fn public(path: &Path) -> Result<PublicKey, String> {
     PublicKey::from_pem(&String::from_utf8_lossy(&pem), &path.display().to_string()).map_err(|e| e.to_string())
 }
 
-#[allow(clippy::print_stdout)]
 fn check(folder: &Path, key: Option<&Path>, anchors: &[String], json: bool) -> Ended {
     let key = key.map(public).transpose()?;
     let parsed = anchors.iter().map(|text| Anchor::parse(text).ok_or_else(|| format!("{text:?} is no size and root of an anchor sheet")));
@@ -90,16 +89,16 @@ fn check(folder: &Path, key: Option<&Path>, anchors: &[String], json: bool) -> E
     let found = audit::audit(folder, key.as_ref(), &anchors).map_err(|fault| fault.to_string())?;
     let code = if found.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if json {
-        println!("{}", serde_json::to_string(&found).unwrap_or_default());
+        say!("{}", serde_json::to_string(&found).unwrap_or_default());
         return Ok(code);
     }
-    println!("log       {}", found.origin);
-    println!("entries   {} ({} under the signed head)", found.entries, found.signed);
-    println!("root      {}", found.root);
-    println!("key       {}", if key.is_some() { "compared" } else { "not compared: give the log's key with --key" });
-    found.cosigners.iter().for_each(|name| println!("cosigned  {name}"));
-    anchors.iter().for_each(|a| println!("anchor    {} entries", a.size));
-    found.wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    println!("{}", if found.wrong.is_empty() { "intact" } else { "altered or incomplete" });
+    say!("log       {}", found.origin);
+    say!("entries   {} ({} under the signed head)", found.entries, found.signed);
+    say!("root      {}", found.root);
+    say!("key       {}", if key.is_some() { "compared" } else { "not compared: give the log's key with --key" });
+    found.cosigners.iter().for_each(|name| say!("cosigned  {name}"));
+    anchors.iter().for_each(|a| say!("anchor    {} entries", a.size));
+    found.wrong.iter().for_each(|w| say!("WRONG     {w}"));
+    say!("{}", if found.wrong.is_empty() { "intact" } else { "altered or incomplete" });
     Ok(code)
 }

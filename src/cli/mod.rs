@@ -17,11 +17,13 @@ pub mod overview;
 pub mod rebuild;
 pub mod restore;
 pub mod serve;
+mod store;
 mod support;
 pub mod user;
 pub mod witness;
 
 use crate::custody::tell;
+use crate::machine::terminal::complain;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +92,6 @@ pub struct ConfigArgument {
 pub type Ended = Result<ExitCode, String>;
 
 /// Runs what the arguments say.
-#[allow(clippy::print_stderr)]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=warn"));
@@ -119,7 +120,7 @@ pub fn run() -> ExitCode {
         Command::Demo(o) => demo::run(o),
     };
     ended.unwrap_or_else(|why| {
-        eprintln!("shilu: {why}");
+        complain!("shilu: {why}");
         ExitCode::FAILURE
     })
 }

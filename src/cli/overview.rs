@@ -5,6 +5,7 @@ use crate::config::overview::{self, Said};
 use crate::desks::overview::Overview;
 use crate::desks::passwords;
 use crate::machine::clock::SystemClock;
+use crate::machine::terminal::say;
 use crate::web;
 use clap::Args;
 use std::path::PathBuf;
@@ -32,7 +33,6 @@ pub struct Options {
 }
 
 /// Runs until told to end.
-#[allow(clippy::print_stdout)]
 pub fn run(options: Options) -> Ended {
     if options.hash_password {
         let mut line = String::new();
@@ -40,7 +40,7 @@ pub fn run(options: Options) -> Ended {
         let password = secrecy::SecretString::from(line.trim_end_matches(['\r', '\n']).to_owned());
         passwords::check(&password, "overview").map_err(|e| e.to_string())?;
         let hash = runtime()?.block_on(passwords::hash(password)).map_err(|e| e.to_string())?;
-        println!("{hash}");
+        say!("{hash}");
         return Ok(ExitCode::SUCCESS);
     }
     let said = Said { endpoint: options.endpoint, bucket: options.bucket, region: options.region };

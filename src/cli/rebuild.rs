@@ -2,10 +2,11 @@
 
 use crate::acts::Acts;
 use crate::catalog::{Catalog, retention};
-use crate::cli::{ConfigArgument, Ended, runtime};
-use crate::config::{self, Parts};
+use crate::cli::{ConfigArgument, Ended, runtime, store};
+use crate::config::Parts;
 use crate::desks::rebuild;
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::terminal::say;
 use crate::machine::volume;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,9 +24,9 @@ pub struct Options {
 
 /// Reads every file into the catalog; accounts and requests, which live there alone, stay.
 pub fn run(config: &Path) -> Ended {
-    let parts = config::load_by_hand(config).map_err(|e| e.to_string())?;
+    let parts = store::parts(config)?;
     runtime()?.block_on(async {
-        let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| e.to_string())?;
+        let _lock = volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; stop it first"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Catalog::open(&parts.data.join("catalog.db")).map_err(|e| e.to_string())?;
         let acts = Acts::open(crate::cli::serve::opening(&parts).map_err(|e| e.to_string())?, catalog, clock).map_err(|e| e.to_string())?;
@@ -34,7 +35,6 @@ pub fn run(config: &Path) -> Ended {
 }
 
 /// Reads every file, waits until the rows are there, and tells what was read.
-#[allow(clippy::print_stdout)]
 pub(super) async fn read_all(acts: &Acts, parts: &Parts) -> Ended {
     // What is read is dated by the table of periods that is configured (第十八条).
     let table = parts.desks.retention.clone();
@@ -45,9 +45,9 @@ pub(super) async fn read_all(acts: &Acts, parts: &Parts) -> Ended {
     let mut is_whole = true;
     for r in read {
         let (done, unread) = r.result.map_err(|e| e.to_string())?;
-        println!("{done} {}", r.what);
+        say!("{done} {}", r.what);
         is_whole &= unread.is_empty();
-        unread.iter().for_each(|u| println!("UNREAD    {u}"));
+        unread.iter().for_each(|u| say!("UNREAD    {u}"));
     }
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,11 +3,11 @@
 
 use crate::acts::Acts;
 use crate::catalog::{self, Catalog, backup};
-use crate::cli::{ConfigArgument, Ended, rebuild, runtime};
-use crate::config;
+use crate::cli::{ConfigArgument, Ended, rebuild, runtime, store};
 use crate::desks::{backups, key_backup};
 use crate::footage::envelope::Identities;
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::terminal::say;
 use crate::machine::{durable, volume};
 use crate::model::entry::{Draft, EntryKind};
 use clap::Args;
@@ -34,9 +34,8 @@ pub struct Options {
 }
 
 /// Puts it back.
-#[allow(clippy::print_stdout)]
 pub fn run(options: Options) -> Ended {
-    let parts = config::load_by_hand(&options.config.config).map_err(|e| e.to_string())?;
+    let parts = store::parts(&options.config.config)?;
     let told = |e: &dyn std::fmt::Display| e.to_string();
     durable::make_folder(&parts.data).map_err(|e| told(&e))?;
     let lock = volume::lock(&parts.data.join("lock")).map_err(|e| format!("{e}; stop the recorder first"));
@@ -45,7 +44,7 @@ pub fn run(options: Options) -> Ended {
     if let (Some(file), Some(identity)) = (&options.keys, &options.identity) {
         let opens = Identities::read(identity).map_err(|e| told(&e))?;
         let count = key_backup::restore(file, &opens, &parts.data.join("keys")).map_err(|e| told(&e))?;
-        println!("{count} files of keys from {}", file.display());
+        say!("{count} files of keys from {}", file.display());
     }
     let made = backup::tried(&options.from).map_err(|e| told(&e))?;
     if let Some(was) = backups::described(&options.from)
@@ -73,9 +72,9 @@ pub fn run(options: Options) -> Ended {
             draft = draft.about("of_log", origin).about("of_size", size);
         }
         acts.log_then_do(draft, |_| Ok(())).await.map_err(|e| told(&e))?;
-        println!("restored from {}", options.from.display());
+        say!("restored from {}", options.from.display());
         made.holding.rows.iter().filter(|(table, _)| OF_BACKUPS.contains(&table.as_str())).for_each(|(table, rows)| {
-            println!("{rows} {table} (from the backup alone)");
+            say!("{rows} {table} (from the backup alone)");
         });
         let ended = rebuild::read_all(&acts, &parts).await;
         acts.sign_head().await.map_err(|e| told(&e))?;

@@ -4,7 +4,7 @@ use crate::acts::Acts;
 use crate::capture;
 use crate::catalog::{Catalog, Opened};
 use crate::cli::console::Console;
-use crate::cli::{Ended, runtime};
+use crate::cli::{Ended, runtime, store};
 use crate::config::reload::changes;
 use crate::config::{self, Parts, Source};
 use crate::custody::keys::{KeyFault, Signer};
@@ -24,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs until told to end.
 pub fn run(config: &Path) -> Ended {
     let parts = config::load(config).map_err(|e| e.to_string())?;
+    store::is_ours(&parts.data)?;
     runtime()?.block_on(async {
         // Heard from the first moment on: who stops a recorder that has just come up stops it in good order.
         let (end, mut again) = (wait_for_the_end(), signal(SignalKind::hangup()).map_err(|e| e.to_string())?);

@@ -2,10 +2,10 @@
 
 use crate::acts::Acts;
 use crate::catalog::Catalog;
-use crate::cli::{ConfigArgument, Ended, runtime};
-use crate::config;
+use crate::cli::{ConfigArgument, Ended, runtime, store};
 use crate::desks::accounts::{NewAccount, NewPassword, Register};
 use crate::machine::clock::{Clock, SystemClock};
+use crate::machine::terminal::say;
 use crate::machine::{durable, randomness};
 use crate::model::ids::UnitId;
 use crate::model::people::Role;
@@ -76,7 +76,7 @@ pub fn run(options: Options) -> Ended {
 }
 
 fn make(add: Add) -> Ended {
-    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("there is no role {word:?}"));
+    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("there is no role {word:?}; there are: {}", Role::words()));
     let account = NewAccount {
         username: add.username,
         name: add.name,
@@ -103,7 +103,7 @@ fn renew(reset: Reset) -> Ended {
 
 /// Does something with a register of its own and a new password, and prints that.
 fn with_register(config: &ConfigArgument, work: impl AsyncFnOnce(Register, String) -> Result<(), String>) -> Ended {
-    let parts = config::load_by_hand(&config.config).map_err(|e| e.to_string())?;
+    let parts = store::parts(&config.config)?;
     runtime()?.block_on(async {
         durable::make_folder(&parts.data).map_err(|e| e.to_string())?;
         // The log has one writer: while the recorder runs, accounts are made in its console.
@@ -120,7 +120,6 @@ fn with_register(config: &ConfigArgument, work: impl AsyncFnOnce(Register, Strin
     })
 }
 
-#[allow(clippy::print_stdout)]
 fn told(password: &str) {
-    println!("password {password}");
+    say!("password {password}");
 }

@@ -4,6 +4,7 @@ use crate::cli::{Ended, runtime, serve};
 use crate::custody::note::VerifierKey;
 use crate::desks::witness::Witness;
 use crate::machine::clock::SystemClock;
+use crate::machine::terminal::say;
 use crate::web;
 use clap::Args;
 use std::net::SocketAddr;
@@ -29,7 +30,6 @@ pub struct Options {
 }
 
 /// Runs until told to end.
-#[allow(clippy::print_stdout)]
 pub fn run(options: Options) -> Ended {
     let logs = options.log.iter().map(|text| VerifierKey::parse(text).map_err(|e| format!("{text:?} {e}")));
     let logs = logs.collect::<Result<Vec<_>, _>>()?;
@@ -38,7 +38,7 @@ pub fn run(options: Options) -> Ended {
         let listener = std::net::TcpListener::bind(options.listen).map_err(|e| format!("cannot listen on {}: {e}", options.listen))?;
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let at = listener.local_addr().map_err(|e| e.to_string())?;
-        println!("listens   http://{at}\nkey       {}", witness.verifier_key());
+        say!("listens   http://{at}\nkey       {}", witness.verifier_key());
         let service = web::witness::router(Arc::new(witness)).into_make_service();
         let server = axum_server::from_tcp(listener).map_err(|e| e.to_string())?;
         tokio::spawn(async move { server.serve(service).await });

@@ -79,7 +79,7 @@ pub(super) fn is_safe(url: &Url) -> bool {
 }
 
 pub(super) fn check(c: &mut Checks, console: &Console, sso: Option<SsoFile>, mail: Option<MailFile>) -> Access {
-    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("{word:?} is no role"));
+    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("holds what is no role; {} would be right", Role::words()));
     let second_factor = console.second_factor.iter().filter_map(|word| c.ok("console.second_factor", role(word))).collect();
     if let Some(address) = &console.address {
         let right = Url::parse(address).is_ok_and(|u| is_safe(&u) && u.path() == "/" && u.username().is_empty() && u.query().is_none());

@@ -55,7 +55,7 @@ impl Default for AlarmsFile {
 pub(super) fn check(c: &mut Checks, file: AlarmsFile) -> AlarmSettings {
     let mut severity = |place: &str, word: &str| {
         let found = Severity::from_word(word);
-        c.that(found.is_some(), place, || format!("{word:?} is unknown; \"notice\", \"warning\" or \"urgent\" would be right"));
+        c.that(found.is_some(), place, || "is unknown; \"notice\", \"warning\" or \"urgent\" would be right".into());
         found.unwrap_or(Severity::Notice)
     };
     let mail_least = severity("alarms.mail_severity", &file.mail_severity);
@@ -67,7 +67,7 @@ pub(super) fn check(c: &mut Checks, file: AlarmsFile) -> AlarmSettings {
             "holds what is no address; office@bureau.example would be right".into()
         });
     }
-    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("{word:?} is no role"));
+    let role = |word: &String| Role::from_word(word).ok_or_else(|| format!("holds what is no role; {} would be right", Role::words()));
     let roles = file.mail_roles.iter().filter_map(|word| c.ok("alarms.mail_roles", role(word))).collect();
     AlarmSettings {
         mail: Recipients { to: file.mail_to.clone(), roles, least: mail_least },
@@ -100,7 +100,7 @@ fn mqtt(c: &mut Checks, file: AlarmsFile, least: Severity) -> Option<MqttSetting
     let fits = |t: &str| !t.is_empty() && t.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_/".contains(ch));
     c.that(fits(&file.topic), "alarms.topic", || "holds letters, digits, - _ and / only".into());
     let Ok(url) = Url::parse(file.mqtt.as_deref()?) else { return c.ok("alarms.mqtt", Err(format!("is no address; {right}"))) };
-    c.that(url.scheme() == "mqtt", "alarms.mqtt", || format!("begins with {}://; {right}", url.scheme()));
+    c.that(url.scheme() == "mqtt", "alarms.mqtt", || format!("does not begin with mqtt://; {right}"));
     c.that(url.username().is_empty() && url.password().is_none(), "alarms.mqtt", || {
         "holds a name or password; write them as mqtt_user and mqtt_password_file, so that they are never printed".into()
     });

@@ -1,6 +1,6 @@
 //! `[archive]`: the bucket, and when and how footage goes there.
 
-use crate::config::{Checks, is_credential, read_password};
+use crate::config::{Checks, is_credential, named, read_password};
 use crate::desks::archive::ArchiveSettings;
 use crate::footage::archive::StoreSettings;
 use crate::footage::envelope::Recipients;
@@ -68,7 +68,7 @@ pub(super) fn store(
     }
     let named =
         (3..=63).contains(&bucket.len()) && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
-    c.that(named, "archive.bucket", || format!("{bucket:?} is no bucket's name; 3 to 63 of a–z, 0–9, - and . would be right"));
+    c.that(named, "archive.bucket", || "is no bucket's name; 3 to 63 of a–z, 0–9, - and . would be right".into());
     let Some(file) = access_key_file else {
         return c.ok("archive.access_key_file", Err("is missing; a file with two lines, key and secret"));
     };
@@ -93,10 +93,10 @@ pub(super) fn check(c: &mut Checks, file: ArchiveFile, has_mirror: bool, margin_
     c.ok("archive.encrypt_to", Recipients::parse(&file.encrypt_to));
     let hours = if file.window.is_empty() { None } else { window(&file.window) };
     c.that(file.window.is_empty() || hours.is_some(), "archive.window", || {
-        format!("{:?} is no window; \"19:00-07:00\" would be right, \"\" is always", file.window)
+        "is no window; \"19:00-07:00\" would be right, \"\" is always".into()
     });
     if let Some(path) = &file.identity_file {
-        c.that(durable::exists(path) || is_credential(path), "archive.identity_file", || format!("there is no file {}", path.display()));
+        c.that(durable::exists(path) || is_credential(path), "archive.identity_file", || "there is no such file".into());
     }
     let (site, endpoint, bucket) = match (file.site, file.endpoint, file.bucket) {
         (Some(site), Some(endpoint), Some(bucket)) => (site, endpoint, bucket),
@@ -106,7 +106,7 @@ pub(super) fn check(c: &mut Checks, file: ArchiveFile, has_mirror: bool, margin_
         }
         _ => return c.ok("archive", Err("site, endpoint and bucket belong together; give all or none")),
     };
-    c.ok("archive.site", UnitId::new(&site));
+    c.ok("archive.site", named(UnitId::new(&site)));
     let opened = file.encrypt_to.is_empty() || file.identity_file.is_some();
     c.that(file.release_after_days.is_none() || opened, "archive.release_after_days", || {
         "needs identity_file where it is encrypted: what lies there alone could not be looked at".into()

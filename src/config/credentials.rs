@@ -1,6 +1,6 @@
 //! What systemd hands over: passwords that stand in no file that the configuration names. The service has them, a command by hand may not.
 
-use crate::config::{Parts, Wrong, read};
+use crate::config::{Parts, Wrong, read, unread};
 use crate::machine::{durable, systemd};
 use secrecy::SecretString;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub(super) fn read_password(file: &Path) -> Result<SecretString, String> {
     if is_credential(file) {
         return Ok(STAND_IN.to_owned().into());
     }
-    let bytes = durable::read_whole(file, 4096).map_err(|fault| fault.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", file.display()))?;
+    let bytes = durable::read_whole(file, 4096).map_err(|fault| unread(&fault))?;
+    let text = String::from_utf8(bytes).map_err(|_| "the file that it names is not UTF-8 text")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }

@@ -26,7 +26,7 @@ impl Default for EquipmentFile {
 
 pub(super) fn check(c: &mut Checks, file: EquipmentFile) -> EquipmentSettings {
     c.that(file.look_s == 0 || (5..=86_400).contains(&file.look_s), "equipment.look_s", || {
-        format!("{} is out of range; 0, or 5 to 86400 would be right", file.look_s)
+        "is out of range; 0, or 5 to 86400 would be right".into()
     });
     c.within("equipment.ask_min", file.ask_min as i64, 0, 10_080);
     let network = |text: &String| -> Option<(IpAddr, u8)> {
@@ -35,7 +35,7 @@ pub(super) fn check(c: &mut Checks, file: EquipmentFile) -> EquipmentSettings {
         (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
     };
     for text in &file.networks {
-        c.that(network(text).is_some(), "equipment.networks", || format!("{text:?} is no network; \"192.168.10.0/24\" would be right"));
+        c.that(network(text).is_some(), "equipment.networks", || "holds what is no network; \"192.168.10.0/24\" would be right".into());
     }
     EquipmentSettings {
         look: Duration::from_secs(file.look_s),

@@ -35,7 +35,10 @@ pub struct Told {
 
 pub(super) fn check(c: &mut Checks, file: FootageFile, volumes: [Option<&PathBuf>; 2]) -> Footage {
     let all: Vec<String> = file.recipient.iter().chain(&file.escrow).cloned().collect();
-    let recipients = c.ok("footage.recipient, footage.escrow", Recipients::parse(&all));
+    // Each by itself first, so that the one that is none is named.
+    let own: Vec<String> = file.recipient.iter().cloned().collect();
+    let apart = [c.ok("footage.recipient", Recipients::parse(&own)), c.ok("footage.escrow", Recipients::parse(&file.escrow))];
+    let recipients = if apart.iter().all(Option::is_some) { Recipients::parse(&all).ok() } else { None };
     if let Some(path) = &file.identity_file {
         c.that(path.is_absolute(), "footage.identity_file", || "is relative; write a path that begins with /".into());
         let inside = volumes.into_iter().flatten().any(|volume| path.starts_with(volume));

@@ -51,7 +51,7 @@ pub(super) fn check(c: &mut Checks, file: ImportsFile, devices: Vec<DeviceFile>,
         let place = format!("imports.folders[{at}]");
         c.that(folder.path.is_absolute(), &format!("{place}.path"), || "is relative; write a path that begins with /".into());
         let unit = known(&folder.unit);
-        c.that(unit.is_some(), &format!("{place}.unit"), || format!("there is no unit {:?}", folder.unit));
+        c.that(unit.is_some(), &format!("{place}.unit"), || "there is no such unit".into());
         folders.extend(unit.map(|unit| WatchedFolder { path: folder.path, unit, device_no: folder.device_no }));
     }
     let (mut seen, mut places) = (BTreeSet::new(), Vec::new());
@@ -60,12 +60,12 @@ pub(super) fn check(c: &mut Checks, file: ImportsFile, devices: Vec<DeviceFile>,
         c.that(!device.number.trim().is_empty(), &format!("{place}.number"), || {
             "is empty; the register's number belongs here (第十七条)".into()
         });
-        c.that(seen.insert(device.number.clone()), &format!("{place}.number"), || format!("{:?} is there twice", device.number));
+        c.that(seen.insert(device.number.clone()), &format!("{place}.number"), || "is there twice".into());
         let unit = known(&device.unit);
-        c.that(unit.is_some(), &format!("{place}.unit"), || format!("there is no unit {:?}", device.unit));
+        c.that(unit.is_some(), &format!("{place}.unit"), || "there is no such unit".into());
         let clock = device.clock.as_deref().and_then(DeviceClock::parse);
         c.that(device.clock.is_none() || clock.is_some(), &format!("{place}.clock"), || {
-            format!("{:?} is no zone; \"UTC\" or \"+08:00\" would be right", device.clock.unwrap_or_default())
+            "is no zone; \"UTC\" or \"+08:00\" would be right".into()
         });
         places.extend(unit.map(|unit| DevicePlace { number: device.number, unit, name: device.name, clock }));
     }

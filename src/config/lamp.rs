@@ -27,7 +27,7 @@ pub(super) fn check(c: &mut Checks, file: LampFile) -> Option<LampSettings> {
     let fits = |t: &str| !t.is_empty() && t.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_/".contains(ch));
     c.that(fits(&file.topic), "lamp.topic", || "holds letters, digits, - _ and / only".into());
     let Ok(url) = Url::parse(file.mqtt.as_deref()?) else { return c.ok("lamp.mqtt", Err(format!("is no address; {right}"))) };
-    c.that(url.scheme() == "mqtt", "lamp.mqtt", || format!("begins with {}://; {right}", url.scheme()));
+    c.that(url.scheme() == "mqtt", "lamp.mqtt", || format!("does not begin with mqtt://; {right}"));
     c.that(url.username().is_empty() && url.password().is_none(), "lamp.mqtt", || {
         "holds a name or password; write them as mqtt_user and mqtt_password_file, so that they are never printed".into()
     });

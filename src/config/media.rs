@@ -25,7 +25,7 @@ pub(super) fn check(c: &mut Checks, file: MediaFile) -> MediaSettings {
     let path = file.drive.strip_prefix("stdio:").unwrap_or(&file.drive);
     c.that(path.starts_with('/') && !path.contains(['\'', '\n']), "media.drive", || "is no device; /dev/sr0 would be right".into());
     for folder in &file.removable {
-        c.that(folder.is_absolute(), "media.removable", || format!("{}: is relative; write a path that begins with /", folder.display()));
+        c.that(folder.is_absolute(), "media.removable", || "holds what is relative; write paths that begin with /".into());
     }
     c.within("media.parity_percent", file.parity_percent as i64, 1, 50);
     c.within("media.check_months", i64::from(file.check_months), 1, 60);

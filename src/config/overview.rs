@@ -1,6 +1,6 @@
 //! The overview's own file: which bucket, which sites, who may look.
 
-use crate::config::{Checks, TlsFiles, Wrong, archive, place, tls_files};
+use crate::config::{Checks, TlsFiles, Wrong, archive, named, place, tls_files};
 use crate::desks::overview::{Account, OverviewSettings, Site};
 use crate::machine::durable;
 use crate::model::ids::UnitId;
@@ -71,14 +71,13 @@ pub fn load(path: &Path, said: Said) -> Result<(SocketAddr, Option<TlsFiles>, Ov
     let text = String::from_utf8(bytes).map_err(|_| wrong(vec!["is not UTF-8 text".into()]))?;
     let read: OverviewFile = toml::from_str(&text).map_err(|e| wrong(vec![place(&text, &e)]))?;
     let mut c = Checks::default();
-    let at: Option<SocketAddr> =
-        c.ok("listen", read.listen.parse().map_err(|_| format!("{:?} is no address; 127.0.0.1:8050 would be right", read.listen)));
+    let at: Option<SocketAddr> = c.ok("listen", read.listen.parse().map_err(|_| "is no address; 127.0.0.1:8050 would be right"));
     let tls = tls_files(&mut c, "", (&read.tls_certificate, &read.tls_key));
     c.that(at.is_none_or(|a| a.ip().is_loopback()) || tls.is_some(), "listen", || {
         "can be reached from outside; give tls_certificate and tls_key, or listen on 127.0.0.1".into()
     });
     if let Some(file) = &read.identity_file {
-        c.that(durable::exists(file), "identity_file", || format!("there is no file {}", file.display()));
+        c.that(durable::exists(file), "identity_file", || "there is no such file".into());
     }
     c.within("refresh_s", read.refresh_s as i64, 1, 86_400);
     c.that(!read.sites.is_empty(), "sites", || "there is none; write at least one [[sites]]".into());
@@ -89,7 +88,7 @@ pub fn load(path: &Path, said: Said) -> Result<(SocketAddr, Option<TlsFiles>, Ov
         });
     }
     for site in &read.sites {
-        c.ok("sites.id", UnitId::new(&site.id));
+        c.ok("sites.id", named(UnitId::new(&site.id)));
     }
     let keys = Some(&read.access_key_file);
     let (endpoint, bucket) = (said.endpoint.or(read.endpoint), said.bucket.or(read.bucket));

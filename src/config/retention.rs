@@ -1,6 +1,6 @@
 //! The table of periods (第十八条, 第二十四条): a file of its own, since it is approved and changes by itself.
 
-use super::{Checks, Retention};
+use super::{Checks, Retention, place, unread};
 use crate::machine::durable;
 use crate::model::hold::HoldRules;
 use crate::model::people::Role;
@@ -19,11 +19,9 @@ const BYTES_MAX: u64 = 1024 * 1024;
 pub(super) fn check(c: &mut Checks, wanted: &Retention) -> Table {
     let text = wanted.table.as_ref().map_or_else(
         || Ok(BUILT_IN.to_owned()),
-        |path| {
-            durable::read_whole(path, BYTES_MAX).map(|data| String::from_utf8_lossy(&data).into_owned()).map_err(|fault| fault.to_string())
-        },
+        |path| durable::read_whole(path, BYTES_MAX).map(|data| String::from_utf8_lossy(&data).into_owned()).map_err(|fault| unread(&fault)),
     );
-    let read = text.and_then(|text| toml::from_str::<Table>(&text).map_err(|e| e.message().to_owned()));
+    let read = text.and_then(|text| toml::from_str::<Table>(&text).map_err(|e| place(&text, &e)));
     let Some(table) = c.ok("retention.table", read) else { return Table { versions: vec![], margin_days: wanted.margin_days } };
     for problem in table.problems() {
         c.that(false, "retention.table", || problem);
@@ -39,7 +37,7 @@ pub(super) fn hold_rules(c: &mut Checks, wanted: &Retention) -> HoldRules {
         let role = Role::from_word(word).filter(|r| may.contains(r) && !important_by.contains(r));
         c.that(role.is_some(), "retention.important_by", || {
             let words: Vec<&str> = may.iter().map(|r| r.as_str()).collect();
-            format!("{word:?} cannot stand here; of {} each once would be right", words.join(", "))
+            format!("holds what cannot stand there; of {} each once would be right", words.join(", "))
         });
         important_by.extend(role);
     }

@@ -42,7 +42,7 @@ pub(super) fn tls_files(c: &mut Checks, part: &str, files: (&Option<PathBuf>, &O
     match files {
         (Some(certificate), Some(key)) => {
             for (name, path) in [("tls_certificate", certificate), ("tls_key", key)] {
-                c.that(durable::exists(path), &format!("{part}{name}"), || format!("there is no file {}", path.display()));
+                c.that(durable::exists(path), &format!("{part}{name}"), || "there is no such file".into());
             }
             Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
         }

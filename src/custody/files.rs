@@ -169,6 +169,30 @@ fn digest(file: &mut dyn Read, sm3: bool, progress: &dyn Progress, mut seen: imp
     }
 }
 
+/// Why a tar cannot be read, for whoever copied it: the archive's own words are about its inside.
+fn unreadable(path: &Path, e: std::io::Error) -> Fault {
+    let said = e.to_string();
+    if e.raw_os_error().is_some() {
+        return Fault::file("read", path, e);
+    }
+    let is_short = e.kind() == std::io::ErrorKind::UnexpectedEof || said.contains("unexpected EOF") || said.contains("entire block");
+    let what = if is_short {
+        "it is cut short: copy it again, and compare its SHA-256 with the provision list".into()
+    } else {
+        format!("it is no .tar, or damaged ({said})")
+    };
+    Fault::of("read", path.display().to_string(), what)
+}
+
+/// What a file is compressed by, if it is.
+fn compressed(path: &Path) -> Result<Option<&'static str>, Fault> {
+    let mut begins = Vec::new();
+    durable::open(path)?.take(6).read_to_end(&mut begins).map_err(|e| Fault::file("read", path, e))?;
+    let kinds: [(&[u8], _); 5] =
+        [(b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"\xfd7zXZ", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"7z\xbc\xaf", "7z")];
+    Ok(kinds.into_iter().find(|(magic, _)| begins.starts_with(magic)).map(|(_, kind)| kind))
+}
+
 /// What was read of a tar.
 #[derive(Debug, Default)]
 pub struct Tar {
@@ -179,7 +203,11 @@ pub struct Tar {
 
 impl Tar {
     fn read(path: &Path, sm3: bool, progress: &dyn Progress) -> Result<Self, Fault> {
-        let fault = |e| Fault::file("read", path, e);
+        let fault = |e| unreadable(path, e);
+        if let Some(kind) = compressed(path)? {
+            let what = format!("is compressed ({kind}); unpack it first, and give the .tar or the folder that comes out of it");
+            return Err(Fault::of("read", path.display().to_string(), what));
+        }
         progress.expect(durable::length(path)?);
         let mut archive = tar::Archive::new(durable::open(path)?);
         let (mut read, mut kept_bytes) = (Self::default(), 0);

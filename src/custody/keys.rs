@@ -28,6 +28,12 @@ pub enum KeyFault {
         /// Which file.
         what: String,
     },
+    /// The other half was given.
+    #[error("{what} is a private key, which belongs nowhere outside the machine that signs; the public one is wanted (….pub.pem)")]
+    Private {
+        /// Which file.
+        what: String,
+    },
     /// The file cannot be read or made.
     #[cfg(feature = "recorder")]
     #[error(transparent)]
@@ -58,6 +64,9 @@ impl PublicKey {
     /// From PEM (`-----BEGIN PUBLIC KEY-----`); `what` names it in errors.
     pub fn from_pem(pem: &str, what: &str) -> Result<Self, KeyFault> {
         let pem = pem.trim();
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(KeyFault::Private { what: what.into() });
+        }
         let ed25519 = VerifyingKey::from_public_key_pem(pem).map(Self::Ed25519);
         let either = ed25519.or_else(|_| sm2::PublicKey::from_public_key_pem(pem).map(|k| Self::Sm2(Box::new(k))));
         either.map_err(|_| KeyFault::NotAKey { what: what.into() })
@@ -202,11 +211,18 @@ mod signing {
                 keep_lost(folder, name)?;
                 durable::write_secret(&path, Private::make(algorithm)?.to_pem()?.as_bytes())?;
             }
+            let signer = Self::open(folder, name)?;
+            // A crash before this line leaves a key without its public file; the next start writes it.
+            durable::write_whole(&folder.join(format!("{name}.pub.pem")), signer.pem.as_bytes())?;
+            Ok(signer)
+        }
+
+        /// The key of a folder as it lies there, for whoever only looks: nothing is made and nothing is written.
+        pub fn open(folder: &Path, name: &str) -> Result<Self, KeyFault> {
+            let path = folder.join(format!("{name}.pem"));
             let pem = durable::read_whole(&path, 4096)?;
             let key = Private::from_pem(&String::from_utf8_lossy(&pem), &path)?;
             let pem = key.public_pem()?;
-            // A crash before this line leaves a key without its public file; the next start writes it.
-            durable::write_whole(&folder.join(format!("{name}.pub.pem")), pem.as_bytes())?;
             Ok(Self { public: key.public(), key, pem })
         }
 

@@ -11,13 +11,14 @@ use crate::custody::audit::{self, Audit};
 use crate::custody::keys::PublicKey;
 use crate::custody::logfile::{Broken, LogFile, Opening};
 use crate::custody::note::Note;
+use crate::custody::tiles::Tiles;
 use crate::machine::clock::Due;
 use crate::machine::{durable, fault::Fault, randomness};
 use crate::model::digest;
 use crate::model::entry::{Draft, Entry, EntryKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -50,6 +51,35 @@ pub struct Logged {
     pub texts: Vec<BoundText>,
 }
 
+/// That a log goes on as another one, as its first entry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anew {
+    /// In a word.
+    pub why: String,
+    /// Entries of the one before it, as far as is known.
+    pub after_size: u64,
+    /// What was found, in words.
+    pub what: String,
+}
+
+impl Anew {
+    fn of(broken: &Broken) -> Self {
+        Self { why: broken.why.into(), after_size: broken.head.as_ref().map_or(0, |h| h.size), what: broken.what.clone() }
+    }
+
+    /// From the log's files: `shilu restore` may have begun it, and ended.
+    fn read(folder: &Path) -> Option<Self> {
+        let first = Tiles::of(folder).entries(0).ok()?;
+        let entry: Entry = serde_json::from_slice(first.first()?).ok()?;
+        let said = |name: &str| entry.about.get(name).cloned();
+        let why = said("why").filter(|_| entry.kind == EntryKind::LogOpened)?;
+        let after_size = said("after_size").and_then(|size| size.parse().ok()).unwrap_or(0);
+        let what =
+            said("after_log").map_or_else(|| why.clone(), |log| format!("it follows {log}, of which {after_size} entries are known"));
+        Some(Self { why, after_size, what })
+    }
+}
+
 /// How the log stands.
 #[derive(Debug, Clone, Default)]
 pub struct LogState {
@@ -61,6 +91,8 @@ pub struct LogState {
     pub head: Option<Note>,
     /// The log that this one follows, if one was set aside at this start.
     pub follows: Option<Broken>,
+    /// How this log came after another one, also where another process began it.
+    pub anew: Option<Anew>,
     /// Why nothing can be logged now.
     pub trouble: Option<String>,
 }
@@ -209,7 +241,7 @@ impl Writer {
                     tracing::error!(why = broken.why, "a new custody log begins: {}", broken.what);
                 }
                 let (origin, size) = (file.origin().clone(), file.size());
-                let head = crate::custody::tiles::Tiles::of(&self.opening.folder).head(false).ok().map(|(note, _)| note);
+                let head = Tiles::of(&self.opening.folder).head(false).ok().map(|(note, _)| note);
                 if size == 0 {
                     let mut draft = Draft::new(EntryKind::LogOpened);
                     for (name, value) in follows.iter().flat_map(Broken::about) {
@@ -218,7 +250,11 @@ impl Writer {
                     self.spooled.fetch_add(1, Ordering::Relaxed);
                     self.spool.push_front((self.opened_at, draft));
                 }
-                self.tell(|s| *s = LogState { origin: Some(origin), size, head, follows: follows.or(s.follows.take()), trouble: None });
+                let anew = follows.as_ref().map(Anew::of).or_else(|| Anew::read(&self.opening.folder));
+                self.tell(|s| {
+                    let (follows, anew) = (follows.or(s.follows.take()), anew.or(s.anew.take()));
+                    *s = LogState { origin: Some(origin), size, head, follows, anew, trouble: None };
+                });
                 self.file = Some(file);
             }
             Err(fault) => {

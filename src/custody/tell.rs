@@ -8,6 +8,7 @@ use crate::custody::timestamp;
 use crate::custody::verify::{self, Report, Trust};
 use crate::footage::tree;
 use crate::machine::durable;
+use crate::machine::terminal::say;
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -56,6 +57,9 @@ struct Found {
     unknown: Vec<String>,
     #[serde(skip)]
     single: bool,
+    /// Where the sessions lie, in the same order.
+    #[serde(skip)]
+    folders: Vec<Files>,
 }
 
 impl Found {
@@ -74,17 +78,19 @@ impl Found {
 pub fn run(options: &Options) -> ExitCode {
     let bar = Bar::new(options.json);
     let progress: &dyn Progress = if options.json { &Silent } else { &bar };
-    let found = check(options, progress).unwrap_or_else(|why| Found { unknown: vec![why], ..Found::default() });
+    let mut found = check(options, progress).unwrap_or_else(|why| Found { unknown: vec![why], ..Found::default() });
     bar.0.finish_and_clear();
     if let Some(at) = options.code_at {
-        let code = verify::minute_code(&Files::Folder(options.path.clone()), at.to_utc());
-        tell_code(&code.unwrap_or_else(|why| why));
+        tell_code(&mut found, at);
     }
     told(options, &found)
 }
 
 fn check(options: &Options, progress: &dyn Progress) -> Result<Found, String> {
     let mut trust = Trust { sm3: options.sm3, jobs: options.jobs, ..Trust::default() };
+    if !durable::exists(&options.path) {
+        return Err(format!("{}: there is nothing of that name", options.path.display()));
+    }
     for path in &options.key {
         trust.keys.extend(trusted_keys(path)?);
     }
@@ -103,6 +109,7 @@ fn check(options: &Options, progress: &dyn Progress) -> Result<Found, String> {
             let folder = bag.below(bag::SESSIONS).below(report.session.as_deref().unwrap_or_default());
             check_timestamps(options, &folder, &mut report);
             found.sessions.push(report);
+            found.folders.push(folder);
         }
         return Ok(found);
     }
@@ -111,6 +118,7 @@ fn check(options: &Options, progress: &dyn Progress) -> Result<Found, String> {
         let mut report = verify::verify(&files, &trust, progress);
         check_timestamps(options, &files, &mut report);
         found.sessions.push(report);
+        found.folders.push(files);
         found.single = found.wrong.is_empty();
         return Ok(found);
     }
@@ -123,6 +131,7 @@ fn check(options: &Options, progress: &dyn Progress) -> Result<Found, String> {
             [&mut report.wrong, &mut report.unknown].into_iter().flatten().for_each(|line| *line = format!("{name}: {line}"));
         }
         found.sessions.push(report);
+        found.folders.push(files);
     }
     Ok(found)
 }
@@ -209,59 +218,96 @@ impl Progress for Bar {
     }
 }
 
-#[allow(clippy::print_stdout)]
-fn tell_code(code: &str) {
-    println!("code      {code}");
+/// What stood on the room's screen at a moment; of many sessions, in those that ran then.
+fn tell_code(found: &mut Found, at: DateTime<FixedOffset>) {
+    let all: Vec<_> = found.folders.iter().map(|files| verify::minute_code(files, at.to_utc())).collect();
+    let known: Vec<_> = all.iter().flatten().collect();
+    let within: Vec<_> = known.iter().filter(|c| c.within).collect();
+    for code in &within {
+        let of = if all.len() > 1 { format!(" ({})", code.session) } else { String::new() };
+        say!("code      {}{of}", code.code);
+    }
+    if !within.is_empty() {
+        return;
+    }
+    let outside = match (&known[..], all.iter().find_map(|code| code.as_ref().err())) {
+        ([], Some(why)) => format!("the code at {at}: {why}"),
+        ([], None) => format!("the code at {at}: there is no session"),
+        ([one], _) => {
+            let ran = [one.ran.0, one.ran.1].map(|at_end| at_end.with_timezone(&at.timezone()).to_rfc3339_opts(SecondsFormat::Secs, true));
+            say!("code      {}", one.code);
+            say!("OUTSIDE   {at} is no time of this session, which ran from {} to {}: the code is in none of its pictures", ran[0], ran[1]);
+            return;
+        }
+        _ => format!("the code at {at}: no session here ran then"),
+    };
+    found.unknown.push(outside);
 }
 
-#[allow(clippy::print_stdout)] // a command's answer is what it prints
 fn told(options: &Options, found: &Found) -> ExitCode {
     let code = found.exit_code();
     if options.json {
         let single = found.sessions.first().filter(|_| found.single).map(serde_json::to_string);
-        println!("{}", single.unwrap_or_else(|| serde_json::to_string(found)).unwrap_or_default());
+        say!("{}", single.unwrap_or_else(|| serde_json::to_string(found)).unwrap_or_default());
         return ExitCode::from(code);
     }
     for (n, report) in found.sessions.iter().enumerate() {
         if n > 0 {
-            println!();
+            say!();
         }
-        tell_session(report);
+        tell_session(report, options.log_key.is_some());
     }
-    found.wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    found.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
+    found.wrong.iter().for_each(|w| say!("WRONG     {w}"));
+    found.unknown.iter().for_each(|u| say!("UNKNOWN   {u}"));
     let released = code == 2 && found.unknown.is_empty() && found.sessions.iter().all(|r| r.unknown.is_empty());
-    println!(
-        "{}",
-        if released { "released to the archive" } else { ["intact", "altered or incomplete", "cannot tell"][usize::from(code)] }
-    );
+    let open = not_compared(options, found);
+    match code {
+        _ if released => say!("released to the archive"),
+        0 if !open.is_empty() => say!("intact in itself; not compared: {}", open.join(", ")),
+        0 => say!("intact"),
+        1 => say!("altered or incomplete"),
+        _ => say!("cannot tell"),
+    }
     ExitCode::from(code)
 }
 
-#[allow(clippy::print_stdout)]
-fn tell_session(report: &Report) {
+/// What whoever made everything anew would have exchanged as well, and nobody compared.
+fn not_compared(options: &Options, found: &Found) -> Vec<&'static str> {
+    let mut open = Vec::new();
+    if found.sessions.iter().any(|r| r.signer.is_some() && r.trusted.is_none()) {
+        open.push("the signer, with the bureau's key (--key)");
+    }
+    if options.log_key.is_none() && found.sessions.iter().any(|r| r.log_entry.is_some()) {
+        open.push("the log, with its own key (--log-key)");
+    }
+    open
+}
+
+fn tell_session(report: &Report, has_log_key: bool) {
     if let Some(session) = &report.session {
-        println!("session   {session}");
+        say!("session   {session}");
     }
     if let Some(code) = &report.seal_code {
-        println!("seal code {code}");
+        say!("seal code {code}");
     }
+    report.interim.iter().for_each(|seal| say!("interim   {seal}"));
     if let Some(signer) = &report.signer {
         let whose = match report.trusted {
             Some(true) => "the trusted key",
             Some(false) => "NOT the trusted key",
             None => "not compared: give the bureau's key with --key",
         };
-        println!("signer    {signer} ({whose})");
+        say!("signer    {signer} ({whose})");
     }
     if let Some(index) = report.log_entry {
-        println!("log       sealed by entry {index}");
+        let whose = if has_log_key { "the trusted key" } else { "not compared: give the log's key with --log-key" };
+        say!("log       sealed by entry {index} ({whose})");
     }
-    report.timestamps.iter().for_each(|t| println!("time      {t}"));
-    println!("files     {} intact, {} bytes; {} declared gaps", report.intact, report.bytes, report.gaps);
+    report.timestamps.iter().for_each(|t| say!("time      {t}"));
+    say!("files     {} intact, {} bytes; {} declared gaps", report.intact, report.bytes, report.gaps);
     if let Some(since) = &report.released_since {
-        println!("RELEASED  {} files to the archive since {since}: not here, and not verified here", report.released);
+        say!("RELEASED  {} files to the archive since {since}: not here, and not verified here", report.released);
     }
-    report.wrong.iter().for_each(|w| println!("WRONG     {w}"));
-    report.unknown.iter().for_each(|u| println!("UNKNOWN   {u}"));
+    report.wrong.iter().for_each(|w| say!("WRONG     {w}"));
+    report.unknown.iter().for_each(|u| say!("UNKNOWN   {u}"));
 }

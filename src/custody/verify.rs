@@ -34,6 +34,9 @@ pub struct Report {
     pub gaps: usize,
     /// The seal code: SHA-256 of the manifest as it lies there.
     pub seal_code: Option<String>,
+    /// Seals in the middle whose manifests are as they were: number and seal code, which a record bears that was signed then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interim: Vec<String>,
     /// The signer's fingerprint.
     pub signer: Option<String>,
     /// Whether the signer is one that the caller trusts; `None` when no trusted key was given.
@@ -148,12 +151,31 @@ fn manifest(files: &Files, trust: &Trust, report: &mut Report) -> Option<Manifes
     Some(manifest)
 }
 
+/// What a room screen showed in a minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinuteCode {
+    /// The six characters.
+    pub code: String,
+    /// In which session.
+    pub session: String,
+    /// From when until when it ran.
+    pub ran: (DateTime<Utc>, DateTime<Utc>),
+    /// Whether any of that minute lies within it: else the characters stand in none of its pictures.
+    pub within: bool,
+}
+
 /// The code that the room screen showed at a moment, of the key in the manifest; or why it cannot be told.
-pub fn minute_code(files: &Files, at: DateTime<Utc>) -> Result<String, String> {
+pub fn minute_code(files: &Files, at: DateTime<Utc>) -> Result<MinuteCode, String> {
     let data = files.read(tree::MANIFEST).map_err(|fault| fault.to_string())?;
     let manifest: Manifest = serde_json::from_slice(&data).map_err(|e| e.to_string())?;
     let code = minute_code::code(&manifest.screen_key, at);
-    if code.is_empty() { Err("the manifest has no key".into()) } else { Ok(code) }
+    if code.is_empty() {
+        return Err("the manifest has no key".into());
+    }
+    let ran = (manifest.started_at, manifest.ended_at.unwrap_or(manifest.sealed_at));
+    let minute = |at: DateTime<Utc>| at.timestamp().div_euclid(60);
+    let within = (minute(ran.0)..=minute(ran.1)).contains(&minute(at));
+    Ok(MinuteCode { code, session: manifest.session.to_string(), ran, within })
 }
 
 fn check_signature(files: &Files, data: &[u8], trust: &Trust, report: &mut Report) {
@@ -307,6 +329,8 @@ fn check_interim(files: &Files, manifest: &Manifest, report: &mut Report) {
             && digest::sha256(&data) != seal.code
         {
             report.wrong.push(format!("{name}: altered: its SHA-256 is not the interim seal code"));
+        } else if files.has(&name) {
+            report.interim.push(format!("{} {}", seal.number, seal.code));
         }
     }
 }

@@ -124,11 +124,10 @@ impl Desks {
         if let Some(why) = log.trouble {
             all.push(Observed::new(AlarmKind::LogTrouble, "log", "").saying(Some(why)));
         }
-        if let Some(broken) = log.follows {
-            // Each time that it was begun anew is an alarm of its own.
-            let head = broken.head.as_ref().map_or(0, |h| h.size);
-            let subject = format!("{}-{head}", broken.why);
-            all.push(Observed::new(AlarmKind::LogAnew, &subject, "").saying(Some(broken.what)));
+        if let Some(anew) = log.anew {
+            // Each time that it was begun anew is an alarm of its own, seen at every start and told once.
+            let subject = format!("{}-{}", anew.why, anew.after_size);
+            all.push(Observed::new(AlarmKind::LogAnew, &subject, "").saying(Some(anew.what)));
         }
         if self.acts.spooled() > SPOOLED_MAX {
             all.push(Observed::new(AlarmKind::LogSpooled, "log", ""));

@@ -74,7 +74,7 @@ impl Desks {
         // Who found it reports it; the rest is the office's.
         let act = if matches!(step, FaultStep::Report { .. }) { Act::ReportFault } else { Act::KeepDevices };
         self.need(who, act)?;
-        if step == FaultStep::EndByItself {
+        if matches!(step, FaultStep::EndByItself | FaultStep::TakeAway) {
             return Err(Refusal::no_such("step", "over").into());
         }
         let _turn = self.equipment.turn.lock().await;
@@ -94,6 +94,19 @@ impl Desks {
         Ok(device)
     }
 
+    /// Closes what the machine saw in the pictures of a camera that is not there any more: nothing would ever see that it is over.
+    pub(super) async fn close_seen_of(&self, mut device: Device) -> Answer<()> {
+        let seen: Vec<DeviceFault> =
+            device.open_faults().filter(|f| f.state == FaultState::Seen && f.kind.is_of_stream()).cloned().collect();
+        for fault in seen {
+            let closed = fault.after(&FaultStep::TakeAway, self.now().utc, None)?;
+            let draft = entry(EntryKind::FaultStep, &device).about("fault", closed.number).about("state", closed.state.as_str());
+            device = self.with_step(device, closed, None, None);
+            self.note_device(draft, device.clone()).await?;
+        }
+        Ok(())
+    }
+
     fn with_step(&self, device: Device, fault: DeviceFault, by: By<'_>, text: Option<String>) -> Device {
         let (by, by_name) = by.map_or((None, None), |(id, name)| (Some(id.clone()), Some(name.to_owned())));
         let (number, state) = (Some(fault.number), Some(fault.state));
@@ -111,6 +124,10 @@ impl Desks {
         }
         let _turn = self.equipment.turn.lock().await;
         let device = self.device_of(id)?;
+        // Taken away while it was looked at.
+        if is_there && kind.is_of_stream() && device.camera.is_none() {
+            return Ok(());
+        }
         let now = self.now().utc;
         match (device.seen(kind).cloned(), is_there) {
             (None, true) if device.retired_at.is_none() => {

@@ -154,6 +154,11 @@ impl Desks {
             let device = device.noted(self.change(DeviceChangeKind::Described, None, None));
             self.note_device(entry(EntryKind::DeviceChanged, &device), device).await?;
         }
+        // Also what was left open before this was done: such a device has been no camera for long.
+        let no_camera: Vec<Device> = self.equipment.with(|all| all.values().filter(|d| d.camera.is_none()).cloned().collect());
+        for device in no_camera {
+            self.close_seen_of(device).await?;
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::model::time;
 use crate::model::words::BadField;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,6 +64,10 @@ pub struct HandoverRow {
     pub lacks: Vec<&'static str>,
     /// What was wrong when it was read again.
     pub problem: Option<String>,
+    /// Who gave the receipt for it; told of one handover's sessions.
+    pub received_by: Option<String>,
+    /// When.
+    pub received_at: Option<DateTime<Utc>>,
 }
 
 /// A handover.
@@ -81,7 +85,9 @@ pub struct HandoverView {
     pub sessions: Vec<HandoverRow>,
     /// How much is read again, thousandths, while it runs.
     pub working: Option<u32>,
-    /// Who gave the receipt, and when; once all have one.
+    /// How many of the sessions have a receipt.
+    pub received: usize,
+    /// Who gave the receipts; once all have one.
     pub received_by: Option<String>,
     /// When the last one was given.
     pub received_at: Option<DateTime<Utc>>,
@@ -96,6 +102,8 @@ pub struct HandoverView {
 pub struct HandoverLine {
     /// Its number.
     pub id: HandoverId,
+    /// Who handed over.
+    pub from_name: String,
     /// When.
     pub at: DateTime<Utc>,
     /// How many sessions.
@@ -161,7 +169,7 @@ impl Desks {
     }
 
     fn handover_row(&self, s: &Session) -> Option<HandoverRow> {
-        let facts = s.facts();
+        let (facts, is_gone) = (s.facts(), s.state == State::Disposed);
         Some(HandoverRow {
             session: s.id.clone(),
             unit_name: self.unit_name(&s.unit),
@@ -172,13 +180,16 @@ impl Desks {
             cause: facts.cause.clone(),
             case_no: facts.case_no.clone(),
             imported: s.imported.is_some(),
-            files: s.segments.len(),
-            bytes: s.segments.iter().map(|f| f.bytes).sum(),
+            // Of what was given up no file is left: what was handed over and received tells of them.
+            files: s.handover.as_ref().filter(|_| is_gone).map_or(s.segments.len(), |h| h.digests.len()),
+            bytes: s.receipt.as_ref().filter(|_| is_gone).map_or_else(|| s.segments.iter().map(|f| f.bytes).sum(), |r| r.bytes),
             seal_code: s.seal.as_ref().map(|seal| seal.code.clone()).unwrap_or_default(),
             due: rule::due(s),
             standing: rule::standing(s, self.now().utc)?,
             lacks: rule::lacks(s),
             problem: self.receiving.problem(&s.id),
+            received_by: None,
+            received_at: s.receipt.as_ref().map(|r| r.at),
         })
     }
 
@@ -203,10 +214,11 @@ impl Desks {
         let is_overdue = |s: &Session| supervises && rule::standing(s, now) == Some(HandoverStanding::Overdue);
         let check_outs = outs.into_iter().filter(|o| supervises || o.out.by == who.id).map(|o| self.check_out_of(o)).collect();
         let mine = |s: &Session| rule::hands_over(who, s);
+        let names = self.names_of(lines.iter().filter_map(|l| l.from.clone())).await;
         Ok(HandoverDesk {
             mine: rows(&sealed, &mine),
             custodians: self.custodians_for(who).await?,
-            handovers: lines.into_iter().filter_map(line).collect(),
+            handovers: lines.into_iter().filter_map(|l| line(l, &names)).collect(),
             overdue: rows(&sealed, &is_overdue),
             waiting: rows(&waiting, &|_| true),
             check_outs,
@@ -275,10 +287,13 @@ impl Desks {
         if seen.is_empty() { Err(Refusal::no_such("handover", id.as_str()).into()) } else { Ok(seen) }
     }
 
-    async fn name_of(&self, id: &AccountId) -> String {
-        let wanted = id.clone();
-        let found = self.read(move |c| accounts::by_id(c, &wanted)).await.ok().flatten();
-        found.map_or_else(|| id.to_string(), |a| a.person.name)
+    /// What these accounts are called; one that is not known any more goes by its number.
+    async fn names_of(&self, ids: impl IntoIterator<Item = AccountId>) -> BTreeMap<AccountId, String> {
+        let wanted: BTreeSet<AccountId> = ids.into_iter().collect();
+        let mut names: BTreeMap<AccountId, String> = wanted.iter().map(|id| (id.clone(), id.to_string())).collect();
+        let found = self.read(move |c| wanted.iter().map(|id| accounts::by_id(c, id)).collect::<Result<Vec<_>, _>>()).await;
+        names.extend(found.unwrap_or_default().into_iter().flatten().map(|a| (a.person.id, a.person.name)));
+        names
     }
 
     /// One handover.
@@ -286,33 +301,36 @@ impl Desks {
         let sessions = self.of_handover(who, id).await?;
         let first = sessions.iter().find_map(|s| s.handover.clone()).ok_or_else(|| Refusal::no_such("handover", id.as_str()))?;
         let receipts: Vec<&CustodianReceipt> = sessions.iter().filter_map(|s| s.receipt.as_ref()).collect();
-        let all = receipts.len() == sessions.len();
-        let received_by = match receipts.last() {
-            Some(receipt) if all => Some(self.name_of(&receipt.by).await),
-            _ => None,
-        };
+        let received = sessions.iter().filter(|s| rule::is_received(s)).count();
+        let all = received == sessions.len();
+        let people = [first.from.clone(), first.to.clone()].into_iter().chain(receipts.iter().map(|r| r.by.clone()));
+        let names = self.names_of(people).await;
+        let name = |id: &AccountId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
+        let receivers: BTreeSet<String> = receipts.iter().map(|r| name(&r.by)).collect();
+        let row = |s: &Session| Some(HandoverRow { received_by: s.receipt.as_ref().map(|r| name(&r.by)), ..self.handover_row(s)? });
         let of_unit = sessions.iter().all(|s| who.unit.as_ref() == Some(&s.unit));
         Ok(HandoverView {
             id: id.clone(),
-            from_name: self.name_of(&first.from).await,
-            to_name: self.name_of(&first.to).await,
+            from_name: name(&first.from),
+            to_name: name(&first.to),
             at: first.at,
             working: self.receiving.working(|all| all.get(id).copied()),
             received_at: receipts.iter().map(|r| r.at).max().filter(|_| all),
             received_bytes: receipts.iter().map(|r| r.bytes).sum(),
-            received_by,
+            received,
+            received_by: all.then(|| receivers.into_iter().collect::<Vec<_>>().join("、")).filter(|names| !names.is_empty()),
             may_receive: !all && of_unit && who.may(Act::ReceiveHandover) && first.from != who.id,
-            sessions: sessions.iter().filter_map(|s| self.handover_row(s)).collect(),
+            sessions: sessions.iter().filter_map(row).collect(),
         })
     }
 
-    /// Reads every file of these sessions again (all of the handover, if none are named) and gives the receipt for those that are
-    /// what was sealed. Runs behind; its progress is in the view.
-    pub async fn receive_handover(self: &Arc<Self>, who: &Person, id: &HandoverId, chosen: &[SessionId]) -> Answer<()> {
+    /// Reads every file of these sessions again and gives the receipt for those that are what was sealed. `chosen`: which; `None` is said by
+    /// nobody who chooses, and means all of the handover. An empty choice is none, and is refused. Runs behind; its progress is in the view.
+    pub async fn receive_handover(self: &Arc<Self>, who: &Person, id: &HandoverId, chosen: Option<&[SessionId]>) -> Answer<()> {
         self.need(who, Act::ReceiveHandover)?;
         let of = self.of_handover(who, id).await?;
-        let wanted: Vec<Session> =
-            of.into_iter().filter(|s| s.receipt.is_none() && (chosen.is_empty() || chosen.contains(&s.id))).collect();
+        let is_chosen = |s: &Session| chosen.is_none_or(|chosen| chosen.contains(&s.id));
+        let wanted: Vec<Session> = of.into_iter().filter(|s| !rule::is_received(s) && is_chosen(s)).collect();
         if wanted.is_empty() {
             return Err(Refusal::from(BadField::form("sessions", "choose at least a session")).into());
         }
@@ -322,8 +340,7 @@ impl Desks {
         if wanted.iter().any(|s| who.unit.as_ref() != Some(&s.unit)) {
             return Err(self.refused(who, Refusal::NotYourRole, "receive"));
         }
-        let open: Vec<String> =
-            wanted.iter().flat_map(rule::lacks).map(Into::into).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let open: Vec<String> = wanted.iter().flat_map(rule::lacks).map(Into::into).collect::<BTreeSet<_>>().into_iter().collect();
         if !open.is_empty() {
             return Err(Refusal::FieldsOpen { missing: open }.into());
         }
@@ -399,6 +416,13 @@ impl Desks {
     }
 }
 
-fn line((id, at_ms, sessions, received): (HandoverId, i64, u64, u64)) -> Option<HandoverLine> {
-    Some(HandoverLine { id, at: Utc.timestamp_millis_opt(at_ms).single()?, sessions, received })
+fn line(row: index::HandoverRow, names: &BTreeMap<AccountId, String>) -> Option<HandoverLine> {
+    let from_name = row.from.and_then(|from| names.get(&from).cloned()).unwrap_or_else(|| "—".into());
+    Some(HandoverLine {
+        id: row.id,
+        from_name,
+        at: Utc.timestamp_millis_opt(row.at_ms).single()?,
+        sessions: row.sessions,
+        received: row.received,
+    })
 }

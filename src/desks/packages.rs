@@ -232,6 +232,7 @@ fn members(m: &Making) -> Result<Vec<Member>, Fault> {
         session,
         file: m.session.segments.first().map(|s| s.file.as_str()),
         algorithm: keys.algorithm(),
+        interim: m.session.interim.iter().map(|seal| seal.number).collect(),
         tokens,
         cms: m.unit.is_some(),
         sm3: m.session.segments.iter().any(|s| s.sm3.is_some()),

@@ -135,24 +135,23 @@ impl Desks {
     /// The room that a link shows, if the link holds.
     async fn room_of_screen(&self, token: &str) -> Answer<RoomId> {
         let room = self.shown_by(token).await?;
-        Ok(RoomId::new(&room).map_err(|_| Refusal::no_such("screen", ""))?)
+        Ok(RoomId::new(&room).map_err(|_| Refusal::ScreenLinkOver)?)
     }
 
     /// What a link shows, if it holds: a room, or what stands in a room's place.
     pub(super) async fn shown_by(&self, token: &str) -> Answer<String> {
-        let gone = || Refusal::no_such("screen", "");
         if token.len() != 64 {
-            return Err(gone().into());
+            return Err(Refusal::ScreenLinkOver.into());
         }
         let sha256 = digest::sha256(token.as_bytes());
-        let row = self.read(move |c| screens::by_token(c, &sha256)).await?.ok_or_else(gone)?;
+        let row = self.read(move |c| screens::by_token(c, &sha256)).await?.ok_or(Refusal::ScreenLinkOver)?;
         Ok(row.room)
     }
 
     /// What a screen shows now.
     pub async fn screen(&self, token: &str) -> Answer<ScreenView> {
         let room = self.room_of_screen(token).await?;
-        let place = self.recorder.room(&room).ok_or_else(|| Refusal::no_such("screen", ""))?;
+        let place = self.recorder.room(&room).ok_or(Refusal::ScreenLinkOver)?;
         let (view, now) = (place.view(), self.now());
         let session = view.session().filter(|s| matches!(s.state, State::Recording | State::Interrupted));
         let shown = session.map(|s| {
@@ -198,7 +197,7 @@ impl Desks {
     /// The lamp that a link shows.
     pub async fn lamp(&self, token: &str) -> Answer<LampState> {
         let room = self.room_of_screen(token).await?;
-        self.lamps().into_iter().find(|l| l.room == room).ok_or_else(|| Refusal::no_such("screen", "").into())
+        self.lamps().into_iter().find(|l| l.room == room).ok_or_else(|| Refusal::ScreenLinkOver.into())
     }
 
     /// Every room's lamp.

@@ -18,6 +18,6 @@ impl Desks {
 
     /// What the wall shows now, if the link holds.
     pub async fn wall(&self, token: &str) -> Answer<Status> {
-        if self.shown_by(token).await? == WALL { Ok(self.look()) } else { Err(Refusal::no_such("screen", "").into()) }
+        if self.shown_by(token).await? == WALL { Ok(self.look()) } else { Err(Refusal::ScreenLinkOver.into()) }
     }
 }

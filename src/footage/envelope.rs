@@ -16,8 +16,20 @@ pub struct Identities(Vec<x25519::Identity>);
 impl Recipients {
     /// `age1…` each; what is none is told.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
-        let one = |t: &String| t.parse::<x25519::Recipient>().map_err(|_| format!("{t:?} is no recipient; age1… would be right"));
-        texts.iter().map(one).collect::<Result<_, _>>().map(Self)
+        // What was given is never told: people paste the other half.
+        let one = |(at, text): (usize, &String)| {
+            let number = at + 1;
+            text.parse::<x25519::Recipient>().map_err(|_| {
+                if text.trim().to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
+                    return format!(
+                        "number {number} is no recipient: that is the secret half of a key, which belongs in the safe; its recipient begins \
+                         with age1, and `age-keygen -y` says it"
+                    );
+                }
+                format!("number {number} is no recipient; age1… would be right")
+            })
+        };
+        texts.iter().enumerate().map(one).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether there is anybody.

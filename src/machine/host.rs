@@ -25,6 +25,27 @@ pub fn everybody_reads(path: &Path) -> Result<bool, Fault> {
     Ok(mode & 0o004 != 0)
 }
 
+/// User and group that a path belongs to, or the folder in which it would be made.
+pub fn owner(path: &Path) -> Option<(u32, u32)> {
+    path.ancestors().find_map(|p| std::fs::metadata(p).ok()).map(|found| (found.uid(), found.gid()))
+}
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The name of a user.
+pub fn name_of(user: u32) -> Option<String> {
+    let said = said_by("getent", &["passwd", &user.to_string()], 4096);
+    said.split_once(':').map(|(name, _)| name.to_owned()).filter(|name| !name.is_empty() && !name.contains(char::is_whitespace))
+}
+
+/// Whether this process may write to a file or folder.
+pub fn may_write(path: &Path) -> bool {
+    nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok()
+}
+
 /// Whether two paths lie on one volume, so that one disk failing takes both.
 pub fn on_one_volume(a: &Path, b: &Path) -> bool {
     let device = |path: &Path| path.ancestors().find_map(|p| std::fs::metadata(p).ok()).map(|m| m.dev());

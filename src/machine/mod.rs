@@ -18,4 +18,5 @@ pub mod randomness;
 pub mod smart;
 #[cfg(feature = "recorder")]
 pub mod volume;
+pub mod terminal;
 pub mod worker;

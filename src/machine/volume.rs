@@ -2,6 +2,7 @@
 
 use crate::machine::fault::Fault;
 use crate::model::digest::Running;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -103,7 +104,14 @@ pub struct StoreLock(#[allow(dead_code)] Flock<File>);
 /// Takes the store's lock, or tells that another process has it. The kernel lets go of it however this process ends.
 pub fn lock(path: &Path) -> Result<StoreLock, Fault> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|e| Fault::file("open", path, e))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map(StoreLock)
-        .map_err(|(_, e)| Fault::of("lock", path.display().to_string(), format!("another shilu uses this store ({e})")))
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map(StoreLock).map_err(|(_, e)| {
+        Fault::of(
+            "lock",
+            path.display().to_string(),
+            match e {
+                Errno::EWOULDBLOCK => "another shilu uses this store: the recorder, or another command".into(),
+                other => other.to_string(),
+            },
+        )
+    })
 }

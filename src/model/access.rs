@@ -351,10 +351,39 @@ pub struct Deputation {
 /// Longest authorisation, days: a quarter, after which it is written anew.
 pub const DEPUTATION_DAYS_MAX: i64 = 92;
 
+words!(
+    /// Where an authorisation stands on a day.
+    DeputationStanding {
+        /// Its first day has not come.
+        NotYet = "not_yet",
+        /// It holds.
+        Holds = "holds",
+        /// Its last day is over.
+        Over = "over",
+        /// It was ended before that.
+        Ended = "ended",
+    }
+);
+
 impl Deputation {
+    /// Where it stands on a day. One that was ended before its first day never held.
+    pub fn standing(&self, today: NaiveDate) -> DeputationStanding {
+        match () {
+            () if self.ended_at.is_some() => DeputationStanding::Ended,
+            () if today < self.from => DeputationStanding::NotYet,
+            () if today <= self.until => DeputationStanding::Holds,
+            () => DeputationStanding::Over,
+        }
+    }
+
     /// Whether it holds on a day.
     pub fn holds(&self, today: NaiveDate) -> bool {
-        self.ended_at.is_none() && self.from <= today && today <= self.until
+        self.standing(today) == DeputationStanding::Holds
+    }
+
+    /// Whether there is something left to end: up to the end of its last day, also before its first.
+    pub fn can_end(&self, today: NaiveDate) -> bool {
+        matches!(self.standing(today), DeputationStanding::NotYet | DeputationStanding::Holds)
     }
 }
 
@@ -414,6 +443,33 @@ pub(crate) mod tests {
 
     fn approve() -> Decision {
         Decision::Approve(Narrowing::default())
+    }
+
+    #[test]
+    fn an_authorisation_can_be_ended_from_its_naming_to_its_last_day() {
+        let day = |day: u32| NaiveDate::from_ymd_opt(2026, 11, day).unwrap();
+        let named = Deputation {
+            id: "d-1".into(),
+            leader: AccountId::new("zhou").unwrap(),
+            leader_name: "周".into(),
+            deputy: AccountId::new("zhao").unwrap(),
+            deputy_name: "赵".into(),
+            from: day(10),
+            until: day(12),
+            basis: "9号".into(),
+            ended_at: None,
+        };
+        for (today, stands, can_end) in [
+            (9, DeputationStanding::NotYet, true),
+            (10, DeputationStanding::Holds, true),
+            (12, DeputationStanding::Holds, true),
+            (13, DeputationStanding::Over, false),
+        ] {
+            assert_eq!((named.standing(day(today)), named.can_end(day(today))), (stands, can_end), "{today}");
+            assert_eq!(named.holds(day(today)), stands == DeputationStanding::Holds, "{today}");
+            let ended = Deputation { ended_at: Some(at(0)), ..named.clone() };
+            assert_eq!((ended.standing(day(today)), ended.can_end(day(today))), (DeputationStanding::Ended, false), "{today}");
+        }
     }
 
     #[test]

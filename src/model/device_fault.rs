@@ -51,6 +51,11 @@ words!(
 impl FaultKind {
     /// What people can report.
     pub const REPORTED: &'static [Self] = &[Self::Picture, Self::Sound, Self::Damaged, Self::Battery, Self::Other];
+
+    /// Whether it is seen in what a room's camera sends. Of a device that is no camera of a room nothing more of it is seen, ever.
+    pub fn is_of_stream(self) -> bool {
+        matches!(self, Self::StreamDown | Self::PasswordRefused | Self::Frozen | Self::Dark | Self::Muted)
+    }
 }
 
 words!(
@@ -72,6 +77,8 @@ words!(
         Back = "back",
         /// 报废.
         Retired = "retired",
+        /// Its camera is no camera of a room any more: nothing looks at it.
+        CameraGone = "camera_gone",
     }
 );
 
@@ -83,7 +90,7 @@ impl FaultState {
 
     /// Nothing more comes of it.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Over | Self::Back | Self::Retired)
+        matches!(self, Self::Over | Self::Back | Self::Retired | Self::CameraGone)
     }
 }
 
@@ -92,6 +99,8 @@ impl FaultState {
 pub enum FaultStep {
     /// The machine does not see it any more.
     EndByItself,
+    /// The camera in which the machine saw it was taken away.
+    TakeAway,
     /// Somebody stops the use of a device of which the machine sees a fault.
     StopUse {
         /// Why.
@@ -242,12 +251,13 @@ impl DeviceFault {
 
     /// The fault after a step, or why there is none.
     pub fn after(&self, step: &FaultStep, at: DateTime<Utc>, by: By<'_>) -> Result<Self, Refusal> {
-        use FaultState::{Back, InRepair, OutOfUse, Over, Reported, Retested, Retired, Seen};
+        use FaultState::{Back, CameraGone, InRepair, OutOfUse, Over, Reported, Retested, Retired, Seen};
         let needed_line = |field: &str, text: &str| words::needed_line(field, text).map_err(Refusal::from);
         let needed_text = |field: &str, text: &str| words::needed_text(field, text).map_err(Refusal::from);
         let (mut party, mut text, mut failed) = (None, None, false);
         let state = match (step, self.state) {
             (FaultStep::EndByItself, Seen) => Over,
+            (FaultStep::TakeAway, Seen) if self.kind.is_of_stream() => CameraGone,
             (FaultStep::StopUse { text: why }, Seen) => {
                 text = Some(needed_text("reason", why)?);
                 OutOfUse
@@ -319,6 +329,7 @@ mod tests {
     fn step(word: &str) -> FaultStep {
         match word {
             "over" => FaultStep::EndByItself,
+            "away" => FaultStep::TakeAway,
             "stop" => FaultStep::StopUse { text: "停用".into() },
             "report" => FaultStep::Report { to: "办公室".into() },
             "repair" => FaultStep::Repair { service: "某安防公司".into(), text: None },
@@ -360,6 +371,10 @@ mod tests {
             (false, "report retire pass", "retired: no pass"),
             (true, "over", "over"),
             (true, "over over", "over: no over"),
+            (true, "away", "camera_gone"),
+            (true, "away over", "camera_gone: no over"),
+            (true, "stop away", "out_of_use: no away"),
+            (false, "away", "out_of_use: no away"),
             (true, "report", "seen: no report"),
             (true, "stop over", "out_of_use: no over"),
             (true, "stop report repair pass return", "back"),
@@ -386,6 +401,10 @@ mod tests {
         let over = seen.after(&FaultStep::EndByItself, at(1), None).unwrap();
         assert!(over.is_back(FaultKind::StreamDown, at(5)) && !over.is_back(FaultKind::Dark, at(5)));
         assert!(!over.is_back(FaultKind::StreamDown, at(12)) && !seen.is_back(FaultKind::StreamDown, at(1)));
+        let away = seen.after(&FaultStep::TakeAway, at(1), None).unwrap();
+        assert_eq!((away.ended, away.steps.last().unwrap().state), (Some(at(1)), FaultState::CameraGone));
+        assert!(!away.is_back(FaultKind::StreamDown, at(2)), "a camera that is put back begins anew");
+        assert!(DeviceFault::seen(1, at(0), FaultKind::SerialChanged, None).after(&FaultStep::TakeAway, at(1), None).is_err());
         let again = over.again();
         assert_eq!((again.times, again.state, again.began), (2, FaultState::Seen, at(0)));
     }

@@ -5,6 +5,7 @@
 use crate::model::clock_trust::ClockTrust;
 use crate::model::closing::Closing;
 use crate::model::facts::{Facts, Link};
+use crate::model::handover::{CameIn, FileDigest};
 use crate::model::hold::{Hold, Word, in_effect};
 use crate::model::ids::{AccountId, DisposalId, MediumId, RoomId, SessionId, UnitId};
 use crate::model::people::{Act, Person, words};
@@ -142,6 +143,9 @@ pub struct Tombstone {
     pub sealed_at: DateTime<Utc>,
     /// Its recordings.
     pub files: Vec<DisposedFile>,
+    /// How it came to its custodian (第十四条): the handover's list goes on naming it. Absent in papers of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_in: Option<CameIn>,
     /// Why it could go.
     pub why: Vec<Ended>,
     /// By which disposal.
@@ -164,6 +168,7 @@ impl Tombstone {
             reason: None,
             facts: Facts { case_no: no.cloned(), ..Facts::NONE },
         };
+        let digests = || self.files.iter().map(|f| FileDigest { file: f.file.clone(), sha256: f.sha256.clone() }).collect();
         let numbers: Vec<Option<&String>> = if self.case_nos.is_empty() { vec![None] } else { self.case_nos.iter().map(Some).collect() };
         Session {
             id: self.session.clone(),
@@ -199,8 +204,8 @@ impl Tombstone {
             extension: None,
             imported: None,
             corrections: vec![],
-            handover: None,
-            receipt: None,
+            handover: self.came_in.as_ref().map(|c| c.handed_over(digests())),
+            receipt: self.came_in.as_ref().map(CameIn::receipt),
             keys: vec![],
         }
     }
@@ -397,6 +402,7 @@ impl Disposal {
             signer: seal.signer.clone(),
             sealed_at: seal.at,
             files: s.segments.iter().map(|f| DisposedFile { file: f.file.clone(), bytes: f.bytes, sha256: f.sha256.clone() }).collect(),
+            came_in: CameIn::of(s),
             why: at.retention.why.iter().map(|w| Ended { reason: w.reason, until: w.until }).collect(),
             disposal: self.id.clone(),
             proposed_by: self.proposed.by.clone(),

@@ -61,8 +61,56 @@ words!(
         Waiting = "waiting",
         /// The receipt was given.
         Received = "received",
+        /// The receipt was given, and the session was given up since (第十八条).
+        Disposed = "disposed",
     }
 );
+
+/// How a session came to its custodian, as it is still known once the session was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "recorder", derive(utoipa::ToSchema))]
+pub struct CameIn {
+    /// By which handover.
+    pub handover: HandoverId,
+    /// The officer.
+    pub from: AccountId,
+    /// The custodian for whom it was meant.
+    pub to: AccountId,
+    /// When it was handed over.
+    pub at: DateTime<Utc>,
+    /// The custodian who gave the receipt.
+    pub received_by: AccountId,
+    /// When.
+    pub received_at: DateTime<Utc>,
+    /// Bytes that were read again.
+    pub received_bytes: u64,
+}
+
+impl CameIn {
+    /// Of a session that was received.
+    pub fn of(session: &Session) -> Option<Self> {
+        let (handed, receipt) = (session.handover.as_ref()?, session.receipt.as_ref()?);
+        Some(Self {
+            handover: handed.id.clone(),
+            from: handed.from.clone(),
+            to: handed.to.clone(),
+            at: handed.at,
+            received_by: receipt.by.clone(),
+            received_at: receipt.at,
+            received_bytes: receipt.bytes,
+        })
+    }
+
+    /// The handover, of these files.
+    pub fn handed_over(&self, digests: Vec<FileDigest>) -> Handover {
+        Handover { id: self.handover.clone(), from: self.from.clone(), to: self.to.clone(), digests, at: self.at }
+    }
+
+    /// The receipt.
+    pub fn receipt(&self) -> CustodianReceipt {
+        CustodianReceipt { handover: self.handover.clone(), by: self.received_by.clone(), at: self.received_at, bytes: self.received_bytes }
+    }
+}
 
 words!(
     /// Where a portable device's material stands after it was checked out.
@@ -109,21 +157,27 @@ pub fn midnight_after(at: DateTime<Utc>) -> DateTime<Utc> {
     time::shanghai_midnight(day.checked_add_days(Days::new(1)).unwrap_or(day))
 }
 
-/// Where it stands; none while it is open, or once it was given up.
+/// Whether the custodian has had it. Only what was received is ever given up, so what was given up counts, whatever is still known of it.
+pub fn is_received(session: &Session) -> bool {
+    session.receipt.is_some() || session.state == State::Disposed
+}
+
+/// Where it stands; none while it is open.
 pub fn standing(session: &Session, now: DateTime<Utc>) -> Option<HandoverStanding> {
     match session.state {
         State::Sealed if now >= due(session) => Some(HandoverStanding::Overdue),
         State::Sealed => Some(HandoverStanding::Due),
         State::HandedOver => Some(HandoverStanding::Waiting),
         State::Kept => Some(HandoverStanding::Received),
+        State::Disposed => Some(HandoverStanding::Disposed),
         _ => None,
     }
 }
 
 /// Which of the six fields of 第十七条 are not complete: words of the console (`six-…`). The unit always is. One that does not exist
-/// (there is no party at a patrol) is complete once its demand is answered with why; a mistaken start has none.
+/// (there is no party at a patrol) is complete once its demand is answered with why; a mistaken start has none. Of one that was given up nothing is asked any more.
 pub fn lacks(session: &Session) -> Vec<&'static str> {
-    if session.mistake.is_some() {
+    if session.mistake.is_some() || session.state == State::Disposed {
         return vec![];
     }
     let facts: &Facts = session.facts();
@@ -213,6 +267,28 @@ mod tests {
         // At 00:30 in Shanghai it is the next day already, whatever London's calendar says.
         s.ended_at = Some("2026-11-25T16:30:00Z".parse().unwrap());
         assert_eq!(due(&s), "2026-11-26T16:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    }
+
+    #[test]
+    fn what_was_given_up_after_its_receipt_stays_received_and_keeps_its_place_in_the_handover() {
+        let mut s = sealed(Facts::default());
+        let now = step::tests::at(80_000).at;
+        for (state, received, stands) in [
+            (State::Recording, false, None),
+            (State::Sealed, false, Some(HandoverStanding::Due)),
+            (State::HandedOver, false, Some(HandoverStanding::Waiting)),
+            (State::Disposed, true, Some(HandoverStanding::Disposed)),
+        ] {
+            s.state = state;
+            assert_eq!((is_received(&s), standing(&s, now)), (received, stands), "{state:?}");
+        }
+        assert!(lacks(&s).is_empty(), "nothing is asked of what is gone");
+        let go = |s: &Session, h: &Happening| step::step(s, h, step::tests::at(70_000)).unwrap().0;
+        let kept = go(&go(&sealed(Facts::default()), &handed("h-1")), &receipt("h-1", "zhao"));
+        assert_eq!((is_received(&kept), standing(&kept, now)), (true, Some(HandoverStanding::Received)));
+        let came = CameIn::of(&kept).unwrap();
+        assert_eq!((Some(came.handed_over(vec![])), Some(came.receipt())), (kept.handover, kept.receipt));
+        assert_eq!(CameIn::of(&sealed(Facts::default())), None);
     }
 
     #[test]

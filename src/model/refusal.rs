@@ -231,6 +231,9 @@ pub enum Refusal {
     /// Footage is encrypted, and what opens it is not there: recording goes on, looking does not.
     #[error("this footage is encrypted, and its key is not at hand; recording goes on")]
     FootageShut,
+    /// The link of a room's screen, of its lamp or of the wall holds no more, or is none.
+    #[error("this link was ended, or its address is not whole; the office makes a new one")]
+    ScreenLinkOver,
 }
 
 impl Refusal {

@@ -98,7 +98,7 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::NotSignedIn | Refusal::WrongCredentials | Refusal::CodeNeeded => StatusCode::UNAUTHORIZED,
         Refusal::LockedOut { .. } | Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::NoSuch { .. } => StatusCode::NOT_FOUND,
+        Refusal::NoSuch { .. } | Refusal::ScreenLinkOver => StatusCode::NOT_FOUND,
         Refusal::RoomBusy { .. }
         | Refusal::SessionState { .. }
         | Refusal::RequestState { .. }
@@ -202,7 +202,8 @@ pub fn problem_text(field: &BadField, lang: Lang) -> String {
     }
 }
 
-/// The forms that fields have to have: how the desks' sentence begins, and its text. What is not here is shown as it is.
+/// The forms that fields have to have: how the desks' sentence begins, and its text; the longest beginning counts. What is not here is
+/// shown as it is.
 const FORMS: &[(&str, &str)] = &[
     ("is taken", "form-taken"),
     ("is 2 to 40", "form-username"),
@@ -286,7 +287,7 @@ const FORMS: &[(&str, &str)] = &[
 ];
 
 fn form_text(form: &str, lang: Lang) -> String {
-    match FORMS.iter().find(|(begins, _)| form.starts_with(begins)) {
+    match FORMS.iter().filter(|(begins, _)| form.starts_with(begins)).max_by_key(|(begins, _)| begins.len()) {
         Some((_, key)) => lang.t(key),
         None => lang.with("problem-form", &[("form", form.to_owned())]),
     }
@@ -334,7 +335,13 @@ mod tests {
     #[test]
     fn every_form_has_its_text() {
         for (begins, key) in FORMS {
-            assert!(!form_text(begins, Lang::Zh).contains('⟨') && !Lang::En.t(key).contains('⟨'), "{key}");
+            for lang in [Lang::Zh, Lang::En] {
+                assert!(!lang.t(key).contains('⟨'), "{key}");
+                // Also where another one begins as this does.
+                for rest in ["", "; and what is right"] {
+                    assert_eq!(form_text(&format!("{begins}{rest}"), lang), lang.t(key), "{begins:?} is hidden by another");
+                }
+            }
         }
     }
 }

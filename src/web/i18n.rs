@@ -85,6 +85,7 @@ mod tests {
     use crate::model::refusal::Refusal;
     use crate::model::retention::{Reason, RetentionClass};
     use crate::model::{
+        access::DeputationStanding,
         case::{ActKind, CaseState, Origin, Procedure, Stage},
         case_missing,
         completeness::Coverage,
@@ -234,6 +235,7 @@ mod tests {
         asked.extend(import::UsedFrom::ALL.iter().map(|w| ("used-from", w.as_str())));
         asked.extend(HandoverStanding::ALL.iter().map(|w| ("transfer", w.as_str())));
         asked.extend(["device", "officers", "time", "party", "cause"].map(|w| ("six", w)));
+        asked.extend(DeputationStanding::ALL.iter().map(|w| ("deputation", w.as_str())));
         asked.extend(CheckOutState::ALL.iter().map(|w| ("device-out", w.as_str())));
         asked.extend(DeviceKind::ALL.iter().map(|w| ("device-kind", w.as_str())));
         asked.extend(Standing::ALL.iter().map(|w| ("standing", w.as_str())));

@@ -68,6 +68,10 @@ const check = async () => {
 assert.equal(await check(), '未发现改动；带 ? 的事项尚未比对');
 assert.ok((await outside.textContent('#found')).includes(sealed.seal.code), 'the seal code is told');
 const signer = JSON.parse(readFileSync(join(bag, 'data/sessions', session.id, 'session.json'))).signer;
+// A fingerprint that was typed wrong says so, and accuses nobody of an alteration.
+await outside.fill('#known', signer.replace(/^./, (c) => (c === '0' ? '1' : '0')));
+await outside.press('#known', 'Tab');
+assert.match(await check(), /签名公钥与填写的指纹不同/);
 await outside.fill('#known', signer);
 await outside.press('#known', 'Tab');
 assert.equal(await check(), '未改动');

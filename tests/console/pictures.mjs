@@ -66,7 +66,7 @@ await picture(officer, 'rooms');
 const office = await person('office');
 await office.goto(at('/screens'));
 await office.click('button.primary');
-const link = await office.getAttribute('.code a', 'href');
+const link = await office.inputValue('.address input');
 await office.goto(at('/screens'));
 await picture(office, 'screens', { height: 520 });
 const monitor = await screen({ viewport: { width: 1280, height: 720 } });

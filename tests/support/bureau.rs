@@ -48,7 +48,7 @@ impl Bureau {
 
     /// The same with its data elsewhere (a small volume), and with more lines for `[storage]` and `[recording]`.
     pub async fn open_in(dir: tempfile::TempDir, data: Option<&Path>, storage: &str, recording: &str) -> Self {
-        let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
+        let cameras = Cameras::start(&["face,size=320x180", "overview,size=320x180,pattern=smpte,audio=none"]);
         let addresses = [cameras.address("face"), cameras.address("overview")];
         let mut bureau = Self::open_at(dir, data, storage, recording, &addresses).await;
         bureau.cameras = Some(cameras);
@@ -66,7 +66,7 @@ impl Bureau {
 
     /// A bureau on a store that is there already, in `data`, with the accounts that it has. Not started yet.
     pub fn takes_over(dir: tempfile::TempDir, passwords: Vec<(String, String)>) -> Self {
-        let cameras = Cameras::start(&["face,size=640x360", "overview,size=640x360,pattern=smpte,audio=none"]);
+        let cameras = Cameras::start(&["face,size=320x180", "overview,size=320x180,pattern=smpte,audio=none"]);
         let addresses = [cameras.address("face"), cameras.address("overview")];
         let mut bureau = Self::furnish(dir, None, "", "", &addresses);
         (bureau.cameras, bureau.passwords) = (Some(cameras), passwords);

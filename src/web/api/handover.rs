@@ -25,9 +25,9 @@ pub struct HandoverBody {
 /// What is received.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 pub struct ReceiveBody {
-    /// Sessions; without them, all.
+    /// Which sessions. Without this member: every one that has no receipt yet. An empty list chooses nothing, and is refused.
     #[serde(default)]
-    sessions: Vec<String>,
+    sessions: Option<Vec<String>>,
 }
 
 /// A device that is taken along.
@@ -83,7 +83,7 @@ pub async fn show(State(web): State<Web>, Extension(who): Extension<SignedIn>, P
 }
 
 /// Reads every file again and gives the receipt for what is whole, behind.
-#[utoipa::path(post, path = "/api/v1/handovers/{id}/receive", params(("id" = String, Path)), request_body = ReceiveBody, responses((status = 202), (status = 403, body = Problem), (status = 409, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/handovers/{id}/receive", params(("id" = String, Path)), request_body = ReceiveBody, responses((status = 202), (status = 403, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn receive(
     State(web): State<Web>,
     Extension(who): Extension<SignedIn>,
@@ -91,7 +91,8 @@ pub async fn receive(
     body: Result<Json<ReceiveBody>, JsonRejection>,
 ) -> ApiResult<StatusCode> {
     let Json(b) = body?;
-    web.desks.receive_handover(&who.person, &id_of(&id)?, &sessions(&b.sessions)?).await?;
+    let chosen = b.sessions.as_deref().map(sessions).transpose()?;
+    web.desks.receive_handover(&who.person, &id_of(&id)?, chosen.as_deref()).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

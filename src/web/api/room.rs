@@ -6,11 +6,12 @@ use crate::desks::wall::WALL;
 use crate::model::ids::RoomId;
 use crate::model::readiness::Readiness;
 use crate::model::status::ScreenRow;
-use crate::web::error::{ApiResult, Problem};
+use crate::web::error::{ApiError, ApiResult, Problem};
+use crate::web::pages::screen::gone;
 use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -75,12 +76,14 @@ pub struct LampQuery {
 }
 
 /// A room's lamp, for a light outside its door: JSON, or one word with `?format=text`. Needs the room's link and no sign-in.
-pub async fn lamp(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<LampQuery>) -> Response {
+pub async fn lamp(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<LampQuery>, headers: HeaderMap) -> Response {
     match web.desks.lamp(&token).await {
         Ok(LampState { lamp, .. }) if query.format.as_deref() == Some("text") => {
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lamp.as_str()).into_response()
         }
         Ok(state) => Json(state).into_response(),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        // A person who opens the address reads what a screen would say.
+        Err(no) if headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html")) => gone(&web, &no),
+        Err(no) => ApiError(no).into_response(),
     }
 }

@@ -214,12 +214,25 @@ function generate(button) {
   });
 }
 
+// The address beside the button, for another machine. Over plain HTTP there is no clipboard for scripts: what is marked is copied.
+function copies(button) {
+  const field = button.parentElement.querySelector('input');
+  field.addEventListener('focus', () => field.select());
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    field.select();
+    if (navigator.clipboard) await navigator.clipboard.writeText(field.value).catch(() => document.execCommand('copy')); else document.execCommand('copy');
+    button.textContent = button.dataset.copies;
+  });
+}
+
 document.querySelectorAll('[data-stream]').forEach(follow);
 document.querySelectorAll('[data-live]').forEach(live);
 document.querySelectorAll('details.asks').forEach(ask);
 document.querySelectorAll('form[data-to]').forEach(upload);
 document.querySelectorAll('[data-more]').forEach(more);
 document.querySelectorAll('[data-generate]').forEach(generate);
+document.querySelectorAll('[data-copies]').forEach(copies);
 document.querySelectorAll('[data-place]').forEach((span) => { const [left, width] = span.dataset.place.split(' '); span.style.left = `${left}%`; if (width) span.style.width = `${width}%`; });
 document.querySelectorAll('[data-sure]').forEach((form) => form.addEventListener('submit', (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); }));
 document.querySelectorAll('[data-submits]').forEach((field) => field.addEventListener('change', () => field.form.requestSubmit()));

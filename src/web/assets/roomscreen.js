@@ -14,12 +14,22 @@ function connect() {
     document.body.classList.remove('lost');
     place.innerHTML = event.data;
   });
+  source.addEventListener('error', ask);
+}
+
+// A link that was ended has no stream any more: its page says so, and stands here from then on. Whatever else it is, it may pass.
+let asks = false;
+async function ask() {
+  if (asks) return;
+  asks = true;
+  const answer = await fetch(location.href, { method: 'HEAD' }).catch(() => null);
+  asks = false;
+  if (answer?.status === 404) location.reload();
 }
 
 connect();
 setInterval(() => {
   const quiet = Date.now() - last;
   if (quiet > 3000) { lost.hidden = false; document.body.classList.add('lost'); }
-  // A link that was ended answers nothing: the page is asked for anew, and shows what the recorder says then.
   if (quiet > 5000 && Math.floor(quiet / 1000) % 5 === 0) connect();
 }, 1000);

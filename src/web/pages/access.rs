@@ -4,7 +4,7 @@ use crate::desks::No;
 use crate::desks::access::{Inbox, NewRequest};
 use crate::desks::deputies::NewDeputation;
 use crate::desks::sessions::{Search, SessionRow};
-use crate::model::access::{AccessMode, AccessRequest, Decision, Deputation, Narrowing, RequestState, Scope};
+use crate::model::access::{AccessMode, AccessRequest, Decision, Deputation, DeputationStanding, Narrowing, RequestState, Scope};
 use crate::model::agenda;
 use crate::model::ids::{RequestId, SessionId};
 use crate::model::people::Act;
@@ -74,12 +74,21 @@ impl InboxPage {
         r.scope().sessions
     }
 
-    fn holds(&self, d: &Deputation) -> bool {
-        d.holds(time::shanghai_day(self.now))
+    fn standing(&self, d: &Deputation) -> DeputationStanding {
+        d.standing(time::shanghai_day(self.now))
     }
 
-    fn is_mine(&self, d: &Deputation) -> bool {
-        self.page.person().is_some_and(|p| p.id == d.leader)
+    fn standing_badge(&self, d: &Deputation) -> &'static str {
+        match self.standing(d) {
+            DeputationStanding::Holds => " good",
+            DeputationStanding::NotYet => " warn",
+            DeputationStanding::Over | DeputationStanding::Ended => "",
+        }
+    }
+
+    /// One's own, while there is something left to end.
+    fn may_end(&self, d: &Deputation) -> bool {
+        d.can_end(time::shanghai_day(self.now)) && self.page.person().is_some_and(|p| p.id == d.leader)
     }
 
     fn may_close(&self, r: &AccessRequest) -> bool {

@@ -207,7 +207,7 @@ impl ShowPage {
             FaultState::Reported => &["repair", "retest", "retire"],
             FaultState::InRepair => &["retest", "retire"],
             FaultState::Retested => &["return", "repair", "retire"],
-            FaultState::Over | FaultState::Back | FaultState::Retired => &[],
+            FaultState::Over | FaultState::Back | FaultState::Retired | FaultState::CameraGone => &[],
         };
         let may = |step: &&&str| self.page.may(if **step == "report" { "report_fault" } else { "keep_devices" });
         steps.iter().filter(may).copied().collect()

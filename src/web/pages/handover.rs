@@ -94,9 +94,10 @@ pub async fn show(visit: Visit, asked: Asked) -> Response {
             });
             // The register is cut after what waits was taken from it: what waits is never on another page.
             let waiting: Vec<HandoverLine> = desk.handovers.iter().filter(|h| h.received < h.sessions).cloned().collect();
-            let mut register = Table::named("register", &asked, &["no", "at", "sessions", "state"]);
+            let mut register = Table::named("register", &asked, &["no", "from", "at", "sessions", "state"]);
             desk.handovers = register.rows(desk.handovers, |h, column| match column {
                 "no" => Key::text(Some(h.id.as_str())),
+                "from" => Key::text(Some(&h.from_name)),
                 "at" => Key::at(h.at),
                 "sessions" => Key::Number(h.sessions as i64),
                 _ => Key::Number(h.received.cmp(&h.sessions) as i64),
@@ -111,7 +112,7 @@ fn sessions(fields: &Fields) -> Result<Vec<SessionId>, Refusal> {
     all(fields, "session").map(|s| asked::id("session", s, SessionId::new)).collect()
 }
 
-/// Hands over what was ticked.
+/// Hands over what was ticked; nothing ticked is told at the form.
 pub async fn hand_over(visit: Visit, Form(fields): Form<Fields>) -> Response {
     let handed: Result<HandoverId, No> = async {
         let to = asked::id("account", &one(&fields, "to").unwrap_or_default(), AccountId::new)?;
@@ -144,6 +145,9 @@ impl OnePage {
     fn is_complete(&self) -> bool {
         self.view.sessions.iter().all(|s| s.lacks.is_empty())
     }
+    fn is_received(&self) -> bool {
+        self.view.received == self.view.sessions.len()
+    }
 }
 
 #[derive(Template)]
@@ -165,6 +169,16 @@ impl PrintPage {
     }
     fn files(&self) -> usize {
         self.view.sessions.iter().map(|s| s.files).sum()
+    }
+    fn is_received(&self) -> bool {
+        self.view.received == self.view.sessions.len()
+    }
+    /// A part has its receipt: for that part this paper is one.
+    fn is_part(&self) -> bool {
+        self.view.received > 0 && self.view.received < self.view.sessions.len()
+    }
+    fn waiting(&self) -> usize {
+        self.view.sessions.len().saturating_sub(self.view.received)
     }
 }
 
@@ -194,7 +208,7 @@ pub async fn print(visit: Visit, Path(id): Path<String>) -> Response {
 pub async fn receive(visit: Visit, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     let received: Result<(), No> = async {
         let handover = asked::id("handover", &id, HandoverId::new)?;
-        visit.desks().receive_handover(visit.person(), &handover, &sessions(&fields)?).await
+        visit.desks().receive_handover(visit.person(), &handover, Some(&sessions(&fields)?)).await
     }
     .await;
     visit.after(&format!("/handover/{id}"), "receiving", received).await

@@ -348,6 +348,7 @@ const DONE: &[&str] = &[
     "camera-removed",
     "alarm-acknowledged",
     "step-said",
+    "password-given",
     "provision-rejected",
     "provision-withdrawn",
 ];
@@ -359,6 +360,7 @@ fn said(headers: &HeaderMap) -> Option<String> {
 
 /// To a page, with a word of what was done.
 pub fn done(path: &str, word: &str) -> Response {
+    debug_assert!(DONE.contains(&word), "{word} would be said nowhere");
     ([(header::SET_COOKIE, format!("done={word}; Path=/; Max-Age=10; SameSite=Strict"))], Redirect::to(path)).into_response()
 }
 
@@ -502,4 +504,41 @@ pub async fn asset(Path(file): Path<String>) -> Response {
         answer.headers_mut().insert("service-worker-allowed", HeaderValue::from_static("/"));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn sources() -> Vec<(String, String)> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/pages");
+        let files = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        files.map(|p| (p.display().to_string(), std::fs::read_to_string(&p).unwrap())).collect()
+    }
+
+    /// What stands in quotation marks in a text, without what is no word.
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        let is_word = |w: &&str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        text.split('"').skip(1).step_by(2).filter(is_word)
+    }
+
+    #[test]
+    fn every_word_of_what_was_done_is_said_on_the_next_page_in_both_languages() {
+        let known: BTreeSet<&str> = DONE.iter().copied().collect();
+        for (lang, text) in [("zh-CN", include_str!("../i18n/zh-CN/console.ftl")), ("en", include_str!("../i18n/en/console.ftl"))] {
+            let told: BTreeSet<&str> =
+                text.lines().filter_map(|l| l.strip_prefix("done-")?.split_once(" =").map(|(word, _)| word)).collect();
+            assert_eq!(told, known, "{lang}");
+        }
+        for (path, source) in sources() {
+            for call in [" done(", ".after(", ".act("] {
+                for (at, _) in source.match_indices(call) {
+                    let line = source[at..].split([';', '|']).next().unwrap().lines().take(3).collect::<Vec<_>>().join(" ");
+                    let line = line.split("Err(").next().unwrap();
+                    words(line).for_each(|word| assert!(known.contains(word), "{path}: {word:?} is said nowhere"));
+                }
+            }
+        }
+    }
 }

@@ -75,8 +75,11 @@ struct ScreensPage {
     rows: Vec<ScreenRow>,
     rooms: Vec<(String, String)>,
     /// The addresses that were just made: told once.
-    made: Vec<String>,
+    made: Vec<Made>,
 }
+
+/// What an address shows, and the address as it is typed into a browser.
+type Made = (&'static str, String);
 
 impl ScreensPage {
     fn at(&self, ms: &i64) -> String {
@@ -96,7 +99,7 @@ pub async fn screens(visit: Visit) -> Response {
     screens_page(&visit, vec![]).await
 }
 
-async fn screens_page(visit: &Visit, made: Vec<String>) -> Response {
+async fn screens_page(visit: &Visit, made: Vec<Made>) -> Response {
     let page = visit.page("/screens").await;
     match visit.desks().screens(visit.person()).await {
         Ok(rows) => html(&ScreensPage { page, rows, rooms: visit.desks().rooms(), made }),
@@ -109,12 +112,14 @@ pub async fn make_screen(visit: Visit, Form(fields): Form<Vec<(String, String)>>
     let made = async {
         let wanted = one(&fields, "room").unwrap_or_default();
         if wanted == WALL {
-            return Ok(vec![format!("/wall/{}", visit.desks().make_wall(visit.person()).await?)]);
+            let token = visit.desks().make_wall(visit.person()).await?;
+            return Ok(vec![("wall", visit.whole_address(&format!("/wall/{token}")))]);
         }
         let token = visit.desks().make_screen(visit.person(), &asked::id("room", &wanted, RoomId::new)?).await?;
-        Ok(vec![format!("/screen/{token}"), format!("/lamp/{token}")])
+        let whole = |path: &str| visit.whole_address(&format!("/{path}/{token}"));
+        Ok(vec![("screen-link-room", whole("screen")), ("screen-link-lamp", whole("lamp"))])
     };
-    let made: Result<Vec<String>, No> = made.await;
+    let made: Result<Vec<Made>, No> = made.await;
     match made {
         Ok(made) => screens_page(&visit, made).await,
         Err(no) => visit.no("/screens", &no).await,

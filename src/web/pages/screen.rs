@@ -1,11 +1,12 @@
 //! The room screen: for the person questioned, on a second monitor, in large type. Its address is its only key.
 
+use crate::desks::No;
 use crate::desks::screens::ScreenView;
 use crate::model::status::Lamp;
 use crate::model::time;
-use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::html;
+use crate::web::{Web, error};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -67,18 +68,36 @@ impl ScreenNow<'_> {
     }
 }
 
+/// What stands where a screen would. A screen has no sign-in and no navigation, and whoever stands before it may read either language:
+/// both are there.
+#[derive(Template)]
+#[template(path = "screen_gone.html", config = "src/web/askama.toml")]
+struct GonePage<'a> {
+    langs: [Lang; 2],
+    bureau: &'a str,
+    /// The link holds no more; else the recorder cannot say now, and the page asks again by itself.
+    is_over: bool,
+}
+
+/// Why a screen shows nothing, as a page.
+pub fn gone(web: &Web, no: &No) -> Response {
+    let (status, _) = error::problem(no);
+    let page = GonePage { langs: [Lang::Zh, Lang::En], bureau: web.desks.bureau(), is_over: status == StatusCode::NOT_FOUND };
+    (status, html(&page)).into_response()
+}
+
 fn now(web: &Web, lang: Lang, view: &ScreenView) -> String {
     ScreenNow { lang, bureau: web.desks.bureau(), view }.render().unwrap_or_default()
 }
 
-/// The screen. A link that does not hold shows nothing at all.
+/// The screen. A link that does not hold shows nothing of the room, and says so.
 pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
     match web.desks.screen(&token).await {
         Ok(view) => {
             let lang = query.lang();
             html(&ScreenPage { lang, bureau: web.desks.bureau().into(), now: now(&web, lang, &view), token })
         }
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(no) => gone(&web, &no),
     }
 }
 
@@ -90,7 +109,7 @@ pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(que
             let (web, token) = (web.clone(), token.clone());
             async move { Some(now(&web, lang, &web.desks.screen(&token).await.ok()?)) }
         }),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(no) => error::problem(&no).0.into_response(),
     }
 }
 

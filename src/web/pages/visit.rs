@@ -11,8 +11,8 @@ use crate::web::pages::{Page, Told, done, no_page, see};
 use axum::Extension;
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::ExtensionRejection;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use std::sync::Arc;
 
@@ -33,7 +33,12 @@ impl FromRequestParts<Web> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ExtensionRejection> {
         let Extension(who) = Extension::<SignedIn>::from_request_parts(parts, web).await?;
-        Ok(Self { web: web.clone(), who, headers: parts.headers.clone() })
+        let mut headers = parts.headers.clone();
+        // HTTP/2 names the host in the address.
+        if let Some(host) = parts.uri.authority().and_then(|a| a.as_str().parse().ok()) {
+            headers.entry(header::HOST).or_insert(host);
+        }
+        Ok(Self { web: web.clone(), who, headers })
     }
 }
 
@@ -56,6 +61,13 @@ impl Visit {
     /// What every page has, for the page at `path`.
     pub async fn page(&self, path: &str) -> Page {
         Page::of(&self.web, &self.headers, self.who.clone(), path).await
+    }
+
+    /// The whole address of a path, to be opened on another machine: below the console's configured address, else as this request
+    /// names the recorder.
+    pub fn whole_address(&self, path: &str) -> String {
+        let host = self.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        whole_address(self.desks().address(), host, self.web.settings.secure, path)
     }
 
     /// A no, as the page at `path` tells it.
@@ -107,5 +119,30 @@ impl Visit {
             Err(no) => Err(no),
         };
         visit.after(to, word, result).await
+    }
+}
+
+/// By the configuration; without it by the host that was asked; the path alone where that is not known either.
+fn whole_address(configured: Option<&str>, host: Option<&str>, secure: bool, path: &str) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    let base = configured.map(|c| c.trim_end_matches('/').to_owned()).or_else(|| host.map(|h| format!("{scheme}://{h}")));
+    format!("{}{path}", base.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_address;
+
+    #[test]
+    fn an_address_is_whole_by_the_configuration_or_by_the_host_that_was_asked() {
+        let ours = Some("https://shilu.bureau.example/");
+        for (configured, host, secure, whole) in [
+            (ours, Some("127.0.0.1:8040"), false, "https://shilu.bureau.example/wall/1"),
+            (None, Some("192.168.10.5:8040"), false, "http://192.168.10.5:8040/wall/1"),
+            (None, Some("recorder"), true, "https://recorder/wall/1"),
+            (None, None, true, "/wall/1"),
+        ] {
+            assert_eq!(whole_address(configured, host, secure, "/wall/1"), whole);
+        }
     }
 }

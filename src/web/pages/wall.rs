@@ -2,13 +2,12 @@
 
 use crate::model::status::{CameraStatus, Lamp, Status};
 use crate::model::time;
-use crate::web::Web;
 use crate::web::i18n::Lang;
 use crate::web::pages::html;
-use crate::web::pages::screen::{ScreenQuery, each_second};
+use crate::web::pages::screen::{ScreenQuery, each_second, gone};
+use crate::web::{Web, error};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 #[derive(Template)]
@@ -84,14 +83,14 @@ fn now(web: &Web, lang: Lang, status: &Status) -> String {
     WallNow { lang, bureau: web.desks.bureau(), status }.render().unwrap_or_default()
 }
 
-/// The wall. A link that does not hold shows nothing at all.
+/// The wall. A link that does not hold shows nothing of the rooms, and says so.
 pub async fn show(State(web): State<Web>, Path(token): Path<String>, Query(query): Query<ScreenQuery>) -> Response {
     match web.desks.wall(&token).await {
         Ok(status) => {
             let lang = query.lang();
             html(&WallPage { lang, bureau: web.desks.bureau().into(), now: now(&web, lang, &status), token })
         }
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(no) => gone(&web, &no),
     }
 }
 
@@ -103,6 +102,6 @@ pub async fn events(State(web): State<Web>, Path(token): Path<String>, Query(que
             let (web, token) = (web.clone(), token.clone());
             async move { Some(now(&web, lang, &web.desks.wall(&token).await.ok()?)) }
         }),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(no) => error::problem(&no).0.into_response(),
     }
 }

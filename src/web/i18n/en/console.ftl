@@ -2741,3 +2741,24 @@ trial-problem-not-rtsp = What answers is not RTSP, or it closed the connection: 
 trial-problem-no-stream = There is no stream at this address: check the path.
 trial-problem-no-pictures = No pictures that can be recorded: set the camera to H.264 or H.265.
 trial-problem-other = The camera does not work as it should.
+# --- handover: what was given up since
+transfer-disposed = Received, since disposed of
+# --- deputies: where an authorisation stands
+deputation-not-yet = Not yet in force
+deputation-holds = In force
+deputation-over = Expired
+deputation-ended = Ended early
+# --- room screens: a link that was ended, and whole addresses
+screen-link-over = This screen link has been ended
+screen-link-over-next = The office ended the link, or the address is incomplete. To use this screen again, ask the office to make a new link on the “Room screens” page and open it here.
+screen-away = The recorder cannot answer at the moment
+screen-away-next = Recording is not affected. This page tries again every 10 seconds.
+refusal-screen-link-over = This link has been ended, or its address is incomplete. Ask the office to make a new one on the “Room screens” page.
+refused-screen-link-over = screen link ended
+screen-link-room = Room screen
+screen-link-lamp = Lamp outside the door
+copy-address = Copy address
+copied = Copied
+open-address = Open
+# --- equipment: a camera that was taken away with a fault
+fault-state-camera-gone = Closed: the camera was taken away

@@ -2741,3 +2741,24 @@ trial-problem-not-rtsp = 对方应答的不是 RTSP，或者中断了连接：�
 trial-problem-no-stream = 该地址没有视频流：请核对路径。
 trial-problem-no-pictures = 没有可以录制的图像：请把摄像机设为 H.264 或 H.265。
 trial-problem-other = 摄像机未能正常送出图像。
+# --- handover: what was given up since
+transfer-disposed = 已接收，现已处置
+# --- deputies: where an authorisation stands
+deputation-not-yet = 尚未生效
+deputation-holds = 生效中
+deputation-over = 已到期
+deputation-ended = 已提前终止
+# --- room screens: a link that was ended, and whole addresses
+screen-link-over = 本屏幕链接已停用
+screen-link-over-next = 链接已由办公室停用，或者地址不完整。需要继续使用的，请办公室在“询问室屏幕”页面重新生成链接，在本屏幕上打开。
+screen-away = 录制主机暂时无法应答
+screen-away-next = 录制不受影响，本页每 10 秒自动重试。
+refusal-screen-link-over = 本链接已停用，或者地址不完整。请办公室在“询问室屏幕”页面重新生成链接。
+refused-screen-link-over = 屏幕链接已停用
+screen-link-room = 询问室屏幕
+screen-link-lamp = 门外指示灯
+copy-address = 复制地址
+copied = 已复制
+open-address = 打开
+# --- equipment: a camera that was taken away with a fault
+fault-state-camera-gone = 摄像机已撤除，故障随之关闭
