@@ -11,7 +11,7 @@
 //! | sessions | [`session`] and what happens in it · [`step`] how that changes it · [`mark`] · [`record`] what is typed · [`facts`] · [`plan`] · [`readiness`] · [`prompts`] · [`missing`] what it lacks · [`completeness`] · [`gap`] · [`minute_code`] · [`in_use`] a room without one · `fragment` |
 //! | cases | [`case`] · [`case_missing`] · [`text_record`] · [`initiation`] |
 //! | looking | [`access`] request, decision, grant · [`deputation`] · [`copy`] · [`provision`] · [`patterns`] of who looked |
-//! | keeping | [`retention`] · [`hold`] · [`disposal`] · [`closing`] · [`clock_trust`] · [`medium`] · [`disc_plan`] · [`archive`] |
+//! | keeping | [`retention`] · [`hold`] · [`disposal`], its [`tombstone`] · [`closing`] · [`clock_trust`] · [`medium`] · [`disc_plan`] · [`archive`] |
 //! | taking in | [`import`] · [`handover`] · [`check_out`] |
 //! | equipment | [`device`] · [`device_fault`] · [`device_tally`] · [`trial`] of a camera |
 //! | people | [`people`]: roles, acts, and the table of who may |
@@ -53,6 +53,7 @@ pub mod deputation;
 pub mod retention;
 pub mod hold;
 pub mod disposal;
+pub mod tombstone;
 pub mod closing;
 pub mod clock_trust;
 pub mod medium;

@@ -42,7 +42,7 @@ pub enum Trigger {
 
 /// Every transition of a session that a happening can make; what is not here is refused. A session begins as `Recording` ([`begin`]): what
 /// was planned is a [`Plan`](crate::model::plan::Plan) until then. `Disposed` is no happening of its journal, which is gone with it: it is
-/// what a tombstone says ([`Tombstone::session`](crate::model::disposal::Tombstone::session)).
+/// what a tombstone says ([`Tombstone::session`](crate::model::tombstone::Tombstone::session)).
 pub const TRANSITIONS: &[(State, Trigger, State)] = &[
     (State::Recording, Trigger::Interrupt, State::Interrupted),
     (State::Interrupted, Trigger::Resume, State::Recording),

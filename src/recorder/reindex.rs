@@ -4,8 +4,8 @@ use crate::acts::Acts;
 use crate::catalog::sessions;
 use crate::footage::{journal, tree};
 use crate::machine::{durable, fault::Fault};
-use crate::model::disposal::Tombstone;
 use crate::model::session::Session;
+use crate::model::tombstone::Tombstone;
 use std::path::Path;
 
 /// The largest tombstone that is read: a session of 8 h and sixteen cameras has some 8,000 files.

@@ -207,7 +207,7 @@ fn bucket(data: &[u8]) {
     drop(archive::listed(&text));
     drop((serde_json::from_slice::<rule::Index>(data), serde_json::from_slice::<rule::SignedStatus>(data)));
     drop((rule::parse_index_key("site", &text).is_some(), rule::is_below(&text), rule::window(&text), rule::unhex(&text)));
-    drop(serde_json::from_slice::<shilu::model::disposal::Tombstone>(data));
+    drop(serde_json::from_slice::<shilu::model::tombstone::Tombstone>(data));
     drop(Recipients::parse(&[text.clone().into_owned()]));
     let keys = KEYS.get_or_init(|| {
         let path = place().join("key");

@@ -7,12 +7,13 @@ use crate::desks::retention::{LISTS, RetentionPage, RetentionRow, RetentionSearc
 use crate::desks::sessions::SessionRow;
 use crate::model::closing::CopyFate;
 use crate::model::digest;
-use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome, Tombstone};
+use crate::model::disposal::{ArchiveCopy, DisposalState, Item, Outcome};
 use crate::model::hold::{Ground, HoldRules, HoldState};
 use crate::model::ids::{DisposalId, SessionId};
 use crate::model::refusal::Refusal;
 use crate::model::retention::{Retention, Table, Version, Why};
 use crate::model::time;
+use crate::model::tombstone::Tombstone;
 use crate::model::words::BadField;
 use crate::web::asked;
 use crate::web::i18n::Lang;
