@@ -87,14 +87,14 @@ async fn a_camera_that_comes_back_with_another_resolution_begins_a_new_file_and_
     let mut bureau = Bureau::open().await;
     let (officer, id) = bureau.records(100_000).await;
     bureau.cameras().kill();
-    bureau.cameras().restart_as(&["face,size=480x270", "overview,size=640x360,pattern=smpte,audio=none"]);
+    bureau.cameras().restart_as(&["face,size=480x270", "overview,size=320x180,pattern=smpte,audio=none"]);
     officer.waits("the lamp", |room| room["lamp"] == "recording" && room["cameras"][0]["resolution"] == "480x270").await;
     let sealed = officer.ends(&id).await;
     let sizes = |camera: &str| -> Vec<String> {
         let of = |s: &&Value| s["camera"] == camera;
         sealed["segments"].as_array().unwrap().iter().filter(of).map(|s| s["resolution"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!((sizes("face"), sizes("overview")), (vec!["640x360".into(), "480x270".into()], vec!["640x360".to_owned(); 2]), "{sealed:#}");
+    assert_eq!((sizes("face"), sizes("overview")), (vec!["320x180".into(), "480x270".into()], vec!["320x180".to_owned(); 2]), "{sealed:#}");
     assert_eq!(verify(&bureau.folder(&id)).0, 0);
 }
 
@@ -263,13 +263,13 @@ async fn a_tile_shows_the_cameras_small_stream_and_the_recording_is_the_large_on
     let mut bureau = Bureau::open().await;
     assert!(bureau.terminate());
     let text = std::fs::read_to_string(bureau.config()).unwrap();
-    let small = support::camera::Cameras::start(&["tile,size=320x180,audio=none"]);
+    let small = support::camera::Cameras::start(&["tile,size=160x90,audio=none"]);
     let tile = format!("device_no = \"XW-101\"\ntile_url = \"{}\"", small.address("tile"));
     std::fs::write(bureau.config(), text.replace("device_no = \"XW-101\"", &tile)).unwrap();
     bureau.start().await;
     let viewer = bureau.sign_in("live_viewer").await;
     viewer.waits_for_pictures().await;
-    for (query, width) in [("?small=true", 320), ("", 640)] {
+    for (query, width) in [("?small=true", 160), ("", 320)] {
         assert_eq!(viewer.sees_live("room-1", "face", query).await["width"], width);
     }
 }
