@@ -2,7 +2,8 @@
 //! asked and shown.
 //!
 //! [`routes`] has every route on one screen, each with who may use it. Pages are rendered on the server and work with forms
-//! alone; the scripts in `assets/` add live pictures, the player and updates. The JSON API under `/api/v1` calls the same desks.
+//! alone; the scripts in `assets/` add live pictures, the player and updates, and `assets/reach.js` stands in for pages while the
+//! recorder does not answer. The JSON API under `/api/v1` calls the same desks.
 
 pub mod api;
 mod article;
