@@ -77,7 +77,7 @@ const link = await office.inputValue('.address input');
 await office.goto(at('/screens'));
 await picture(office, 'screens', { height: 520 });
 const monitor = await screen({ viewport: { width: 1280, height: 720 } });
-await monitor.goto(at(link));
+await monitor.goto(link);
 await monitor.waitForSelector('text=本室办理案件时全程录音录像');
 
 await officer.goto(at('/rooms/room-1/readiness'));
