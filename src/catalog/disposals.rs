@@ -4,7 +4,7 @@ use crate::catalog::{archive, bad_doc};
 use crate::machine::fault::Fault;
 use crate::model::disposal::{Disposal, DisposalState, Outcome};
 use crate::model::ids::DisposalId;
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, Params, params};
 
 /// Whether a row `r` of `retention` is in a disposal that waits for a decision or is being carried out.
 pub const OPEN_OF_ROW: &str = "SELECT 1 FROM disposal_sessions o JOIN disposals d ON d.id = o.disposal
@@ -75,12 +75,4 @@ pub fn of_session(c: &Connection, session: &str) -> Result<Vec<Disposal>, Fault>
 pub fn open_for(c: &Connection, session: &str) -> Result<Option<Disposal>, Fault> {
     let tail = "WHERE state IN ('proposed', 'approved') AND id IN (SELECT disposal FROM disposal_sessions WHERE session = ?1)";
     Ok(some(c, tail, [session])?.pop())
-}
-
-/// Its number alone.
-pub fn open_number_for(c: &Connection, session: &str) -> Result<Option<DisposalId>, Fault> {
-    let text = "SELECT d.id FROM disposal_sessions o JOIN disposals d ON d.id = o.disposal
-        WHERE o.session = ?1 AND d.state IN ('proposed', 'approved')";
-    let number: Option<String> = c.prepare_cached(text)?.query_row([session], |r| r.get(0)).optional()?;
-    number.map(|n| DisposalId::new(&n).map_err(|e| Fault::of("read", "a disposal", e))).transpose()
 }

@@ -174,7 +174,7 @@ impl Desks {
         let today = time::shanghai_day(now);
         let month = Period::month(month, today).map_err(Refusal::from)?;
         let (from, to) = (time::shanghai_midnight(month.first()), time::shanghai_midnight(month.after().first()));
-        let (from_ms, to_ms) = month.bounds_ms();
+        let (from_ms, to_ms) = (from.timestamp_millis(), to.timestamp_millis());
         let sessions = self.read(move |c: &Reading| sessions::between(c, from_ms, to_ms)).await?;
         let devices = self.equipment.all();
         // The office counts hours of all units and reads no case; who supervises counts the units that they list.

@@ -226,10 +226,8 @@ impl Desks {
         let page = search.page.unwrap_or(1).clamp(1, 100_000);
         let found = self.read(move |c| {
             let (rows, total) = index::find(c, &filter, (page - 1) * PAGE_ROWS, PAGE_ROWS)?;
-            let in_disposal = |r: &index::Row| match filter.wanted {
-                Wanted::Gone => Ok(disposals::of_gone(c, r.session.id.as_str())?.map(|d| d.id)),
-                _ => disposals::open_number_for(c, r.session.id.as_str()),
-            };
+            let find = if filter.wanted == Wanted::Gone { disposals::of_gone } else { disposals::open_for };
+            let in_disposal = |r: &index::Row| Ok::<_, Fault>(find(c, r.session.id.as_str())?.map(|d| d.id));
             let rows = rows.into_iter().map(|r| Ok((in_disposal(&r)?, r))).collect::<Result<Vec<_>, Fault>>()?;
             let of = |list: &str| index::Filter { wanted: self::wanted(list), ..filter.clone() };
             let counts = LISTS.iter().map(|l| Ok(ListCount { list: (*l).into(), count: index::count(c, &of(l))? }));

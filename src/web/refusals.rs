@@ -98,6 +98,11 @@ fn asking(headers: &HeaderMap) -> HeaderMap {
     all
 }
 
+/// Whether a person looks at what comes, and no program.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"))
+}
+
 fn is_page(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"))
 }
@@ -105,7 +110,7 @@ fn is_page(response: &Response) -> bool {
 /// A failure that has no page gets one, where a person looks at it.
 fn looked_after(web: &Web, headers: &HeaderMap, response: Response) -> Response {
     let status = response.status();
-    let person = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    let person = wants_page(headers);
     if !person || is_page(&response) || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

@@ -8,6 +8,7 @@ use crate::model::readiness::Readiness;
 use crate::model::status::ScreenRow;
 use crate::web::error::{ApiError, ApiResult, Problem};
 use crate::web::pages::screen::gone;
+use crate::web::refusals::wants_page;
 use crate::web::{Web, asked};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
@@ -83,7 +84,7 @@ pub async fn lamp(State(web): State<Web>, Path(token): Path<String>, Query(query
         }
         Ok(state) => Json(state).into_response(),
         // A person who opens the address reads what a screen would say.
-        Err(no) if headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html")) => gone(&web, &no),
+        Err(no) if wants_page(&headers) => gone(&web, &no),
         Err(no) => ApiError(no).into_response(),
     }
 }

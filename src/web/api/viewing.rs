@@ -9,6 +9,7 @@ use crate::model::copy::{Copy as CopyOf, Order};
 use crate::model::ids::{CameraId, CopyId, SessionId, ViewingId};
 use crate::model::refusal::Refusal;
 use crate::web::error::{ApiResult, Problem};
+use crate::web::refusals::wants_page;
 use crate::web::{Web, asked};
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -87,7 +88,7 @@ pub async fn close(State(web): State<Web>, Extension(who): Extension<SignedIn>, 
 /// A person who followed a link and has to show again that it is them is led to where that is done, and from there back to the
 /// session's page; a program is told in its own words.
 fn or_prove(headers: &HeaderMap, session: &SessionId, asked: Answer<Footage>, tell: impl Fn(Footage) -> Response) -> ApiResult<Response> {
-    let follows = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    let follows = wants_page(headers);
     match asked {
         Err(No::Refusal(Refusal::ProveAgain)) if follows => Ok(Redirect::to(&format!("/prove?back=/sessions/{session}")).into_response()),
         other => Ok(tell(other?)),

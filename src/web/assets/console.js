@@ -100,9 +100,9 @@ addEventListener('pageshow', (event) => { if (event.persisted) waitsNoMore(); })
 // A desk without any network may still be the recorder itself: only the recorder's silence counts.
 async function reaches() { document.getElementById('offline').hidden = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(5000) }).then(() => true, () => false); }
 addEventListener('offline', reaches);
+addEventListener('online', reaches);
 // Browsers have workers only where the connection is to be trusted; elsewhere they show their own page.
 navigator.serviceWorker?.register('/assets/reach.js', { scope: '/' }).catch(() => {});
-addEventListener('online', reaches);
 
 // A long form that was changed is not left by accident.
 const began = new Map([...document.querySelectorAll('main form[method=post]')]

@@ -32,18 +32,8 @@ struct SupervisionPage {
 impl SupervisionPage {
     /// The figures that a supervisor looks at first; whether each is one that should not be.
     fn headline(&self) -> Vec<(&'static str, u64, bool)> {
-        let t = &self.report.total;
-        let good = [("tally-sessions", t.sessions), ("tally-whole", t.whole), ("tally-part-explained", t.part_explained)];
-        let bad = [
-            ("tally-part-unexplained", t.part_unexplained),
-            ("tally-none", t.none),
-            ("tally-plans-missed", t.plans_missed),
-            ("tally-unlinked-late", t.unlinked_late),
-            ("tally-initiation-late", t.initiation_late),
-            ("tally-missing", t.missing),
-            ("tally-unexplained", t.unexplained),
-        ];
-        good.into_iter().map(|(k, v)| (k, v, false)).chain(bad.into_iter().map(|(k, v)| (k, v, v > 0))).collect()
+        let figures = FIGURES.iter().map(|f| (f.name, (f.of)(&self.report.total), f.headline));
+        figures.filter_map(|(name, count, headline)| Some((name, count, headline? && count > 0))).collect()
     }
 
     fn tables(&self) -> [(&'static str, &Table, &[TallyRow]); 2] {
@@ -103,23 +93,25 @@ struct Figure {
     of: fn(&Tally) -> u64,
     /// Whether the page has a column for it; the file has them all.
     on_page: bool,
+    /// Whether it should be nought, where it is one of those above the lists.
+    headline: Option<bool>,
 }
 
 /// The figures, in the order of their columns.
 const FIGURES: &[Figure] = &[
-    Figure { name: "sessions", of: |t| t.sessions, on_page: true },
-    Figure { name: "whole", of: |t| t.whole, on_page: true },
-    Figure { name: "part-explained", of: |t| t.part_explained, on_page: true },
-    Figure { name: "part-unexplained", of: |t| t.part_unexplained, on_page: true },
-    Figure { name: "none", of: |t| t.none, on_page: true },
-    Figure { name: "plans-missed", of: |t| t.plans_missed, on_page: false },
-    Figure { name: "unlinked-late", of: |t| t.unlinked_late, on_page: true },
-    Figure { name: "linked-late", of: |t| t.linked_late, on_page: true },
-    Figure { name: "initiation-late", of: |t| t.initiation_late, on_page: true },
-    Figure { name: "missing", of: |t| t.missing, on_page: true },
-    Figure { name: "unexplained", of: |t| t.unexplained, on_page: true },
-    Figure { name: "rights-not-told", of: |t| t.rights_not_told, on_page: true },
-    Figure { name: "mistakes", of: |t| t.mistakes, on_page: false },
+    Figure { name: "sessions", of: |t| t.sessions, on_page: true, headline: Some(false) },
+    Figure { name: "whole", of: |t| t.whole, on_page: true, headline: Some(false) },
+    Figure { name: "part-explained", of: |t| t.part_explained, on_page: true, headline: Some(false) },
+    Figure { name: "part-unexplained", of: |t| t.part_unexplained, on_page: true, headline: Some(true) },
+    Figure { name: "none", of: |t| t.none, on_page: true, headline: Some(true) },
+    Figure { name: "plans-missed", of: |t| t.plans_missed, on_page: false, headline: Some(true) },
+    Figure { name: "unlinked-late", of: |t| t.unlinked_late, on_page: true, headline: Some(true) },
+    Figure { name: "linked-late", of: |t| t.linked_late, on_page: true, headline: None },
+    Figure { name: "initiation-late", of: |t| t.initiation_late, on_page: true, headline: Some(true) },
+    Figure { name: "missing", of: |t| t.missing, on_page: true, headline: Some(true) },
+    Figure { name: "unexplained", of: |t| t.unexplained, on_page: true, headline: Some(true) },
+    Figure { name: "rights-not-told", of: |t| t.rights_not_told, on_page: true, headline: None },
+    Figure { name: "mistakes", of: |t| t.mistakes, on_page: false, headline: None },
 ];
 
 fn shown() -> impl Iterator<Item = &'static Figure> {
