@@ -271,7 +271,7 @@ async fn an_overview_of_two_sites_is_searched_by_the_six_fields_and_shows_no_pic
         waits(&bureau.sign_in("inspector").await, "archived", is_done).await;
         bureaus.push(bureau);
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = support::free_port();
     let mut hashing = Command::new(SHILU)
         .args(["overview", "--hash-password"])
         .stdin(std::process::Stdio::piped())

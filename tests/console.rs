@@ -75,7 +75,7 @@ fn an_alarm_from_the_bell_to_its_acknowledgement_by_keyboard_and_its_end() {
 }
 
 fn plays(day: &str) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::support::free_port();
     let dir = tempfile::tempdir().unwrap();
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let demo = Command::new(env!("CARGO_BIN_EXE_shilu"))

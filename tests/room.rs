@@ -239,7 +239,7 @@ impl Drop for Listener {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lamp_outside_the_door_follows_durable_bytes_and_goes_unknown_with_a_dead_recorder() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = support::free_port();
     let broker = Broker::start(port);
     let mut bureau = Bureau::open().await;
     bureau.terminate();

@@ -105,7 +105,8 @@ fn cut(camera: &CameraId, (from_ms, to_ms): (u64, u64), causes: &[CauseFrom], pa
     let mut at = from_ms;
     for pause in pauses {
         let (begins, ends) = (pause.from_ms.max(from_ms), pause.to_ms.min(to_ms));
-        if ends <= begins + TOLERANCE_MS {
+        // A moment's pause explains what is lost in it and beside it, unless that has a length or a cause of its own.
+        if ends <= begins || (ends <= begins + TOLERANCE_MS && stands_alone(at, to_ms)) {
             continue;
         }
         if stands_alone(at, begins) {
@@ -191,6 +192,23 @@ mod tests {
         is(&[(0, 5_000), (40_000, 60_000)], &[], &[(5_000, 10_000, Unknown), (10_000, 40_000, Interruption)]);
         // A camera that was away before the pause, in it, and after it.
         is(&[(0, 4_000)], &[(4_000, Camera)], &[(4_000, 10_000, Camera), (10_000, 40_000, Interruption), (40_000, 60_000, Camera)]);
+    }
+
+    #[test]
+    fn a_moments_pause_is_the_cause_of_the_moment_and_of_nothing_more() {
+        use GapCause::{Camera, Interruption, Unknown};
+        let pause = Pause { from_ms: 5_405, to_ms: 6_043, reason: None };
+        let told = CauseFrom { at_ms: 5_700, cause: Camera, detail: None };
+        for ((from_ms, to_ms), causes, wanted) in [
+            // Pressed and pressed again, seen on a busy machine: half a second without pictures, all but the valve's moment in the pause.
+            ((5_547, 6_052), &[][..], Interruption),
+            ((5_547, 7_500), &[], Interruption),
+            ((5_547, 7_600), &[], Unknown),
+            ((5_547, 7_500), std::slice::from_ref(&told), Camera),
+        ] {
+            let gaps = find(&face(), 60_000, &[(0, from_ms), (to_ms, 60_000)], causes, std::slice::from_ref(&pause));
+            assert_eq!(gaps, [Gap { camera: face(), from_ms, to_ms, cause: wanted, detail: None }]);
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Authority {
         openssl(at, "req -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.csr -subj /CN=Test-TSA");
         let sign = format!("x509 -req -in tsa.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tsa.pem -days {days} -extfile ext");
         openssl(at, &sign);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::support::free_port();
         let mut authority = Self { address: format!("http://127.0.0.1:{port}/"), ca: at.join("ca.pem"), dir, server: None, port };
         authority.comes().await;
         authority

@@ -44,6 +44,9 @@ impl Cameras {
     /// The same with options before the cameras.
     pub fn with(options: &[&str], cameras: &[&str]) -> Self {
         let mut args: Vec<String> = options.iter().map(ToString::to_string).collect();
+        if !options.contains(&"--port") {
+            args.extend(["--port".to_owned(), crate::support::free_port().to_string()]);
+        }
         args.extend(cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()]));
         let (child, url) = spawn(&args);
         Self { child, url, args }
@@ -62,7 +65,8 @@ impl Cameras {
 
     /// Comes back at the same address with other cameras.
     pub fn restart_as(&mut self, cameras: &[&str]) {
-        self.args = cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()]).collect();
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        self.args = ["--port".to_owned(), port].into_iter().chain(cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()])).collect();
         self.restart();
     }
 
@@ -82,10 +86,7 @@ impl Cameras {
 
     /// Comes back at the same address.
     pub fn restart(&mut self) {
-        let port = self.url.rsplit(':').next().unwrap().to_owned();
-        let mut args = vec!["--port".to_owned(), port];
-        args.extend(self.args.clone());
-        (self.child, self.url) = spawn(&args);
+        (self.child, self.url) = spawn(&self.args);
     }
 }
 
