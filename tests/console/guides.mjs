@@ -50,12 +50,14 @@ for (const address of all.filter((a) => a !== '/help/api')) {
   assert.deepEqual(await officer.$$eval('.guide-contents a', (links) => links.map((a) => a.hash.slice(1)).filter((id) => !document.getElementById(decodeURIComponent(id)))), [], `${address}: contents`);
   for (const link of await officer.$$eval('article a', (links) => links.map((a) => a.getAttribute('href')))) assert.ok(link.startsWith('/help/') || link.startsWith('#'), `${address}: ${link}`);
   await fits(officer, address);
-  const file = join(paper, 'guide.pdf');
-  await officer.pdf({ path: file, preferCSSPageSize: true });
-  const pages = Number(/Pages:\s+(\d+)/.exec(execFileSync('pdfinfo', [file]).toString())[1]);
-  console.log(`${address}: ${pages} pages`);
-  const reference = ['/help/install', '/help/restore', '/help/alarms', '/help/format', '/help/security', '/help/asvs'].includes(address);
-  if (!reference) assert.ok(pages <= 10, `${address} takes ${pages} pages`);
+  // What is looked up is not read through: it may be as long as it is.
+  if (!['/help/install', '/help/restore', '/help/alarms', '/help/format', '/help/security', '/help/asvs'].includes(address)) {
+    const file = join(paper, 'guide.pdf');
+    await officer.pdf({ path: file, preferCSSPageSize: true });
+    const pages = Number(/Pages:\s+(\d+)/.exec(execFileSync('pdfinfo', [file]).toString())[1]);
+    console.log(`${address}: ${pages} pages`);
+    assert.ok(pages <= 10, `${address} takes ${pages} pages`);
+  }
   await shot(officer, `guides-3-${address.split('/').pop()}`);
 }
 // A link from a page goes to its place.

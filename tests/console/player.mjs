@@ -21,11 +21,20 @@ await page.evaluate(async () => {
   player.screens.forEach((s, n) => { const next = () => s.video.requestVideoFrameCallback((_, m) => { presented[n] = m.mediaTime; next(); }); next(); });
 });
 
-/** Goes to a moment, and gives how far each picture is from it, seconds; null for a camera that says why it has none. */
+/** How far each picture is from the moment at which the player stands, seconds, once they have settled; null for a camera that says why it has none. */
+async function settled() {
+  // The browser tells of a picture a moment after it has found it, and of the one before it late.
+  await page.waitForFunction((step) => {
+    const off = player.screens.flatMap((s, n) => (s.slide.hidden ? [presented[n] === null || s.video.seeking || !s.video.paused ? NaN : player.head - presented[n]] : []));
+    return off.every((o) => Math.abs(o) <= step) && Math.max(...off) - Math.min(...off) <= step;
+  }, STEP, { timeout: 20000 }).catch(() => {});
+  return page.evaluate(() => player.screens.map((s, n) => (s.slide.hidden ? player.head - presented[n] : null)));
+}
+
+/** Goes to a moment. */
 async function at(seconds) {
   await page.evaluate((s) => { player.toggle(false); presented.fill(null); player.seek(s * 1000); }, seconds);
-  await page.waitForFunction(() => player.screens.every((s, n) => !s.slide.hidden || (presented[n] !== null && !s.video.seeking && Math.abs(s.video.currentTime - player.head) < 0.03)));
-  return page.evaluate(() => player.screens.map((s, n) => (s.slide.hidden ? player.head - presented[n] : null)));
+  return settled();
 }
 
 function together(off, where) {
@@ -51,10 +60,7 @@ await page.evaluate(() => player.toggle(true));
 await page.waitForFunction((s) => player.position / 1000 > s, Math.min(to + 1.5, length - 0.6));
 await page.evaluate(() => player.toggle(false));
 await page.selectOption('#speed', '1');
-// The browser tells of a picture a moment after it has found it.
-await page.waitForFunction((step) => player.screens.every((s, n) => !s.video.seeking && s.video.paused && Math.abs(player.head - presented[n]) <= step), STEP);
-const after = await page.evaluate(() => player.screens.map((s, n) => player.head - presented[n]));
-together(after, 'after playing across the gap');
+together(await settled(), 'after playing across the gap');
 
 // Loudness: in words, and drawn into the camera that has sound.
 await page.waitForFunction(() => /全景 没有录音/.test(document.getElementById('loudness-words').textContent) && /面部 有声/.test(document.getElementById('loudness-words').textContent));

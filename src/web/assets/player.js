@@ -126,8 +126,11 @@ class Player {
 
   toggle(on = !this.playing) {
     if (on && this.position >= this.viewing.length_ms) this.head = this.shift;
+    const stops = this.playing && !on;
     this.playing = on;
     this.last = performance.now();
+    // Running pictures may be a picture apart; those that stand are of one moment.
+    if (stops) this.follow(true);
     $('play').textContent = on ? $('play').dataset.pause : $('play').dataset.play;
   }
 
