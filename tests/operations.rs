@@ -2,6 +2,7 @@
 
 use crate::support;
 
+use reqwest::StatusCode;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -428,4 +429,20 @@ async fn every_figure_that_an_alert_or_the_dashboard_names_is_told_and_the_alert
     };
     assert!(value("shilu_sync_seconds_count{volume=\"primary\"}") > 0.0);
     assert!(value("shilu_session_open{room=\"room-1\"}") > 0.0 && value("shilu_log_entries") > 0.0 && value("shilu_memory_bytes") > 1e6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_is_sent_styles_and_scripts_again_only_when_they_changed() {
+    let bureau = Bureau::open_empty().await;
+    let client = reqwest::Client::new();
+    let ask = |known: &str| client.get(format!("{}/assets/console.css", bureau.url)).header("If-None-Match", known).send();
+    let first = ask("\"another\"").await.unwrap();
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!((first.status(), first.headers()["cache-control"].to_str().unwrap()), (StatusCode::OK, "no-cache"));
+    assert!(first.text().await.unwrap().len() > 1_000);
+    for known in [tag.clone(), format!("\"another\", W/{tag}")] {
+        let again = ask(&known).await.unwrap();
+        assert_eq!((again.status(), again.headers()["etag"].to_str().unwrap()), (StatusCode::NOT_MODIFIED, &*tag));
+        assert!(again.headers().contains_key("content-security-policy") && again.bytes().await.unwrap().is_empty());
+    }
 }

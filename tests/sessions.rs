@@ -104,7 +104,9 @@ async fn an_interruption_pauses_and_a_resumption_goes_on() {
     let (officer, id) = bureau.records(100_000).await;
     let paused = officer.does(&format!("/api/v1/sessions/{id}/interrupt"), json!({ "cause": "vacated", "reason": "午饭" })).await;
     let since = paused["interruptions"][0]["from_ms"].as_u64().unwrap_or_else(|| panic!("{paused:#}"));
-    officer.waits("the pause", |room| room["lamp"] == "interrupted" && room["session"]["elapsed_ms"].as_u64().unwrap() > since + 3_000).await;
+    officer
+        .waits("the pause", |room| room["lamp"] == "interrupted" && room["session"]["elapsed_ms"].as_u64().unwrap() > since + 3_000)
+        .await;
     officer.does(&format!("/api/v1/sessions/{id}/resume"), json!({})).await;
     officer.waits("pictures", |room| room["lamp"] == "recording").await;
     let sealed = officer.ends(&id).await;

@@ -95,17 +95,20 @@ pub struct HandoverRow {
     pub from: Option<AccountId>,
 }
 
-/// These units' newest handovers. Who handed over stands in the sessions alone: it is read of those that are listed, not of all.
-pub fn handovers(c: &Connection, units: &[String], rows_max: u32) -> Result<Vec<HandoverRow>, Fault> {
+/// These units' handovers, newest first: all in which something waits for its receipt, and so many of those that are received. Who handed
+/// over stands in the sessions alone: it is read of those that are listed, not of all.
+pub fn handovers(c: &Connection, units: &[String], received_max: u32) -> Result<Vec<HandoverRow>, Fault> {
     let marks = vec!["?"; units.len()].join(", ");
     let text = format!(
-        "SELECT newest.*, (SELECT doc ->> '$.handover.from' FROM handed_over o JOIN sessions ON sessions.id = o.session
-             WHERE o.handover = newest.handover AND doc ->> '$.handover.from' IS NOT NULL LIMIT 1)
-         FROM (SELECT handover, max(at) AS at, count(*), sum(received) FROM handed_over WHERE unit IN ({marks}) GROUP BY handover
-             ORDER BY max(at) DESC LIMIT ?) newest ORDER BY newest.at DESC"
+        "WITH all_of_them AS (SELECT handover, max(at) AS at, count(*) AS sessions, sum(received) AS received FROM handed_over
+             WHERE unit IN ({marks}) GROUP BY handover),
+         ranked AS (SELECT *, row_number() OVER (PARTITION BY received < sessions ORDER BY at DESC) AS place FROM all_of_them)
+         SELECT handover, at, sessions, received, (SELECT doc ->> '$.handover.from' FROM handed_over o JOIN sessions ON sessions.id = o.session
+             WHERE o.handover = ranked.handover AND doc ->> '$.handover.from' IS NOT NULL LIMIT 1)
+         FROM ranked WHERE received < sessions OR place <= ? ORDER BY at DESC"
     );
     let mut values: Vec<Value> = units.iter().cloned().map(Value::from).collect();
-    values.push(Value::from(i64::from(rows_max)));
+    values.push(Value::from(i64::from(received_max)));
     let mut statement = c.prepare_cached(&text)?;
     let rows = statement.query_map(params_from_iter(values), |r| {
         let (id, from) = (r.get::<_, String>(0)?, r.get::<_, Option<String>>(4)?);
@@ -231,5 +234,21 @@ mod tests {
         let ended = CheckedOut { nothing: Some(NothingCame { at: out.at, by: out.by.clone(), reason: "未使用".into() }), ..out };
         put_check_out(&c, &ended).unwrap();
         assert_eq!(all_check_outs(&c).unwrap()[0].out, ended);
+    }
+
+    #[test]
+    fn what_waits_for_its_receipt_is_listed_however_much_was_received_since() {
+        let c = crate::catalog::tests::connection();
+        let put = |session: &str, handover: &str, at: i64, received: bool| {
+            let text = "INSERT INTO handed_over (session, handover, unit, at, received) VALUES (?1, ?2, 'land', ?3, ?4)";
+            c.execute(text, rusqlite::params![session, handover, at, received]).unwrap();
+        };
+        put("s-1", "h-old", 1, true);
+        put("s-2", "h-old", 1, false);
+        (0..9).for_each(|n| put(&format!("s-1{n}"), &format!("h-{n}"), 10 + n, true));
+        let listed = handovers(&c, &["land".into()], 3).unwrap();
+        let numbers: Vec<&str> = listed.iter().map(|h| h.id.as_str()).collect();
+        assert_eq!(numbers, ["h-8", "h-7", "h-6", "h-old"]);
+        assert_eq!((listed[3].sessions, listed[3].received), (2, 1));
     }
 }

@@ -45,7 +45,7 @@ pub struct Options {
     #[arg(long)]
     pub code_at: Option<DateTime<FixedOffset>>,
     /// One JSON object instead of words.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "code_at")]
     pub json: bool,
 }
 

@@ -45,8 +45,10 @@ await officer.route('**/api/v1/imports/*?offset=*', (route) => {
   // The third piece hangs until the page is reloaded.
   return offset > 4 * 1024 * 1024 && lost < 3 ? undefined : route.continue();
 });
+// It is said for as long as it is waited: whoever looks for it looks from before on.
+const broken = officer.waitForFunction(() => document.querySelector('#going li')?.textContent.includes('连接中断'), null, { polling: 50 });
 await officer.setInputFiles('#files', film);
-await officer.waitForFunction(() => document.querySelector('#going li')?.textContent.includes('连接中断'));
+await broken;
 await shot(officer, 'imports-3-broken-off');
 await officer.waitForFunction(() => document.querySelector('#going progress')?.value > 0.4);
 lost = 3;

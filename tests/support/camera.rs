@@ -35,6 +35,10 @@ fn spawn(args: &[String]) -> (Child, String) {
     (child, url)
 }
 
+fn named(cameras: &[&str]) -> impl Iterator<Item = String> {
+    cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()])
+}
+
 impl Cameras {
     /// Starts a server with these cameras, e.g. `face,audio=none`.
     pub fn start(cameras: &[&str]) -> Self {
@@ -47,7 +51,7 @@ impl Cameras {
         if !options.contains(&"--port") {
             args.extend(["--port".to_owned(), crate::support::free_port().to_string()]);
         }
-        args.extend(cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()]));
+        args.extend(named(cameras));
         let (child, url) = spawn(&args);
         Self { child, url, args }
     }
@@ -66,7 +70,8 @@ impl Cameras {
     /// Comes back at the same address with other cameras.
     pub fn restart_as(&mut self, cameras: &[&str]) {
         let port = self.url.rsplit(':').next().unwrap().to_owned();
-        self.args = ["--port".to_owned(), port].into_iter().chain(cameras.iter().flat_map(|c| ["--camera".to_owned(), (*c).to_owned()])).collect();
+        self.args = vec!["--port".to_owned(), port];
+        self.args.extend(named(cameras));
         self.restart();
     }
 

@@ -43,6 +43,7 @@ use crate::desks::No;
 use crate::desks::logins::SignedIn;
 use crate::model::agenda::{Concern, count};
 use crate::model::alarm::Severity;
+use crate::model::digest;
 use crate::model::people::{Act, Person};
 use crate::model::refusal::Refusal;
 use crate::model::time;
@@ -488,9 +489,15 @@ pub async fn wrong_method(State(web): State<Web>, headers: HeaderMap, uri: axum:
 #[folder = "src/web/assets"]
 struct Assets;
 
-/// Styles and scripts, from inside the binary: the console works without any network but this one.
-pub async fn asset(Path(file): Path<String>) -> Response {
+/// Styles and scripts, from inside the binary: the console works without any network but this one. A browser asks each time whether it
+/// has the newest (after an upgrade no page runs with yesterday's scripts), and is sent again only what changed (RFC 9110, 13.1.2).
+pub async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let Some(found) = Assets::get(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    let tag = format!("\"{}\"", digest::hex(&found.metadata.sha256_hash()));
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|all| all.to_str().ok());
+    if known.flat_map(|all| all.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")]).into_response();
+    }
     let kind = match file.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
@@ -498,7 +505,8 @@ pub async fn asset(Path(file): Path<String>) -> Response {
         Some("html") => "text/html; charset=utf-8",
         _ => "application/octet-stream",
     };
-    let mut answer = ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], found.data).into_response();
+    let told = [(header::CONTENT_TYPE, kind), (header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
+    let mut answer = (told, found.data).into_response();
     if file == "reach.js" {
         // It stands in for every page, not only for what lies beside it.
         answer.headers_mut().insert("service-worker-allowed", HeaderValue::from_static("/"));
