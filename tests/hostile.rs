@@ -69,10 +69,14 @@ async fn meddle(recorder: TcpStream, address: &str, connection: u64, spoiled: &A
     }
 }
 
-/// Nothing of the recorder fell over.
+/// Nothing of the recorder fell over. The libraries that read a camera's bytes may (retina 0.4.21 does, by two faults in one packet): that
+/// takes the connection with it, and is told.
 fn is_well(bureau: &Bureau) {
     let log = bureau.log();
-    assert!(!log.contains("panicked") && !log.contains("overflow"), "{log}");
+    let reads = |line: &&str| line.contains("'cameras'") && (line.contains("/retina-") || line.contains("/sdp-types-"));
+    let (readers, others): (Vec<&str>, Vec<&str>) = log.lines().filter(|l| l.contains("panicked at")).partition(reads);
+    assert!(others.is_empty() && !log.contains("overflow"), "{log}");
+    assert!(readers.len() <= log.matches("what its reader cannot bear").count(), "{log}");
     assert!(bureau.memory_mb() < 700, "{} MB", bureau.memory_mb());
 }
 

@@ -99,10 +99,10 @@ impl Bureau {
             std::fs::write(office.dir.path().join("passwords.json"), json!(office.passwords).to_string()).unwrap();
             std::fs::rename(office.dir.path(), &staff).unwrap();
         }
-        std::fs::create_dir_all(self.data()).unwrap();
-        let copied = Command::new("cp").args(["--archive", "--no-target-directory"]).arg(staff.join("data")).arg(self.data()).status();
-        // As durable as the product makes it: some volumes here lose what is not.
         let data = self.data();
+        std::fs::create_dir_all(&data).unwrap();
+        let copied = Command::new("cp").args(["--archive", "--no-target-directory"]).arg(staff.join("data")).arg(&data).status();
+        // As durable as the product makes it: some volumes here lose what is not.
         let durable = Command::new("find").arg(&data).args(["-exec", "sync"]).arg(data.parent().unwrap()).args(["{}", "+"]).status();
         assert!(copied.unwrap().success() && durable.unwrap().success());
         self.passwords = serde_json::from_slice(&std::fs::read(staff.join("passwords.json")).unwrap()).unwrap();

@@ -23,6 +23,6 @@ pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let own = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse().ok()).unwrap_or_else(std::process::id);
     let at = |n: u32| u16::try_from(20_000 + own % 100 * 100 + n % 100).unwrap();
-    let ports = (0..100).map(|_| at(GIVEN.fetch_add(1, Ordering::Relaxed)));
-    ports.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free one of a hundred")
+    let mut ports = (0..100).map(|_| at(GIVEN.fetch_add(1, Ordering::Relaxed)));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free one of a hundred")
 }
