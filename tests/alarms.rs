@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::authority::certificate;
-use support::bureau::{Bureau, Person, verify};
+use support::bureau::{Bureau, Person, nowhere, verify};
 use support::camera::Cameras;
 use support::free_port;
 use volume::BadVolume;
@@ -366,8 +366,7 @@ async fn a_date_that_jumped_while_the_recorder_was_off_is_an_alarm_until_somebod
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_is_dead_is_one_message_with_every_camera_in_it() {
     let port = free_port();
-    let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &nowhere).await;
+    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &nowhere()).await;
     assert!(bureau.terminate());
     let receiver = Receiver::start(port);
     let hook = webhook(&bureau, port);

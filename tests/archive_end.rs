@@ -10,7 +10,7 @@ use shilu::footage::archive::StoreFault;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::bureau::{Bureau, Person};
+use support::bureau::{Bureau, Person, nowhere};
 use support::ceph::{Ceph, is_done, off, shilu, waits, waits_at, waits_for_entry};
 
 /// A session that was recorded, sealed, handed over and received.
@@ -296,10 +296,9 @@ async fn a_large_file_waits_for_its_hours_goes_no_faster_than_it_may_and_comes_b
     const MBIT: u64 = 80;
     let ceph = Ceph::up();
     off(|| ceph.store(0).make_bucket().unwrap());
-    let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
     let configuration =
         ceph.configuration("site-a", "release_after_days = 0").replace("window = \"\"", &format!("window = \"{}\"", hours(2)));
-    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", &configuration, &nowhere).await;
+    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", &configuration, &nowhere()).await;
     let path = large_recording(bureau.dir.path());
     let (bytes, sha256) = (std::fs::metadata(&path).unwrap().len(), shilu::machine::volume::digest(&path).unwrap().1);
     assert!(bytes > shilu::model::archive::PART_BYTES);

@@ -6,13 +6,12 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use support::bureau::{Bureau, verify};
+use support::bureau::{Bureau, nowhere, verify};
 use support::portable::{H264, begins, recording, sends, takes_in, uploads, whole_form};
 
 /// Nobody's cameras: what comes here comes by other ways.
 async fn without_cameras(lines: &str) -> Bureau {
-    let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &nowhere).await;
+    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, "", "", &nowhere()).await;
     if !lines.is_empty() {
         bureau.terminate();
         bureau.configure(lines);
@@ -412,8 +411,8 @@ async fn what_was_taken_in_is_seen_under_a_live_approval_alone() {
 async fn a_devices_clock_is_read_in_its_own_zone_both_times_stay_and_the_mirror_has_what_was_taken_in() {
     let dir = tempfile::tempdir().unwrap();
     let mirror = dir.path().join("mirror");
-    let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-    let mut bureau = Bureau::open_at(tempfile::tempdir().unwrap(), None, &format!("mirror = \"{}\"", mirror.display()), "", &nowhere).await;
+    let mut bureau =
+        Bureau::open_at(tempfile::tempdir().unwrap(), None, &format!("mirror = \"{}\"", mirror.display()), "", &nowhere()).await;
     bureau.terminate();
     let device = |number: &str, more: &str| format!("[[devices]]\nnumber = \"{number}\"\nunit = \"land-use\"\nname = \"{number}\"\n{more}");
     bureau.configure(&(device("BWC-017", "clock = \"+08:00\"\n") + &device("CAM-1", "clock = \"UTC\"\n") + &device("BWC-018", "")));

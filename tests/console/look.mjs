@@ -27,13 +27,16 @@ async function strange(page) {
       if (!grounds.has(element)) {
         const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
         const own = [backgroundColor === clear ? '' : backgroundColor, backgroundImage === 'none' ? '' : backgroundImage, opacity === '1' ? '' : opacity].join('');
-        grounds.set(element, own.startsWith('rgb(') ? own : `${own} ${ground(element.parentElement)}`.trim());
+        // All the way down: what is opaque itself may lie in something that is not.
+        grounds.set(element, `${own} ${ground(element.parentElement)}`.trim());
       }
       return grounds.get(element);
     };
     const texts = document.evaluate('//body//*[text()[normalize-space()] or self::input or self::textarea or self::select]', document, null, XPathResult.UNORDERED_NODE_SNAPSHOT_TYPE, null);
     const all = Array.from({ length: texts.snapshotLength }, (_, at) => texts.snapshotItem(at)).filter((element) => element.checkVisibility({ visibilityProperty: true }));
-    return [...new Set(all.map((element) => { const { color, fontSize, fontWeight } = getComputedStyle(element); return `${color} ${fontSize} ${fontWeight} on ${ground(element)}`; }))];
+    // What is disabled is not measured, and its label neither: whoever looks like it has to be.
+    const measured = (element) => !(element.closest('label')?.control ?? element).matches(':disabled, [aria-disabled=true], :disabled *, [aria-disabled=true] *');
+    return [...new Set(all.filter(measured).map((element) => { const { color, fontSize, fontWeight } = getComputedStyle(element); return `${color} ${fontSize} ${fontWeight} on ${ground(element)}`; }))];
   });
   return pairs.filter((pair) => !seen.has(pair) && seen.add(pair)).length > 0;
 }

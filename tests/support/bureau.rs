@@ -40,6 +40,11 @@ pub struct Bureau {
     pub programs: Option<PathBuf>,
 }
 
+/// Addresses of two cameras that are not there.
+pub fn nowhere() -> [String; 2] {
+    ["a", "b"].map(|path| format!("rtsp://127.0.0.1:9/{path}"))
+}
+
 impl Bureau {
     /// A bureau with one room of two cameras, and an account for each role.
     pub async fn open() -> Self {
@@ -58,8 +63,7 @@ impl Bureau {
     /// A bureau in which nobody has an account yet.
     pub async fn open_empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-        let mut bureau = Self::furnish(dir, None, "", "", &nowhere);
+        let mut bureau = Self::furnish(dir, None, "", "", &nowhere());
         bureau.start().await;
         bureau
     }
@@ -91,8 +95,7 @@ impl Bureau {
         let hour = Duration::from_hours(1);
         if !made(&staff).is_ok_and(|at| at > made(Path::new(SHILU)).unwrap() && at.elapsed().is_ok_and(|age| age < hour)) {
             let _ = std::fs::remove_dir_all(&staff);
-            let nowhere = ["rtsp://127.0.0.1:9/a".to_owned(), "rtsp://127.0.0.1:9/b".to_owned()];
-            let mut office = Self::furnish(tempfile::tempdir_in(all).unwrap(), None, "", "", &nowhere);
+            let mut office = Self::furnish(tempfile::tempdir_in(all).unwrap(), None, "", "", &nowhere());
             for role in ROLES {
                 office.add_account(role, role, "land-use");
             }
